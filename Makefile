@@ -1,0 +1,58 @@
+# Two commands matter: `make demo` and `make test`. Both do all set-up by themselves.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+# Extra words for pytest: make test ARGS="tests/unit -k lease"
+ARGS ?=
+
+.PHONY: help setup demo test lint format types imports bench compose-test docs golden lock clean
+
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/.runtime ## make .venv and install what running needs, from the hashed lock file
+
+.venv/.runtime: requirements.lock pyproject.toml
+	@tools/setup.sh "$(PYTHON)" requirements.lock
+	@touch $@
+
+.venv/.development: requirements-dev.lock pyproject.toml
+	@tools/setup.sh "$(PYTHON)" requirements-dev.lock
+	@touch $@ .venv/.runtime
+
+demo: setup ## start everything on this machine: a broker, a database, a Telegram sandbox, two nodes
+	@exec $(BIN)/callboard up
+
+test: .venv/.development ## run the tests, on real servers
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.development ## ruff: rules and form
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: .venv/.development ## put the code in form
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+types: .venv/.development ## mypy, strict
+	@$(BIN)/mypy
+
+imports: .venv/.development ## who may import whom
+	@$(BIN)/lint-imports
+
+bench: .venv/.development ## measure against floors of the same run; writes bench/RESULTS.md
+	@$(BIN)/python -m bench
+
+compose-test: .venv/.development ## bring the compose stack up for real, test it, take it down
+	@tools/compose-test.sh
+
+docs: .venv/.development ## write the generated documents
+	@$(BIN)/python -m tools.event_api
+
+golden: .venv/.development ## write the golden message of every type that has none
+	@$(BIN)/python -m tests.contract.events.golden
+
+lock: .venv/.development ## resolve the lock files anew from pyproject.toml
+	@tools/lock.sh
+
+clean: ## remove .venv, caches and the demo's state
+	@rm -rf .venv .callboard .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,60 @@
+"""Every message of the project: who sends it, who reads it, by which address.
+
+The documents (`docs/event-api.md`, `docs/asyncapi.yaml`), the golden messages and the decoder are built from
+this table, so a message that is not in it does not exist.
+"""
+
+from dataclasses import dataclass
+
+from shared.contracts import names
+from shared.contracts.accounts import AccountChanged
+from shared.contracts.contract import Contract
+from shared.contracts.deliveries import DeliverArtifact, DeliveryReported
+from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
+from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
+from shared.contracts.heartbeats import HeartbeatReported
+from shared.contracts.leases import GrantLease, RefuseLease
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message with its exchange, its routing key (with placeholders), its sender and its readers."""
+
+    contract: type[Contract]
+    exchange: str
+    routing_key: str
+    producer: str
+    consumers: tuple[str, ...]
+
+
+CATALOGUE: tuple[Entry, ...] = (
+    Entry(HeartbeatReported, names.EVENTS, "node.{node_id}.heartbeat", "node_agent", ("registry",)),
+    Entry(AccountChanged, names.EVENTS, "node.{node_id}.account", "node_agent", ("registry",)),
+    Entry(DeliveryReported, names.EVENTS, "node.{node_id}.delivery", "node_agent", ("deployer",)),
+    Entry(NodeObserved, names.EVENTS, "fleet.node.{change}", "registry", ("deployer", "event stream")),
+    Entry(AccountsChanged, names.EVENTS, "fleet.account.changed", "registry", ("event stream",)),
+    Entry(AccountsCounted, names.EVENTS, "fleet.account.counted", "registry", ("event stream",)),
+    Entry(DeploymentChanged, names.EVENTS, "deploy.deployment.{state}", "deployer", ("event stream",)),
+    Entry(DeliveryChanged, names.EVENTS, "deploy.delivery.{state}", "deployer", ("event stream",)),
+    Entry(GrantLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
+    Entry(RefuseLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
+    Entry(DeliverArtifact, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+)
+
+
+def routing_key(message: Contract) -> str:
+    """The routing key of a message, its placeholders filled from its own fields.
+
+    Raises KeyError for a class that is not in the catalogue.
+    """
+    entry = ENTRY_BY_CONTRACT[type(message)]
+    return entry.routing_key.format_map(message.__dict__)
+
+
+def must_be_taken(entry: Entry) -> bool:
+    """Whether a message that no queue takes is an error: orders and nodes' reports are, announcements are not."""
+    return entry.routing_key.startswith("node.")
+
+
+ENTRY_BY_CONTRACT = {entry.contract: entry for entry in CATALOGUE}
+CONTRACT_BY_TYPE = {entry.contract.TYPE: entry.contract for entry in CATALOGUE}

@@ -1,0 +1,83 @@
+"""A delivery's way: the order that the deployer sends to one node, and what the node reports of it.
+
+The order is idempotent by `delivery_id` and hash: sent twice it is applied once and answered twice.
+Content of at most `INLINE_LIMIT` bytes travels in the order, larger content by an authorised URL.
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from shared.contracts.accounts import Reason
+from shared.contracts.artifacts import Artifact
+from shared.contracts.contract import Contract, Instant
+from shared.contracts.identifiers import AccountId, ContentHash, DeliveryId, NodeId
+
+INLINE_LIMIT = 64 * 1024
+LARGEST_ARTIFACT = 256 * 1024
+
+
+class DeliverArtifact(Contract):
+    """Put this artifact in place of the one before it, load it, and report.
+
+    Exactly one of `content` (UTF-8 text) and `url` is given; `size` is in bytes and, like the artifact's
+    hash, of the exact bytes. `bind` says which accounts shall play the script from now on: null changes
+    nothing, `"all"` is every account of the node, a list names them.
+    """
+
+    TYPE: ClassVar[str] = "node.deliver-artifact.v1"
+
+    node_id: NodeId
+    delivery_id: DeliveryId
+    attempt: int = Field(ge=1)
+    artifact: Artifact
+    size: int = Field(ge=1, le=LARGEST_ARTIFACT)
+    content: str | None = None
+    url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    bind: Annotated[str, StringConstraints(pattern="^all$")] | list[AccountId] | None = None
+    issued_at: Instant
+
+
+class DeliveryOutcome(StrEnum):
+    """How far a node has come with a delivery. `received` is in its ledger, `applied` is loaded."""
+
+    RECEIVED = "received"
+    APPLIED = "applied"
+    FAILED = "failed"
+
+
+class FailureCause(StrEnum):
+    """Why a node could not apply a delivery; `retryable` ones are tried again by the deployer."""
+
+    HASH_MISMATCH = "hash_mismatch"
+    DOWNLOAD_FAILED = "download_failed"
+    INVALID_SCRIPT = "invalid_script"
+    TESTS_FAILED = "tests_failed"
+    STORAGE_FAILED = "storage_failed"
+    UNKNOWN_ACCOUNT = "unknown_account"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt with the same bytes may end differently."""
+        return self in (
+            FailureCause.HASH_MISMATCH,
+            FailureCause.DOWNLOAD_FAILED,
+            FailureCause.STORAGE_FAILED,
+        )
+
+
+class DeliveryReported(Contract):
+    """A node's acknowledgement of a delivery. `loaded_hash` is what its engine runs when it reports."""
+
+    TYPE: ClassVar[str] = "node.delivery.v1"
+
+    node_id: NodeId
+    delivery_id: DeliveryId
+    attempt: int = Field(ge=1)
+    outcome: DeliveryOutcome
+    loaded_hash: ContentHash | None = None
+    tests_passed: bool = False
+    cause: FailureCause | None = None
+    reason: Reason | None = None
+    at: Instant

@@ -1,0 +1,51 @@
+"""The heartbeat: a node's whole state, told as the difference to what the registry already has.
+
+`digest` names the content of the node's full state after this beat, `base_digest` the state that the
+difference builds on: one that the registry has confirmed in a lease. A beat with `full` carries everything.
+`(boot, seq)` orders the beats of a node: `boot` rises with every start of the agent (unix microseconds,
+never below an earlier one), `seq` with every beat of a boot. A quiet node's beat has no accounts in it.
+"""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from shared.contracts.accounts import AccountReport
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.contract import Contract, Instant, Part
+from shared.contracts.identifiers import AccountId, Label, NodeId
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+MOST_ACCOUNTS = 5_000
+MOST_ARTIFACTS = 1_000
+MOST_LABELS = 64
+
+
+class NodeFacts(Part):
+    """What a node says of itself. `source` is `local` for the back office's own machine, else `remote`."""
+
+    source: Annotated[str, StringConstraints(pattern=r"^(local|remote)$")] = "remote"
+    hostname: str = Field(default="", max_length=255)
+    agent_version: str = Field(default="", max_length=64)
+    labels: dict[Label, Label] = Field(default_factory=dict, max_length=MOST_LABELS)
+
+
+class HeartbeatReported(Contract):
+    """A node is alive, and this changed since the state `base_digest`. `base_digest` is null when `full`."""
+
+    TYPE: ClassVar[str] = "node.heartbeat.v1"
+
+    node_id: NodeId
+    boot: int = Field(ge=0)
+    seq: int = Field(ge=0)
+    ledger_id: str = Field(pattern=r"^[0-9a-f]{32}$")
+    full: bool
+    base_digest: Digest | None = None
+    digest: Digest
+    account_count: int = Field(ge=0)
+    changed: list[AccountReport] = Field(default_factory=list, max_length=MOST_ACCOUNTS)
+    removed: list[AccountId] = Field(default_factory=list, max_length=MOST_ACCOUNTS)
+    node: NodeFacts = NodeFacts()
+    artifacts: list[AppliedArtifact] = Field(default_factory=list, max_length=MOST_ARTIFACTS)
+    sent_at: Instant

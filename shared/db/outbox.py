@@ -1,0 +1,137 @@
+"""The outbox: messages written in the transaction whose change they tell, published after it by a relay.
+
+`Outbox.add` is called inside the use case's transaction. `OutboxRelay` publishes in batches and deletes what the
+broker has confirmed; it may publish a message twice (with the same id), never lose one. An order that no queue
+takes is dropped: the row that wants it sent is still there, and its timer will write it again.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.backoff import Backoff
+from shared.clock import Clock
+from shared.contracts.catalogue import CONTRACT_BY_TYPE
+from shared.contracts.contract import Contract
+from shared.db.engine import Database
+from shared.messaging.bus import Bus, PublishFailed, Unroutable
+from shared.messaging.handling import Unavailable
+from shared.randomness import Randomness
+
+log = structlog.get_logger(__name__)
+
+# A message in the outbox of a replica that died is found by another's poll, after at most this many seconds.
+POLL_SECONDS = 1.0
+# One transaction holds this many rows while they are published: a fraction of a second of publishing.
+BATCH = 500
+
+OUTBOX_DDL = """
+create table {schema}.outbox (
+    id bigint generated always as identity primary key,
+    message_id text not null,
+    type text not null,
+    body text not null,
+    created_at timestamptz not null default now()
+)
+"""
+
+
+class Outbox:
+    """Writes messages to the outbox of one schema."""
+
+    def __init__(self, schema: str, randomness: Randomness) -> None:
+        self._insert = text(
+            f"insert into {schema}.outbox (message_id, type, body) "
+            "select * from unnest(cast(:ids as text[]), cast(:types as text[]), cast(:bodies as text[]))"
+        )
+        self._randomness = randomness
+
+    async def add(self, connection: AsyncConnection, messages: Iterable[Contract]) -> None:
+        """Put messages in the outbox, in the caller's transaction."""
+        rows = [(self._randomness.new_id(), message.TYPE, message.model_dump_json()) for message in messages]
+        if rows:
+            ids, types, bodies = (list(column) for column in zip(*rows, strict=True))
+            await connection.execute(self._insert, {"ids": ids, "types": types, "bodies": bodies})
+
+
+@dataclass(frozen=True)
+class _Row:
+    id: int
+    message_id: str
+    message: Contract
+
+
+class OutboxRelay:
+    """The job that empties an outbox. Any number of replicas may run it at once."""
+
+    def __init__(self, schema: str, database: Database, bus: Bus, clock: Clock, randomness: Randomness) -> None:
+        self._take = text(
+            f"select id, message_id, type, body from {schema}.outbox order by id limit :most for update skip locked"
+        )
+        self._delete = text(f"delete from {schema}.outbox where id = any(cast(:ids as bigint[]))")
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._randomness = randomness
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was just committed to the outbox: do not wait for the poll."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        backoff, failures = Backoff(first=0.2, most=5.0), 0
+        while True:
+            self._woken.clear()
+            try:
+                while await self.relay_once():
+                    failures = 0
+            except (PublishFailed, Unavailable) as error:
+                log.warning("outbox_waits", reason=str(error))
+                await self._clock.sleep(backoff.delay(failures, self._randomness))
+                failures += 1
+                continue
+            await self._woken_or_poll()
+
+    async def relay_once(self) -> bool:
+        """Publish one batch; whether there may be more. Raises PublishFailed or Unavailable."""
+        async with self._database.begin() as connection:
+            rows = [_row(found) for found in await connection.execute(self._take, {"most": BATCH})]
+            if not rows:
+                return False
+            results = await asyncio.gather(*(self._publish(row) for row in rows), return_exceptions=True)
+            done = [row.id for row, result in zip(rows, results, strict=True) if result is None]
+            await connection.execute(self._delete, {"ids": done})
+        _raise_first(results)
+        return len(rows) == BATCH
+
+    async def _publish(self, row: _Row) -> None:
+        try:
+            await self._bus.publish(row.message, message_id=row.message_id)
+        except Unroutable as error:
+            log.info("order_dropped", reason=str(error))
+
+    async def _woken_or_poll(self) -> None:
+        waiter = asyncio.ensure_future(self._woken.wait())
+        poll = asyncio.ensure_future(self._clock.sleep(POLL_SECONDS))
+        try:
+            await asyncio.wait({waiter, poll}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiter.cancel()
+            poll.cancel()
+
+
+def _row(found: Any) -> _Row:
+    return _Row(found.id, found.message_id, CONTRACT_BY_TYPE[found.type].model_validate_json(found.body))
+
+
+def _raise_first(results: Sequence[BaseException | None]) -> None:
+    for result in results:
+        if result is not None:
+            raise result

@@ -1,0 +1,40 @@
+"""FastStream brokers as this project makes them: named, without a log line per message, with an end.
+
+A broker object is disposable here. aio-pika's robust connection bridges short cuts; whoever finds one that does
+not recover stops it and makes a new one, which is the recovery that works for every cause.
+"""
+
+import asyncio
+
+import structlog
+from faststream.rabbit import Channel, RabbitBroker
+from yarl import URL
+
+log = structlog.get_logger(__name__)
+
+CONNECT_TIMEOUT = 5.0
+STOP_TIMEOUT = 3.0
+# Cuts that say nothing (a firewall that forgets, a blackholed link) are noticed within two of these, in seconds.
+AMQP_HEARTBEAT = 10
+
+
+def new_broker(url: str, name: str, channel: Channel, *, drain: float = 5.0) -> RabbitBroker:
+    """A broker whose connection is called `callboard <name>`; `drain` is how long handlers may finish at stop."""
+    target = URL(url).update_query(name=f"callboard {name}", heartbeat=str(AMQP_HEARTBEAT))
+    return RabbitBroker(
+        str(target),
+        default_channel=channel,
+        timeout=CONNECT_TIMEOUT,
+        reconnect_interval=1.0,
+        graceful_timeout=drain,
+        apply_types=False,
+        logger=None,
+    )
+
+
+async def stop_quietly(broker: RabbitBroker, timeout: float = STOP_TIMEOUT) -> None:
+    """Stop a broker that may be dead already: its errors are logged, its time is bounded."""
+    try:
+        await asyncio.wait_for(broker.stop(), timeout)
+    except Exception as error:
+        log.info("broker_stopped_uncleanly", reason=f"{type(error).__name__}: {error}")

@@ -1,0 +1,151 @@
+"""The way out to RabbitMQ: confirmed, persistent, and with an end to every wait.
+
+One connection for publishing, apart from the one that consumes, named so that the management console shows who
+is who. It connects by itself when something is published. After a failure the connection is thrown away and the
+next message makes a new one and declares the topology on it: a broker that came back with an empty disk has no
+exchanges, and publishing to a missing exchange closes the channel.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import aio_pika
+import structlog
+from aiormq.exceptions import PublishError
+from faststream.rabbit import Channel, RabbitBroker
+
+from shared.clock import Clock
+from shared.contracts import envelope, names
+from shared.contracts.catalogue import ENTRY_BY_CONTRACT, must_be_taken, routing_key
+from shared.contracts.contract import Contract
+from shared.messaging import topology
+from shared.messaging.bus import PublishFailed, Unroutable
+from shared.messaging.connection import new_broker, stop_quietly
+from shared.messaging.handling import Received
+from shared.randomness import Randomness
+
+log = structlog.get_logger(__name__)
+
+# A confirm takes milliseconds, a quorum queue that elects a leader a few seconds, a new connection as much.
+PUBLISH_TIMEOUT = 10.0
+
+
+class RabbitBus:
+    """Publishes contracts. `source` names this process: `registry`, `node_agent/demo-a`."""
+
+    def __init__(
+        self, url: str, source: str, queues: Sequence[names.Queue], clock: Clock, randomness: Randomness
+    ) -> None:
+        self._url = url
+        self._source = source
+        self._queues = queues
+        self._clock = clock
+        self._randomness = randomness
+        self._broker: RabbitBroker | None = None
+        self._preparing = asyncio.Lock()
+
+    async def publish(self, message: Contract, *, message_id: str | None = None) -> None:
+        """Publish and wait for the broker's confirm. Raises PublishFailed or Unroutable."""
+        entry = ENTRY_BY_CONTRACT[type(message)]
+        head = envelope.Envelope(
+            id=message_id or self._randomness.new_id(),
+            source=f"/callboard/{self._source}",
+            type=message.TYPE,
+            time=self._clock.now(),
+        )
+        await self._send(
+            entry.exchange,
+            routing_key(message),
+            message.model_dump_json().encode(),
+            headers=head.headers(),
+            mandatory=must_be_taken(entry),
+        )
+
+    async def bury(self, received: Received, reason: str) -> None:
+        """Make a dead letter of a message, its own envelope kept and the reason beside it. Raises PublishFailed."""
+        headers = {
+            envelope.DEAD_REASON: reason[:2000],
+            envelope.DEAD_QUEUE: received.queue,
+            envelope.DEAD_EXCHANGE: received.exchange,
+            envelope.DEAD_ROUTING_KEY: received.routing_key,
+            envelope.DEAD_AT: self._clock.now().isoformat(),
+        }
+        if received.type_name:
+            headers[envelope.TYPE] = received.type_name
+        await self._send(names.DEAD, "", received.body, headers=headers, mandatory=True)
+
+    @property
+    def source(self) -> str:
+        """The name of this process on the bus."""
+        return self._source
+
+    async def inspect(self, queue: names.Queue) -> tuple[int, int]:
+        """How many messages are ready in a queue, and how many consumers it has. Raises PublishFailed."""
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                broker = await self._prepared()
+                connection = await broker.connect()
+                # A channel of its own: asking for a queue that is gone closes the channel that asks.
+                async with connection.channel() as channel:
+                    found = await channel.declare_queue(queue.name, passive=True)
+        except Exception as error:
+            raise PublishFailed(f"queue {queue.name}: {type(error).__name__}: {error}") from error
+        return found.declaration_result.message_count or 0, found.declaration_result.consumer_count or 0
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._discard(self._broker)
+
+    async def _send(self, exchange: str, key: str, body: bytes, *, headers: dict[str, str], mandatory: bool) -> None:
+        message = aio_pika.Message(
+            body,
+            headers=dict(headers),
+            message_id=headers.get(envelope.ID),
+            type=headers.get(envelope.TYPE),
+            content_type="application/json",
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        )
+        broker: RabbitBroker | None = None
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                broker = await self._prepared()
+                await broker.publish(
+                    message, exchange=topology.EXCHANGES[exchange], routing_key=key, mandatory=mandatory
+                )
+        except PublishError as error:
+            raise Unroutable(f"no queue takes {key!r} of {exchange}") from error
+        except asyncio.CancelledError:
+            # aio-pika cancels the waiter of a link that died under it; only the cancellation that our own
+            # caller asked for may pass.
+            if _cancelled_by_caller():
+                raise
+            await self._discard(broker)
+            raise PublishFailed("the connection to the broker died while publishing") from None
+        except Exception as error:
+            await self._discard(broker)
+            raise PublishFailed(f"{type(error).__name__}: {error}") from error
+
+    async def _prepared(self) -> RabbitBroker:
+        if self._broker is not None:
+            return self._broker
+        async with self._preparing:
+            if self._broker is None:
+                broker = new_broker(self._url, f"{self._source} publisher", Channel(on_return_raises=True))
+                try:
+                    await broker.connect()
+                    await topology.declare(broker, self._queues)
+                except BaseException:
+                    await stop_quietly(broker)
+                    raise
+                self._broker = broker
+            return self._broker
+
+    async def _discard(self, broker: RabbitBroker | None) -> None:
+        if broker is not None and self._broker is broker:
+            self._broker = None
+            await stop_quietly(broker)
+
+
+def _cancelled_by_caller() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

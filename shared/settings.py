@@ -1,0 +1,44 @@
+"""The base of every service's settings: environment variables with the prefix `CALLBOARD_`.
+
+Each service has one `Settings` tree in its `settings.py`, read once in `__main__` and handed down. A value that
+does not parse ends the process with one sentence per setting, never with a traceback.
+"""
+
+import sys
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Token = Annotated[SecretStr, Field(min_length=16)]
+AmqpUrl = Annotated[str, StringConstraints(pattern=r"^amqps?://")]
+DatabaseUrl = Annotated[str, StringConstraints(pattern=r"^postgresql\+asyncpg://")]
+
+PREFIX = "CALLBOARD_"
+
+
+class ServiceSettings(BaseSettings):
+    """What every service has."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    log_level: Annotated[str, StringConstraints(to_upper=True)] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    http_host: str = "127.0.0.1"
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def read_settings(kind: type[SettingsT]) -> SettingsT:
+    """The settings from the environment; on bad ones prints what is wrong to stderr and exits with status 2."""
+    try:
+        return kind()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = PREFIX + "__".join(str(part).upper() for part in problem["loc"])
+            print(f"{name}: {problem['msg']}", file=sys.stderr)
+        raise SystemExit(2) from None

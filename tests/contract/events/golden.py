@@ -1,0 +1,144 @@
+"""The golden messages: JSON bodies of every version that was ever published, in `tests/golden/<type>.json`.
+
+They are only ever added to. `make golden` writes the file of a type that has none yet.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shared.contracts.accounts import AccountChanged, AccountReport, AccountStatus
+from shared.contracts.artifacts import AppliedArtifact, Artifact
+from shared.contracts.contract import Contract
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported
+from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged, DeploymentState
+from shared.contracts.fleet import AccountCounters, AccountsChanged, AccountsCounted, NodeObserved, NodeStatus
+from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
+from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
+
+FOLDER = Path(__file__).parent.parent.parent / "golden"
+AT = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+HASH = "sha256:" + "ab" * 32
+LEDGER = "0123456789abcdef" * 2
+DIGEST = "f" * 32
+DELIVERY, DEPLOYMENT = "dlv_" + "1" * 32, "dep_" + "2" * 32
+ARTIFACT = Artifact(id="welcome-desk", version=3, hash=HASH)
+ACCOUNT = AccountReport(
+    account_id="desk-1",
+    status=AccountStatus.WAITING,
+    status_reason="Telegram asks to wait until 08:31:12 (messages.sendMessage)",
+    script_id="welcome-desk",
+    script_version=3,
+    script_hash=HASH,
+    message_count=120,
+    reply_count=45,
+    last_activity=AT,
+    session_file="desk-1.session",
+)
+NODE = NodeFacts(source="remote", hostname="tokyo-7", agent_version="0.1.0", labels={"region": "tokyo"})
+APPLIED = AppliedArtifact(**ARTIFACT.model_dump(), tests_passed=True)
+
+SAMPLES: tuple[Contract, ...] = (
+    HeartbeatReported(
+        node_id="tokyo-7",
+        boot=1763886600000000,
+        seq=12,
+        ledger_id=LEDGER,
+        full=False,
+        base_digest=DIGEST,
+        digest="e" * 32,
+        account_count=3,
+        changed=[ACCOUNT],
+        removed=["desk-9"],
+        node=NODE,
+        artifacts=[APPLIED],
+        sent_at=AT,
+    ),
+    AccountChanged(
+        node_id="tokyo-7",
+        ledger_id=LEDGER,
+        number=7,
+        boot=1763886600000000,
+        seq=12,
+        previous_status=AccountStatus.ONLINE,
+        account=ACCOUNT,
+        at=AT,
+    ),
+    DeliveryReported(
+        node_id="tokyo-7",
+        delivery_id=DELIVERY,
+        attempt=1,
+        outcome=DeliveryOutcome.APPLIED,
+        loaded_hash=HASH,
+        tests_passed=True,
+        at=AT,
+    ),
+    NodeObserved(
+        node_id="tokyo-7",
+        change="online",
+        status=NodeStatus.ONLINE,
+        boot=1763886600000000,
+        seq=12,
+        node=NODE,
+        artifacts=[APPLIED],
+        account_count=3,
+        at=AT,
+    ),
+    AccountsChanged(node_id="tokyo-7", accounts=[ACCOUNT], removed=["desk-9"], at=AT),
+    AccountsCounted(
+        node_id="tokyo-7",
+        accounts=[AccountCounters(account_id="desk-1", message_count=121, reply_count=46, last_activity=AT)],
+        at=AT,
+    ),
+    DeploymentChanged(
+        deployment_id=DEPLOYMENT,
+        artifact=ARTIFACT,
+        state=DeploymentState.SUCCEEDED,
+        totals={DeliveryState.VERIFIED: 2},
+        at=AT,
+    ),
+    DeliveryChanged(
+        delivery_id=DELIVERY,
+        deployment_id=DEPLOYMENT,
+        node_id="tokyo-7",
+        artifact=ARTIFACT,
+        state=DeliveryState.VERIFIED,
+        attempts=1,
+        reported_hash=HASH,
+        at=AT,
+    ),
+    GrantLease(
+        node_id="tokyo-7",
+        boot=1763886600000000,
+        seq=12,
+        seconds=30,
+        full_report=False,
+        ledger_id=LEDGER,
+        changes_through=7,
+    ),
+    RefuseLease(
+        node_id="tokyo-7", boot=1763886600000000, seq=12, cause=RefusalCause.NEWER_BOOT, newest_boot=1763886700000000
+    ),
+    DeliverArtifact(
+        node_id="tokyo-7",
+        delivery_id=DELIVERY,
+        attempt=1,
+        artifact=ARTIFACT,
+        size=17,
+        content="id: welcome-desk\n",
+        bind="all",
+        issued_at=AT,
+    ),
+)
+
+
+def main() -> None:
+    """Write the golden file of every type that has none."""
+    FOLDER.mkdir(exist_ok=True)
+    for sample in SAMPLES:
+        path = FOLDER / f"{sample.TYPE}.json"
+        if not path.exists():
+            path.write_text(sample.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Messages that were once published stay readable, and every message has such a witness."""
+
+import json
+
+import pytest
+
+from shared.contracts.catalogue import CATALOGUE, CONTRACT_BY_TYPE
+from shared.contracts.contract import Contract
+from tests.contract.events.golden import FOLDER, SAMPLES
+
+TYPES = sorted(CONTRACT_BY_TYPE)
+
+
+def test_every_type_is_unique_and_has_a_golden_message() -> None:
+    """A message without a witness could change its form unseen."""
+    assert len(TYPES) == len(CATALOGUE)
+    assert sorted(path.stem for path in FOLDER.glob("*.json")) == TYPES
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+def test_a_golden_message_is_read_without_loss(type_name: str) -> None:
+    """A renamed or retyped field would make old messages, and old nodes, unreadable."""
+    body = (FOLDER / f"{type_name}.json").read_text(encoding="utf-8")
+    message = CONTRACT_BY_TYPE[type_name].model_validate_json(body)
+    written = json.loads(message.model_dump_json())
+    assert {name: written[name] for name in json.loads(body)} == json.loads(body)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.TYPE)
+def test_a_reader_ignores_what_it_does_not_know(sample: Contract) -> None:
+    """A newer sender's optional field would stop every older reader."""
+    body = json.loads(sample.model_dump_json()) | {"added_in_a_later_version": {"a": 1}}
+    assert type(sample).model_validate_json(json.dumps(body)) == sample

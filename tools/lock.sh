@@ -1,0 +1,13 @@
+#!/bin/sh
+# Resolves pyproject.toml into the lock files: every package with its hashes, for every Python from 3.11 and
+# every platform, without a word about where it came from.
+set -eu
+compile() {
+    .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+        --no-emit-index-url --no-emit-find-links pyproject.toml "$@"
+}
+compile --extra dev --extra build -o requirements-dev.lock
+compile --extra stack --extra build -c requirements-dev.lock -o requirements.lock
+for service in registry deployer agent console sandbox; do
+    compile --extra "$service" -c requirements-dev.lock -o "requirements-$service.lock"
+done
