@@ -39,6 +39,7 @@ def read_settings(kind: type[SettingsT]) -> SettingsT:
         return kind()
     except ValidationError as error:
         for problem in error.errors():
-            name = PREFIX + "__".join(str(part).upper() for part in problem["loc"])
+            prefix = kind.model_config.get("env_prefix", PREFIX)
+            name = prefix + "__".join(str(part).upper() for part in problem["loc"])
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -1,0 +1,1 @@
+"""What is measured, each against a floor measured in the same run."""

@@ -1,0 +1,57 @@
+"""A benchmark's figures: a table for the terminal and for `bench/RESULTS.md`.
+
+Ratios against a floor of the same run are what counts; absolute figures are of the machine and the moment.
+"""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured thing: `value` in `unit`, and what it is compared with, if anything."""
+
+    name: str
+    value: float
+    unit: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio and the bound that it shall keep."""
+
+    name: str
+    ratio: float
+    bound: str
+    kept: bool
+
+    def line(self) -> str:
+        """The goal as an item of a list."""
+        return f"- {self.name}: **{self.ratio:.2f}** ({self.bound}: {'kept' if self.kept else 'MISSED'})\n"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The figures of one benchmark."""
+
+    title: str
+    story: str
+    figures: tuple[Figure, ...]
+    goals: tuple[Goal, ...]
+
+    def markdown(self) -> str:
+        """The result as a section."""
+        rows = "".join(f"| {f.name} | {f.value:,.4g} | {f.unit} | {f.note} |\n" for f in self.figures)
+        goals = "".join(goal.line() for goal in self.goals)
+        head = f"## {self.title}\n\n{self.story}\n\n| what | figure | unit | note |\n| --- | --- | --- | --- |\n"
+        return f"{head}{rows}\n{goals}"
+
+
+def write(results: list[Result], path: Path) -> None:
+    """Write the results with a line about the machine."""
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    head = f"# Results\n\nWritten by `make bench` on: {machine}.\n\n"
+    path.write_text(head + "\n".join(result.markdown() for result in results), encoding="utf-8")

@@ -1,0 +1,92 @@
+"""The real servers and services that a benchmark runs on: private child processes, durable as in production."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from services.cli.embedded.rabbitmq import EmbeddedRabbitMQ
+
+from services.cli.embedded.ports import free_port
+from services.cli.embedded.postgres import EmbeddedPostgres
+
+TOKEN = "bench-token-of-this-run"  # noqa: S105 - for servers that end with the run
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where a benchmark's broker and database are."""
+
+    amqp_url: str
+    postgres: EmbeddedPostgres
+    logs: Path
+
+    @property
+    def database_url(self) -> str:
+        """For SQLAlchemy."""
+        return self.postgres.url
+
+    @property
+    def dsn(self) -> str:
+        """For asyncpg."""
+        return self.postgres.dsn
+
+    def environment(self, port: int) -> dict[str, str]:
+        """What a service of the run gets."""
+        return os.environ | {
+            "CALLBOARD_AMQP_URL": self.amqp_url,
+            "CALLBOARD_DATABASE_URL": self.database_url,
+            "CALLBOARD_TOKEN": TOKEN,
+            "CALLBOARD_SECRET": TOKEN,
+            "CALLBOARD_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "CALLBOARD_HTTP_PORT": str(port),
+            "CALLBOARD_LOG_LEVEL": "WARNING",
+            "CALLBOARD_LEASE_SECONDS": "300",
+        }
+
+
+@asynccontextmanager
+async def servers(home: Path) -> AsyncIterator[Servers]:
+    """A broker and a database for the length of the context."""
+    async with (
+        EmbeddedPostgres(home / "postgres", port=free_port()) as postgres,
+        EmbeddedRabbitMQ(home / "rabbitmq") as rabbit,
+    ):
+        yield Servers(rabbit.url, postgres, home)
+
+
+@asynccontextmanager
+async def service(name: str, on: Servers) -> AsyncIterator[str]:
+    """A migrated, ready service as a child process; the base of its HTTP API."""
+    port = free_port()
+    environment = on.environment(port)
+    migration = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", f"services.{name}", "migrate", env=environment
+    )
+    if await migration.wait() != 0:
+        raise RuntimeError(f"the migrations of {name} failed")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", f"services.{name}", env=environment)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        await _ready(base, process)
+        yield base
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), 20)
+
+
+async def _ready(base: str, process: asyncio.subprocess.Process) -> None:
+    async with httpx.AsyncClient() as client, asyncio.timeout(40):
+        while process.returncode is None:
+            try:
+                if (await client.get(f"{base}/health/ready")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass  # not listening yet
+            await asyncio.sleep(0.1)
+    raise RuntimeError(f"the service at {base} ended with status {process.returncode}")

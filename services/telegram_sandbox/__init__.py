@@ -1,0 +1,1 @@
+"""A small Telegram data centre for the demo and the tests; never Telegram's own."""

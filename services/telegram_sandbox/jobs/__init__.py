@@ -1,0 +1,1 @@
+"""What the sandbox does by itself, on a timer."""

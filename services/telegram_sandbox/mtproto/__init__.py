@@ -1,0 +1,1 @@
+"""MTProto 2.0 from the server's side: framing, key exchange, encryption, connections."""

@@ -1,0 +1,1 @@
+"""What clients can ask of the sandbox: one module for each area of Telegram's API."""

@@ -1,0 +1,1 @@
+"""The sandbox's world: users, rooms and messages, without any network."""

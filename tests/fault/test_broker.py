@@ -1,0 +1,42 @@
+"""RabbitMQ taken away in the middle of work: restarted, and erased to the last byte."""
+
+import asyncio
+
+from tests.fault.checks import accounts_answer, deployment_ended_verified, no_account_event_is_lost
+from tests.fault.scripts import script
+from tests.support.fleet import Fleet
+from tests.support.waiting import until
+
+
+async def test_a_broker_restart_under_load_costs_nothing(fleet: Fleet) -> None:
+    """Orders, reports and heartbeats in flight when the broker restarts would be lost without resends."""
+    await fleet.push(script(1))
+    deployment = await fleet.deploy("ping")
+    await fleet.rabbit.stop()
+    await fleet.rabbit.start()
+    await deployment_ended_verified(fleet, deployment)
+    await until(fleet.all_online, "every account is online again", 60)
+    await accounts_answer(fleet, 1)
+    await no_account_event_is_lost(fleet)
+    fleet.assert_alive()
+
+
+async def test_a_broker_killed_and_erased_during_a_deployment_costs_nothing(fleet: Fleet) -> None:
+    """The broker is disposable: with its disk go exchanges, queues, orders and reports, and all come back."""
+    await fleet.push(script(1))
+    deployment = await fleet.deploy("ping")
+    await asyncio.sleep(0.05)  # into the middle of the orders, not to wait for anything
+    await fleet.rabbit.kill()
+    await fleet.rabbit.erase()
+    # While the broker is away an account changes its state: that event must not be lost either.
+    session = next(one for one in await fleet.sandbox.sessions() if one.connections)
+    await fleet.sandbox.kill(session.key_id, "SESSION_REVOKED")
+    await fleet.rabbit.start()
+    await deployment_ended_verified(fleet, deployment)
+
+    async def told() -> bool:
+        return sum(row["status"] == "error" for row in await fleet.accounts()) == 1
+
+    await until(told, "the revoked session is shown as an error", 60)
+    await no_account_event_is_lost(fleet)
+    fleet.assert_alive()

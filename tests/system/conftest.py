@@ -1,0 +1,45 @@
+"""The stack that the system tests speak to: the one that is named by the environment, else `callboard up`.
+
+`tools/compose-test.sh` brings the compose stack up and names it with `CALLBOARD_SYSTEM_URL` and its companions; without
+them the demo is started as a user would start it, in a home of its own.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.demo import Demo
+from tests.support.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`callboard up`, running."""
+    running = Demo(tmp_path_factory.mktemp("home"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """Whichever stack there is to test."""
+    url = os.environ.get("CALLBOARD_SYSTEM_URL")
+    if url is not None:
+        return Stack(
+            url=url,
+            token=os.environ["CALLBOARD_SYSTEM_TOKEN"],
+            sandbox_url=os.environ["CALLBOARD_SYSTEM_SANDBOX"],
+            management_url=os.environ["CALLBOARD_SYSTEM_MANAGEMENT"],
+        )
+    running: Demo = request.getfixturevalue("demo")
+    return running.stack()
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """What is about `callboard up` itself is not asked of a compose stack."""
+    if os.environ.get("CALLBOARD_SYSTEM_URL") and collection_path.name == "test_up.py":
+        return True
+    return None

@@ -1,0 +1,72 @@
+"""`callboard up` itself: what it leaves behind, what it brings back, and how it ends."""
+
+import json
+import stat
+import time
+
+import psutil
+import pytest
+
+from tests.support.demo import Demo
+
+
+@pytest.fixture(scope="module")
+def own_demo(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Demo:
+    """A demo that may be interrupted: the session's own keeps running, which also takes the default ports."""
+    return Demo(tmp_path_factory.mktemp("second-home"))
+
+
+def test_the_connection_file_is_private_and_complete(demo: Demo) -> None:
+    """The CLI signs in with it; another user of the machine must not."""
+    assert stat.S_IMODE(demo.connection.stat().st_mode) == 0o600
+    found = json.loads(demo.connection.read_text())
+    assert found["url"].startswith("http://127.0.0.1:")
+    assert len(found["token"]) >= 16
+    assert found["url"] in demo.output()
+
+
+def test_a_second_up_on_the_same_home_says_so_in_a_sentence(demo: Demo) -> None:
+    """Two stacks on one database directory would destroy it."""
+    second = demo.spawn()
+    assert second.wait(30) != 0
+    assert "already" in demo.output()
+    assert "Traceback" not in demo.output()
+
+
+def test_a_crashed_child_is_shown_and_restarted(demo: Demo) -> None:
+    """A demo that limps on without its deployer explains nothing."""
+    victim = next(child for child in demo.children() if "services.deployer" in child.cmdline())
+    victim.kill()
+    deadline = time.monotonic() + 30
+    while not any("services.deployer" in child.cmdline() and child.pid != victim.pid for child in _living(demo)):
+        assert time.monotonic() < deadline, f"the deployer was not restarted:\n{demo.output()}"
+        time.sleep(0.2)
+    assert "deployer" in demo.output()
+
+
+def test_interrupting_ends_every_process_and_the_second_start_is_quick(own_demo: Demo) -> None:
+    """Strays of a demo hold its ports and its disk; a slow second start is not used twice."""
+    own_demo.start()
+    token = json.loads(own_demo.connection.read_text())["token"]
+    family = own_demo.children()
+    assert len(family) > 8
+    assert own_demo.stop() < 15
+    _, alive = psutil.wait_procs(family, timeout=3)
+    assert alive == []
+    assert own_demo.start() < 15
+    assert json.loads(own_demo.connection.read_text())["token"] == token
+    family = own_demo.children()
+    own_demo.stop()
+    _, alive = psutil.wait_procs(family, timeout=3)
+    assert alive == []
+
+
+def _living(demo: Demo) -> list[psutil.Process]:
+    found = []
+    for child in demo.children():
+        try:
+            child.cmdline()
+        except psutil.NoSuchProcess:
+            continue
+        found.append(child)
+    return found
