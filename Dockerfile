@@ -81,6 +81,13 @@ COPY --from=build-sandbox /opt/callboard /opt/callboard
 COPY shared shared
 COPY services/__init__.py services/__init__.py
 COPY services/telegram_sandbox services/telegram_sandbox
+COPY deploy/docker/demo_world.py /opt/demo_world.py
+RUN mkdir -p /var/lib/callboard/sandbox
+USER root
+# A volume that is mounted here belongs to the services' user from its first use.
+RUN install -d -o callboard -g callboard /sessions
+USER callboard
+VOLUME /var/lib/callboard
 EXPOSE 8443 8444
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=5 CMD ["python", "/usr/local/bin/healthy", "8444"]
 ENTRYPOINT ["python", "-m", "services.telegram_sandbox"]

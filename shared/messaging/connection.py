@@ -38,3 +38,13 @@ async def stop_quietly(broker: RabbitBroker, timeout: float = STOP_TIMEOUT) -> N
         await asyncio.wait_for(broker.stop(), timeout)
     except Exception as error:
         log.info("broker_stopped_uncleanly", reason=f"{type(error).__name__}: {error}")
+
+
+async def inspect(broker: RabbitBroker, queue: str) -> tuple[int, int]:
+    """How many messages are ready in a queue and how many consumers it has, asked over `broker`'s connection."""
+    async with asyncio.timeout(CONNECT_TIMEOUT):
+        connection = await broker.connect()
+        # A channel of its own: asking for a queue that is gone closes the channel that asks.
+        async with connection.channel() as channel:
+            found = await channel.declare_queue(queue, passive=True)
+    return found.declaration_result.message_count or 0, found.declaration_result.consumer_count or 0

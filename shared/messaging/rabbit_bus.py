@@ -20,7 +20,7 @@ from shared.contracts.catalogue import ENTRY_BY_CONTRACT, must_be_taken, routing
 from shared.contracts.contract import Contract
 from shared.messaging import topology
 from shared.messaging.bus import PublishFailed, Unroutable
-from shared.messaging.connection import new_broker, stop_quietly
+from shared.messaging.connection import inspect, new_broker, stop_quietly
 from shared.messaging.handling import Received
 from shared.randomness import Randomness
 
@@ -83,14 +83,9 @@ class RabbitBus:
         """How many messages are ready in a queue, and how many consumers it has. Raises PublishFailed."""
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
-                broker = await self._prepared()
-                connection = await broker.connect()
-                # A channel of its own: asking for a queue that is gone closes the channel that asks.
-                async with connection.channel() as channel:
-                    found = await channel.declare_queue(queue.name, passive=True)
+                return await inspect(await self._prepared(), queue.name)
         except Exception as error:
             raise PublishFailed(f"queue {queue.name}: {type(error).__name__}: {error}") from error
-        return found.declaration_result.message_count or 0, found.declaration_result.consumer_count or 0
 
     async def close(self) -> None:
         """Close the connection."""

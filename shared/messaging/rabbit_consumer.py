@@ -17,7 +17,7 @@ from shared.clock import Clock
 from shared.contracts import envelope
 from shared.messaging import topology
 from shared.messaging.bus import PublishFailed, Route
-from shared.messaging.connection import new_broker, stop_quietly
+from shared.messaging.connection import inspect, new_broker, stop_quietly
 from shared.messaging.handling import Handling, Received
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.randomness import Randomness
@@ -106,7 +106,11 @@ class RabbitConsumer:
                 await self._look_at(route)
 
     async def _look_at(self, route: Route) -> None:
-        ready, consumers = await self._bus.inspect(route.queue)
+        # Only the connection that declared an exclusive queue may ask for it, so the bus cannot.
+        if route.queue.exclusive and self._broker is not None:
+            ready, consumers = await inspect(self._broker, route.queue.name)
+        else:
+            ready, consumers = await self._bus.inspect(route.queue)
         self._backlog[route.queue.name] = ready
         if consumers == 0:
             self._consuming = False
