@@ -1,0 +1,91 @@
+"""A script's own tests: what passes, and what a failing one shows."""
+
+from shared.scripts import TestOutcome, run_tests
+from tests.unit.scripts.conftest import Parsed
+
+SCENES = """\
+variables: {count: 0}
+scenes:
+  hello:
+    triggers: [{message: {text: hi}}]
+    steps: [{reply: "Hello\\n{{ sender }}"}, {wait: 5s}, {send: Still there?}]
+  ten:
+    triggers: [{command: /div}]
+    steps: [{reply: "{{ 10 / (match.args | int) }}"}]
+  tick:
+    triggers: [{every: {interval: 1h, chat: "@hall_two"}}]
+    steps: [{send: tick}]
+tests:
+"""
+
+
+def _outcome(parsed: Parsed, dialogue: str) -> TestOutcome:
+    (outcome,) = run_tests(parsed(SCENES + f"  - name: it\n    dialogue: [{dialogue}]\n"))
+    assert outcome.passed == (outcome.difference == "")
+    return outcome
+
+
+def test_a_dialogue_that_is_as_expected_passes(parsed: Parsed) -> None:
+    """Good scripts could not be pushed."""
+    outcome = _outcome(
+        parsed,
+        '{guest: hi, as: Mei, chat: private}, {expect: "Hello\\nMei", chat: private}, {expect_nothing: true}, '
+        "{wait: 5s}, {expect: Still there?}, {guest: what}, {expect_nothing: true}, {wait: 1h}, "
+        '{expect: tick, chat: "@hall_two"}',
+    )
+    assert outcome.passed, outcome.difference
+    assert outcome.transcript[:2] == ("+0s Mei in private:1: hi", "+0s account in private:1: Hello\nMei")
+    assert outcome.transcript[2] == "+5s account in private:1: Still there?"
+
+
+def test_the_difference_is_shown(parsed: Parsed) -> None:
+    """The author would not see what was said instead."""
+    outcome = _outcome(parsed, '{guest: hi}, {expect: "Hello\\nMei"}')
+    assert outcome.difference == (
+        "dialogue[1] after 0s: expected (-) and said (+) differ\n  - Hello\n  - Mei\n  + Hello\n  + guest"
+    )
+
+
+def test_silence_where_a_text_was_expected_says_what_comes_next(parsed: Parsed) -> None:
+    """The author would not learn that a wait is missing from the dialogue."""
+    outcome = _outcome(parsed, '{guest: hi}, {expect: "Hello\\nguest"}, {wait: 2s}, {expect: Still there?}')
+    assert "+ (nothing; the script goes on in 3s)" in outcome.difference
+    assert "after 2s" in outcome.difference
+
+
+def test_what_nobody_expected_fails(parsed: Parsed) -> None:
+    """A script could say anything as long as it also says what is expected."""
+    at_the_end = _outcome(parsed, "{guest: hi}")
+    assert "- (the dialogue ends)\n  + Hello\n  + guest" in at_the_end.difference
+    in_between = _outcome(parsed, "{guest: hi}, {expect_nothing: true}")
+    assert "- (nothing)\n  + Hello" in in_between.difference
+
+
+def test_the_right_text_in_the_wrong_chat_fails(parsed: Parsed) -> None:
+    """A message to the team could go to the guests, and the test would be green."""
+    outcome = _outcome(parsed, '{wait: 1h}, {expect: tick, chat: "@hall_one"}')
+    assert "said in another chat\n  - @hall_one\n  + @hall_two" in outcome.difference
+
+
+def test_a_fault_fails_the_test(parsed: Parsed) -> None:
+    """A text that breaks at play would only be seen by guests."""
+    outcome = _outcome(parsed, "{guest: /div 0}")
+    assert outcome.difference == "dialogue[0] after 0s: scenes.ten.steps[0] failed: ZeroDivisionError: division by zero"
+
+
+def test_a_test_in_which_too_much_happens_ends(parsed: Parsed) -> None:
+    """A long wait against a short interval would hold the deployer."""
+    script = parsed(
+        "scenes: {a: {triggers: [{every: 10s}], steps: [{send: '{{ \"\" }}'}]}}\n"
+        "tests: [{name: long, dialogue: [{wait: 24h}]}]"
+    )
+    assert "more than 2000 things happen" in run_tests(script)[0].difference
+
+
+def test_tests_repeat_themselves(parsed: Parsed) -> None:
+    """A random wait would make a push succeed on one node and fail on another."""
+    script = parsed(
+        "scenes: {a: {triggers: [{command: /go}], steps: [{wait: [1s, 9s]}, {reply: x}]}}\n"
+        "tests: [{name: dice, dialogue: [{guest: /go}, {wait: 9s}, {expect: x}]}]"
+    )
+    assert [run_tests(script)[0].transcript for _ in range(3)] == [run_tests(script)[0].transcript] * 3

@@ -1,0 +1,159 @@
+"""Texts: what they can say, what they cannot do, and that none of them can hold a node."""
+
+import time
+from typing import Any
+
+import pytest
+
+from shared.scripts.templates import MAX_OUTPUT, Groups, Text, TextFailure, TextRefused, compile_text
+
+NAMES: dict[str, Any] = {
+    "sender": "Mei",
+    "text": "hello world",
+    "count": 2,
+    "match": Groups({"0": "tea", "item": "tea", "1": "one"}),
+}
+
+
+def _text(source: str) -> Text:
+    outcome = compile_text(source)
+    assert isinstance(outcome, Text), str(outcome)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("source", "rendered"),
+    [
+        ("Hello {{ sender }}!", "Hello Mei!"),
+        ("{{ match.item | upper }} {{ match[1] }} {{ match }}", "TEA one tea"),
+        ("{% for n in range(3) %}{{ loop.index }}{% endfor %}", "123"),
+        ("{% if 'world' in text %}yes{% else %}no{% endif %}", "yes"),
+        ("{{ text[:5] ~ '.' }} {{ text | replace('l', 'L') | truncate(7) }}", "hello. heLLo …"),
+        ("{{ [1, 2] | join(', ') }} {{ (5 / 2) | round(1) }} {{ 7 % 4 }}", "1, 2 2.5 3"),
+        ("{% raw %}{{ x }}{% endraw %}{# said by nobody #}", "{{ x }}"),
+        ("<b> & 'quotes'", "<b> & 'quotes'"),
+        ("  \n ", ""),
+    ],
+)
+def test_texts_are_rendered(source: str, rendered: str) -> None:
+    """The documented part of Jinja would not work, or escape what a chat should show."""
+    assert _text(source).render(NAMES) == rendered
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ a",
+        "{% if a %}",
+        "{{ sender.__class__ }}",
+        "{{ sender | attr('x') }}",
+        "{{ text.upper() }}",
+        "{{ cycler('a') }}",
+        "{{ 2 ** 9 }}",
+        "{% set a = 1 %}",
+        "{% include 'a' %}",
+        "{% macro f() %}{% endmacro %}",
+        "{% for a in text %}{% endfor %}",
+        "{% for a in range(9) %}{% for b in range(9) %}{% endfor %}{% endfor %}",
+        "{{ {'a': 1} }}",
+        "{{ self }}",
+        "{{ x | shout }}",
+        "{% if false %}{{ x | shout }}{% endif %}",
+        "{{ x is wonderful }}",
+        "{{ x | default(value=1) }}",
+        "{{ " + "(" * 30 + "1" + ")" * 30 + " }}",
+        "{{ " + "not " * 2000 + "1 }}",
+        "{% if 1 %}" * 6 + "{% endif %}" * 6,
+        "{{ 1 }}" * 1000,
+        "x" * 4097,
+    ],
+)
+def test_what_a_text_may_not_do_is_refused_when_it_is_compiled(source: str) -> None:
+    """A text would fail in front of guests, or reach what is behind the sandbox."""
+    assert isinstance(compile_text(source), TextRefused)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "x" + " | upper" * 39,
+        "not " * 75 + "x",
+        "- " * 75 + "x",
+        "x" + " * x" * 38,
+        "x" + " + x" * 38,
+        "x" + " ~ x" * 38,
+        "x if x else " * 15 + "x",
+        "x" + "[0]" * 25,
+        "(" * 8 + "x" + ")" * 8,
+        "x" + " < x" * 38,
+    ],
+)
+def test_the_most_tangled_accepted_texts_compile(expression: str) -> None:
+    """The bounds would leave it to the machine's stack whether a text is accepted."""
+    text = _text("{{ " + expression + " }}")
+    assert isinstance(text.render({"x": 1}), str | TextFailure)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ missing }}",
+        "{{ match.other }}",
+        "{{ 1 / 0 }}",
+        "{{ text * 1000000 }}",
+        "{{ '%999999999d' % count }}",
+        "{{ range(1000000) }}",
+        "{{ range(50) | join(big) | join(big) | join(big) }}",
+        "{{ big | replace('', big) | replace('', big) }}",
+        "{{ count | round(99) }}",
+        "{{ big }}{{ big }}",
+    ],
+)
+def test_a_failure_is_told_and_quick(source: str) -> None:
+    """A text could take the node's memory or time, or raise through the engine."""
+    began = time.process_time()
+    outcome = _text(source).render(NAMES | {"big": "x" * 4000})
+    assert isinstance(outcome, TextFailure)
+    assert outcome.message
+    assert time.process_time() - began < 0.5
+
+
+def test_output_is_counted_as_telegram_counts() -> None:
+    """Telegram would refuse a message that the engine took for short enough."""
+    text = _text("{{ big }}")
+    assert text.render({"big": "x" * MAX_OUTPUT}) == "x" * MAX_OUTPUT
+    assert isinstance(text.render({"big": "😀" * (MAX_OUTPUT // 2 + 1)}), TextFailure)
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{{ count + 1 }}", 3),
+        ("{{- count == 2 -}}", True),
+        ("{{ count / 4 }}", 0.5),
+        ("{{ sender }}", "Mei"),
+        ("{{ count }}!", "2!"),
+        ("{{ count }}{{ count }}", "22"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_value_keeps_its_type_when_it_is_one_expression(source: str, value: object) -> None:
+    """A counter would become text, and its next addition a fault."""
+    outcome = _text(source).evaluate(NAMES)
+    assert outcome == value
+    assert type(outcome) is type(value)
+
+
+@pytest.mark.parametrize("source", ["{{ [1] }}", "{{ none }}", "{{ missing }}", "{{ big ~ big }}", "{{ 1e308 * 10 }}"])
+def test_a_variable_refuses_what_a_snapshot_cannot_hold(source: str) -> None:
+    """A conversation could not be saved, or would grow without end."""
+    assert isinstance(_text(source).evaluate({"big": "x" * 600}), TextFailure)
+
+
+def test_a_text_knows_what_it_asks_for() -> None:
+    """The check would miss an unknown name, or complain of one that the text itself guards."""
+    text = _text("{{ sender }} {{ match.item }} {{ match[1] }} {% for n in range(2) %}{{ loop.index ~ n }}{% endfor %}")
+    assert text.names == {"sender", "match"}
+    assert text.groups == {"item", "1"}
+    assert _text("{{ match.item | default('') }}{{ match.item }}").groups == frozenset()
+    assert _text("{% if match.item is defined %}{{ match.item }}{% endif %}").groups == frozenset()
