@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from services.cli.embedded.rabbitmq import EmbeddedRabbitMQ
 
-from services.cli.embedded.ports import free_port
-from services.cli.embedded.postgres import EmbeddedPostgres
+from services.cli.embedded import EmbeddedPostgres, choose_broker, free_port
 
+STOP_SECONDS = 15.0
 TOKEN = "bench-token-of-this-run"  # noqa: S105 - for servers that end with the run
 
 
@@ -23,7 +22,6 @@ class Servers:
 
     amqp_url: str
     postgres: EmbeddedPostgres
-    logs: Path
 
     @property
     def database_url(self) -> str:
@@ -52,11 +50,13 @@ class Servers:
 @asynccontextmanager
 async def servers(home: Path) -> AsyncIterator[Servers]:
     """A broker and a database for the length of the context."""
-    async with (
-        EmbeddedPostgres(home / "postgres", port=free_port()) as postgres,
-        EmbeddedRabbitMQ(home / "rabbitmq") as rabbit,
-    ):
-        yield Servers(rabbit.url, postgres, home)
+    rabbit = await choose_broker(home / "rabbitmq", ports=(free_port(), free_port()))
+    async with EmbeddedPostgres(home / "postgres", port=free_port()) as postgres:
+        try:
+            await rabbit.start()
+            yield Servers(rabbit.url, postgres)
+        finally:
+            await rabbit.stop(STOP_SECONDS)
 
 
 @asynccontextmanager

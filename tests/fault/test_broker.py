@@ -4,7 +4,7 @@ import asyncio
 
 from tests.fault.checks import accounts_answer, deployment_ended_verified, no_account_event_is_lost
 from tests.fault.scripts import script
-from tests.support.fleet import Fleet
+from tests.support.fleet import STOP_SECONDS, Fleet
 from tests.support.waiting import until
 
 
@@ -12,7 +12,7 @@ async def test_a_broker_restart_under_load_costs_nothing(fleet: Fleet) -> None:
     """Orders, reports and heartbeats in flight when the broker restarts would be lost without resends."""
     await fleet.push(script(1))
     deployment = await fleet.deploy("ping")
-    await fleet.rabbit.stop()
+    await fleet.rabbit.stop(STOP_SECONDS)
     await fleet.rabbit.start()
     await deployment_ended_verified(fleet, deployment)
     await until(fleet.all_online, "every account is online again", 60)

@@ -15,10 +15,7 @@ from typing import Any, Self
 import asyncpg
 import httpx
 
-from services.cli.embedded.ports import free_port
-from services.cli.embedded.postgres import EmbeddedPostgres
-from services.cli.embedded.process import Command, OwnedProcess
-from services.cli.embedded.rabbitmq import EmbeddedRabbitMQ
+from services.cli.embedded import Broker, Command, EmbeddedPostgres, OwnedProcess, choose_broker, free_port
 from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, SeedChat, SeedUser, WorldSeed
 from tests.support.waiting import until
@@ -38,10 +35,10 @@ class Fleet:
     def __init__(self, home: Path, nodes: tuple[str, ...] = ("node-a", "node-b")) -> None:
         self.home = home
         self.nodes = nodes
-        names = ("registry", "deployer", "console", "sandbox", "mtproto")
+        names = ("registry", "deployer", "console", "sandbox", "mtproto", "postgres", "amqp", "management")
         self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
-        self.postgres = EmbeddedPostgres(home / "postgres", port=free_port(frozenset(self.ports.values())))
-        self.rabbit = EmbeddedRabbitMQ(home / "rabbitmq")
+        self.postgres = EmbeddedPostgres(home / "postgres", port=self.ports["postgres"])
+        self._rabbit: Broker | None = None
         self.processes: dict[str, OwnedProcess] = {}
         headers = {"authorization": f"Bearer {TOKEN}"}
         self.api = httpx.AsyncClient(base_url=self._url("console"), headers=headers, timeout=20)
@@ -50,6 +47,8 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         """Start everything and wait until every account of every node is online."""
+        ports = (self.ports["amqp"], self.ports["management"])
+        self._rabbit = await choose_broker(self.home / "rabbitmq", ports=ports)
         await self.postgres.start()
         await self.rabbit.start()
         for service in MIGRATED:
@@ -75,10 +74,16 @@ class Fleet:
                 print(f"--- {name}\n{process.log_tail(40)}", file=sys.stderr)
         for process in reversed(self.processes.values()):
             await process.stop(STOP_SECONDS)
-        await self.rabbit.stop()
+        await self.rabbit.stop(STOP_SECONDS)
         await self.postgres.stop()
         await self.api.aclose()
         await self.sandbox.close()
+
+    @property
+    def rabbit(self) -> Broker:
+        """The broker."""
+        assert self._rabbit is not None, "the fleet has not been started"
+        return self._rabbit
 
     async def launch(self, name: str, module: str, environment: Mapping[str, str]) -> None:
         """Start a service's process for the first time."""

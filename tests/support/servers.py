@@ -18,8 +18,11 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from services.cli.embedded import EmbeddedPostgres, choose_broker, free_port
+
 RABBIT_IMAGE = "rabbitmq:4-management"
 POSTGRES_IMAGE = "postgres:17-bookworm"
+STOP_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -122,24 +125,22 @@ def _wait(answers: Callable[[], None], what: str, seconds: float = 90) -> None:
 
 @contextmanager
 def _child_broker() -> Iterator[Broker]:
-    from services.cli.embedded.rabbitmq import EmbeddedRabbitMQ
-
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callboard-rabbit-")))
-        server = EmbeddedRabbitMQ(home)
         runner = stack.enter_context(asyncio.Runner())
+        server = runner.run(choose_broker(home, ports=(free_port(), free_port())))
         runner.run(server.start())
-        stack.callback(lambda: runner.run(server.stop()))
-        yield Broker(server.url.removesuffix("/"), server.management_url, server.user, server.password)
+        stack.callback(lambda: runner.run(server.stop(STOP_SECONDS)))
+        management = server.management
+        assert management is not None
+        yield Broker(server.url.removesuffix("/"), management.url, management.username, management.password)
 
 
 @contextmanager
 def _child_postgres() -> Iterator[Postgres]:
-    from services.cli.embedded.postgres import EmbeddedPostgres
-
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callboard-postgres-")))
-        server = EmbeddedPostgres(home, fsync=False)
+        server = EmbeddedPostgres(home, port=free_port(), fsync=False)
         runner = stack.enter_context(asyncio.Runner())
         runner.run(server.start())
         stack.callback(lambda: runner.run(server.stop()))
