@@ -41,9 +41,9 @@ async def no_account_event_is_lost(fleet: Fleet) -> None:
 
 def _newest_change(fleet: Fleet, node: str) -> tuple[str, int]:
     """The ledger's id and the number of its newest account change, read from the agent's own file."""
-    path = next((fleet.home / node / "state").glob("*.sqlite*"))
+    path = next((fleet.home / node / "state").glob("*.sqlite"))
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as ledger:
-        (ledger_id, newest) = ledger.execute("select ledger_id, last_change from ledger").fetchone()
+        (ledger_id, newest) = ledger.execute("select ledger_id, last_change from identity").fetchone()
     return str(ledger_id), int(newest)
 
 

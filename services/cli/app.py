@@ -1,0 +1,57 @@
+"""Builds `callboard`: the only place where its commands are put together."""
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
+import typer
+
+from services.cli.command import AsJson, Asked, Token, Url, remember
+from services.cli.commands.accounts import accounts
+from services.cli.commands.dead import dead
+from services.cli.commands.deployments import deployments
+from services.cli.commands.events import events
+from services.cli.commands.nodes import nodes
+from services.cli.commands.scripts import scripts
+from services.cli.commands.up import register_up
+from services.cli.failures import EXIT_CODES_HELP
+
+
+def build_app() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        help="Callboard: one back office for the Telegram accounts that you run on many computers.",
+        epilog=EXIT_CODES_HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_opened)
+    register_up(app)
+    app.add_typer(nodes, name="nodes")
+    app.add_typer(accounts, name="accounts")
+    app.add_typer(scripts, name="scripts")
+    app.add_typer(deployments, name="deployments")
+    app.add_typer(events, name="events")
+    app.add_typer(dead, name="dead")
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"callboard {installed_version('callboard')}")
+        except PackageNotFoundError:
+            typer.echo("callboard, run from its source without being installed")
+        raise typer.Exit
+
+
+def _opened(
+    ctx: typer.Context,
+    as_json: AsJson = False,
+    url: Url = None,
+    token: Token = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    remember(ctx, Asked(as_json, url, token))

@@ -1,0 +1,131 @@
+"""What every command has: the options for connection and output, before or after its name, and a tidy end.
+
+A command is a function of a `Session` and its own options. `command` gives it `--json`, `--url` and `--token`, runs
+it, and turns whatever happens into an exit code: `CommandFailed` into its sentence, Ctrl-C into 130 without a word, a
+fault of our own into one sentence (`CALLBOARD_DEBUG=1` shows where it happened).
+"""
+
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Concatenate, ParamSpec, cast
+
+import typer
+
+from services.cli.client import Client
+from services.cli.connection import find_connection
+from services.cli.failures import EXIT_CODES_HELP, CommandFailed, ExitCode
+from services.cli.output import Output
+
+P = ParamSpec("P")
+Run = Callable[Concatenate["Session", P], None]
+
+DEBUG = "CALLBOARD_DEBUG"
+_PANEL = "Connection and output"
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON to stdout instead of a table.", rich_help_panel=_PANEL)]
+Url = Annotated[str | None, typer.Option("--url", help="Where Callboard is.", rich_help_panel=_PANEL)]
+Token = Annotated[str | None, typer.Option("--token", help="The operator's token.", rich_help_panel=_PANEL)]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the operator said about connection and output."""
+
+    as_json: bool = False
+    url: str | None = None
+    token: str | None = None
+
+    def and_then(self, later: "Asked") -> "Asked":
+        """Both together; what was said later counts."""
+        return Asked(self.as_json or later.as_json, later.url or self.url, later.token or self.token)
+
+
+class Session:
+    """One run of one command: its output, and a client that connects when it is first used."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self.out = Output(as_json=asked.as_json)
+
+    @cached_property
+    def client(self) -> Client:
+        """The connection. Raises CommandFailed when it is not known where to connect."""
+        return Client(find_connection(self._asked.url, self._asked.token, os.environ))
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "client" in self.__dict__:
+            self.client.close()
+
+
+def new_group(purpose: str, default: Run[[]] | None = None) -> typer.Typer:
+    """A group of commands; `default` is what its bare name does."""
+    group = typer.Typer(help=purpose, no_args_is_help=default is None, pretty_exceptions_enable=False)
+
+    def opened(ctx: typer.Context, as_json: AsJson = False, url: Url = None, token: Token = None) -> None:
+        remember(ctx, Asked(as_json, url, token))
+        if ctx.invoked_subcommand is None and default is not None:
+            run_to_the_end(ctx.obj, default)
+
+    group.callback(invoke_without_command=default is not None)(opened)
+    return group
+
+
+def command(group: typer.Typer, name: str) -> Callable[[Run[P]], Run[P]]:
+    """Register a function as a command of `group`; the function itself stays as it is."""
+
+    def register(run: Run[P]) -> Run[P]:
+        group.command(name, epilog=EXIT_CODES_HELP)(_with_shared_options(run))
+        return run
+
+    return register
+
+
+def remember(ctx: typer.Context, asked: Asked) -> None:
+    """Keep what was said before a command's name."""
+    ctx.obj = (ctx.obj or Asked()).and_then(asked)
+
+
+def run_to_the_end(asked: Asked, run: Callable[[Session], None]) -> None:
+    """Run; raises typer.Exit with the command's exit code when it is not 0."""
+    session = Session(asked)
+    try:
+        run(session)
+    except CommandFailed as failed:
+        session.out.failure(failed)
+        raise typer.Exit(failed.code) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+        raise
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        sentence = f"this is a fault of Callboard ({type(error).__name__}: {error}); {DEBUG}=1 shows where it happened"
+        session.out.failure(CommandFailed(ExitCode.FAILED, sentence))
+        raise typer.Exit(ExitCode.FAILED) from None
+    finally:
+        session.close()
+
+
+def _with_shared_options(run: Callable[..., None]) -> Callable[..., None]:
+    # Typer reads a function's signature: this one has the command's own parameters and the shared ones.
+    own = list(inspect.signature(run).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for name, kind, default in (("as_json", AsJson, False), ("url", Url, None), ("token", Token, None))
+    ]
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    parameters = [context, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own), *shared]
+
+    def started(ctx: typer.Context, **given: Any) -> None:
+        remember(ctx, Asked(given.pop("as_json"), given.pop("url"), given.pop("token")))
+        run_to_the_end(ctx.obj, lambda session: run(session, **given))
+
+    started.__doc__ = run.__doc__
+    started.__annotations__ = {one.name: one.annotation for one in parameters}
+    cast(Any, started).__signature__ = inspect.Signature(parameters)
+    return started

@@ -1,0 +1,84 @@
+"""`callboard deployments`: bring a script to nodes, and see how far each of them is."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli import deploying
+from services.cli.command import Session, command, new_group
+from services.cli.commands.nodes import FIRST, Everything, Most
+from services.cli.output import Column, Record, age
+from services.cli.progress import PATH, summary, whole_deployment
+
+DeploymentId = Annotated[str, typer.Argument(metavar="ID")]
+
+COLUMNS = (
+    Column("deployment", "deployment_id"),
+    Column("script", "script_id"),
+    Column("version", "version"),
+    Column("state", "state"),
+    Column("progress", summary),
+    Column("ordered", lambda deployment: age(deployment.get("created_at"))),
+)
+
+
+def list_deployments(session: Session, limit: Most = FIRST, everything: Everything = False) -> None:
+    """The deployments, newest first."""
+    page = session.client.listing(PATH, {}, None if everything else limit)
+    session.out.listing(page, COLUMNS, "nothing has been deployed yet")
+
+
+deployments = new_group("Scripts on their way to nodes.", list_deployments)
+command(deployments, "list")(list_deployments)
+
+
+@command(deployments, "show")
+def show_deployment(session: Session, deployment: DeploymentId) -> None:
+    """One deployment with the state of each node."""
+    record = whole_deployment(session.client, deployment)
+    if session.out.as_json:
+        session.out.json(record)
+        return
+    _head(session, record)
+    session.out.table(record.get("deliveries") or [], deploying.DELIVERIES)
+
+
+@command(deployments, "watch")
+def watch_deployment(
+    session: Session, deployment: DeploymentId, timeout: deploying.Timeout = deploying.PATIENCE
+) -> None:
+    """Watch until it is final: 0 when every node runs it, 1 when not."""
+    record = deploying.watch_to_the_end(session, deployment, timeout)
+    if session.out.as_json:
+        session.out.json(record)
+    deploying.judge(record)
+
+
+@command(deployments, "start")
+def start_deployment(
+    session: Session,
+    script: Annotated[str, typer.Argument(metavar="SCRIPT")],
+    nodes: deploying.Nodes = None,
+    selector: deploying.Selector = None,
+    version: Annotated[int | None, typer.Option("--version", min=1, help="Not the newest, but this one.")] = None,
+    bind: deploying.Bind = None,
+    wait: deploying.Wait = False,
+    timeout: deploying.Timeout = deploying.PATIENCE,
+) -> None:
+    """Bring a stored script to nodes."""
+    started = deploying.start(session, script, deploying.deploy_order(nodes, selector, version, bind))
+    identifier = str(started["deployment_id"])
+    if not session.out.as_json:
+        session.out.line(identifier)
+    record = deploying.watch_to_the_end(session, identifier, timeout) if wait else started
+    if session.out.as_json:
+        session.out.json(record)
+    if wait:
+        deploying.judge(record)
+
+
+def _head(session: Session, record: Record) -> None:
+    session.out.line(
+        f"{record.get('deployment_id')}  {record.get('script_id')} {record.get('version')}  {record.get('state')}"
+    )
+    session.out.line(summary(record))

@@ -1,0 +1,106 @@
+"""`callboard events tail`: what changes in the fleet and in deployments, as it happens."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+from httpx_sse import ServerSentEvent
+
+from services.cli.command import Session, command, new_group
+from services.cli.output import Record
+from services.cli.tail import follow_events
+from shared.randomness import SystemRandomness
+
+events = new_group("Changes as they happen.")
+
+
+@command(events, "tail")
+def tail(
+    session: Session,
+    types: Annotated[
+        str | None, typer.Option("--types", help="Only these, with commas; 'deploy.*' is all that begin so.")
+    ] = None,
+    number: Annotated[int | None, typer.Option("-n", "--number", min=1, help="End after so many events.")] = None,
+) -> None:
+    """Print events until Ctrl-C; connects again by itself and misses nothing that is still kept."""
+    wanted = [one.strip() for one in (types or "").split(",") if one.strip()]
+    for event in islice(follow_events(session.client, wanted, session.out.note, SystemRandomness()), number):
+        _show(session, event)
+
+
+def _show(session: Session, event: ServerSentEvent) -> None:
+    data = _parsed(event.data)
+    if session.out.as_json:
+        session.out.json({"id": event.id, "type": event.event, "data": data}, on_one_line=True)
+        return
+    session.out.line(f"{_time(data)}  {event.event}  {_sentence(event.event, data)}")
+
+
+def _parsed(data: str) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data
+
+
+def _time(data: Any) -> str:
+    try:
+        return datetime.fromisoformat(data["at"]).astimezone().strftime("%H:%M:%S")
+    except (KeyError, TypeError, ValueError):
+        return "--:--:--"
+
+
+def _sentence(kind: str, data: Any) -> str:
+    tell = _SENTENCES.get(kind)
+    if tell is None or not isinstance(data, dict):
+        return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    return tell(data)
+
+
+def _node(data: Record) -> str:
+    return f"{data.get('node_id')} is {data.get('status')} with {data.get('account_count', 0)} accounts"
+
+
+def _accounts(data: Record) -> str:
+    told = [
+        f"{one.get('account_id')} {one.get('status')}"
+        + (f" ({one['status_reason']})" if one.get("status_reason") else "")
+        for one in data.get("accounts") or []
+    ]
+    told += [f"{account} removed" for account in data.get("removed") or []]
+    return f"{data.get('node_id')}: {', '.join(told)}"
+
+
+def _counters(data: Record) -> str:
+    told = [
+        f"{one.get('account_id')} {one.get('message_count')} messages, {one.get('reply_count')} replies"
+        for one in data.get("accounts") or []
+    ]
+    return f"{data.get('node_id')}: {'; '.join(told)}"
+
+
+def _deployment(data: Record) -> str:
+    totals = ", ".join(f"{count} {state}" for state, count in (data.get("totals") or {}).items() if count)
+    return f"{data.get('deployment_id')} {_artifact(data)} {data.get('state')}" + (f" ({totals})" if totals else "")
+
+
+def _delivery(data: Record) -> str:
+    reason = f": {data['reason']}" if data.get("reason") else ""
+    return f"{data.get('node_id')} {_artifact(data)} {data.get('state')}{reason}"
+
+
+def _artifact(data: Record) -> str:
+    artifact = data.get("artifact") or {}
+    return f"{artifact.get('id')} {artifact.get('version')}"
+
+
+_SENTENCES: dict[str, Callable[[Record], str]] = {
+    "fleet.node.v1": _node,
+    "fleet.accounts-changed.v1": _accounts,
+    "fleet.accounts-counted.v1": _counters,
+    "deploy.deployment.v1": _deployment,
+    "deploy.delivery.v1": _delivery,
+}

@@ -1,0 +1,111 @@
+"""`callboard scripts`: check script files on this machine, store them, and send them out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli import deploying
+from services.cli.client import segment
+from services.cli.command import Session, command, new_group
+from services.cli.commands.nodes import FIRST, Everything, Most
+from services.cli.failures import CommandFailed, ExitCode
+from services.cli.output import Column, age
+
+PATH = "/api/v1/group-ai/scripts"
+YAML = "application/yaml"
+
+ScriptFile = typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)
+
+COLUMNS = (
+    Column("script", "script_id"),
+    Column("version", "latest_version"),
+    Column("title", "title"),
+    Column("hash", lambda script: deploying.short_hash(script.get("hash"))),
+    Column("stored", lambda script: age(script.get("updated_at"))),
+)
+
+
+def list_scripts(session: Session, limit: Most = FIRST, everything: Everything = False) -> None:
+    """The stored scripts, each with its newest version."""
+    page = session.client.listing(PATH, {}, None if everything else limit)
+    session.out.listing(page, COLUMNS, "no script is stored yet: `callboard scripts push FILE` stores one")
+
+
+scripts = new_group("Scripts: check, store, send.", list_scripts)
+command(scripts, "list")(list_scripts)
+
+
+@command(scripts, "show")
+def show_script(
+    session: Session,
+    script: Annotated[str, typer.Argument(metavar="ID")],
+    version: Annotated[int | None, typer.Option("--version", min=1, help="This version, with its text.")] = None,
+) -> None:
+    """A stored script and its versions, or one version with its text."""
+    suffix = "" if version is None else f"/versions/{version}"
+    record = session.client.get(f"{PATH}/{segment(script)}{suffix}")
+    source = None if session.out.as_json else record.pop("source", None)
+    session.out.record(record)
+    if source is not None:
+        session.out.line(f"\n{source}".rstrip("\n"))
+
+
+@command(scripts, "check")
+def check_scripts(session: Session, files: Annotated[list[Path], ScriptFile]) -> None:
+    """Check files and run their tests, here, without Telegram and without a connection."""
+    # The script language loads its parser and templates; no other command should wait for that.
+    from services.cli.checking import check_file
+
+    verdicts = [check_file(file) for file in files]
+    if session.out.as_json:
+        session.out.json([verdict.as_json() for verdict in verdicts])
+    else:
+        for verdict in verdicts:
+            for line in verdict.lines():
+                session.out.line(line)
+            if verdict.good:
+                tested = f"{len(verdict.tests)} tests passed" if verdict.tests else "but it has no tests"
+                session.out.line(f"{verdict.file}: good, {tested}")
+    bad = sum(not verdict.good for verdict in verdicts)
+    if bad:
+        raise CommandFailed(ExitCode.FAILED, f"{bad} of {len(verdicts)} files cannot be pushed as they are")
+
+
+@command(scripts, "push")
+def push_script(
+    session: Session,
+    file: Annotated[Path, ScriptFile],
+    deploy: Annotated[bool, typer.Option("--deploy", help="Send it to nodes at once.")] = False,
+    nodes: deploying.Nodes = None,
+    selector: deploying.Selector = None,
+    bind: deploying.Bind = None,
+    wait: deploying.Wait = False,
+    timeout: deploying.Timeout = deploying.PATIENCE,
+) -> None:
+    """Check a file and store it as a new version; the same content again is the same version."""
+    from services.cli.checking import check_file
+
+    if not deploy and (nodes or selector or bind or wait):
+        raise typer.BadParameter("--nodes, --selector, --bind and --wait go with --deploy")
+    order = deploying.deploy_order(nodes, selector, None, bind) if deploy else None
+    verdict = check_file(file)
+    if not verdict.good:
+        raise CommandFailed(ExitCode.REFUSED, f"{file} cannot be pushed as it is; nothing was sent", verdict.lines())
+    stored = session.client.upload(PATH, verdict.content, YAML)
+    name = f"{stored.get('script_id')} version {stored.get('version')}"
+    if not session.out.as_json:
+        session.out.line(f"{name} is stored ({deploying.short_hash(stored.get('hash'))})")
+    deployment = None
+    if order is not None:
+        # The version is named: somebody else may store another one between the two requests.
+        order["version"] = stored.get("version")
+        deployment = deploying.start(session, str(stored["script_id"]), order)
+        if not session.out.as_json:
+            session.out.line(str(deployment["deployment_id"]))
+        if wait:
+            deployment = deploying.watch_to_the_end(session, str(deployment["deployment_id"]), timeout)
+    if session.out.as_json:
+        session.out.json({"script": stored, "deployment": deployment})
+    if deployment is not None and wait:
+        deploying.judge(deployment)

@@ -1,0 +1,45 @@
+"""`callboard up`: everything on this machine, until Ctrl-C.
+
+It is the only command that needs more than the client's packages. A broker of the operator's own is named by
+`CALLBOARD_AMQP_URL`; without it one is found or made.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.command import Session, command
+from services.cli.connection import home as default_home
+from services.cli.failures import CommandFailed, ExitCode
+
+AMQP_URL = "CALLBOARD_AMQP_URL"
+LOG_LEVEL = "CALLBOARD_LOG_LEVEL"
+
+
+def register_up(app: typer.Typer) -> None:
+    """Give the command line its `up`."""
+    command(app, "up")(up)
+
+
+def up(
+    session: Session,
+    home: Annotated[Path | None, typer.Option("--home", help="Where to keep state; else CALLBOARD_HOME.")] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the console; another if taken.")] = 8080,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines although this is a terminal.")] = False,
+) -> None:
+    """Start a broker, a database, a Telegram sandbox, all services and two nodes here, until Ctrl-C."""
+    try:
+        # Only here: a machine with nothing but the client does not have what the stack is made of.
+        from services.cli.stack import StackOptions, run_stack
+    except ModuleNotFoundError as missing:
+        sentence = f"this installation has only the client ({missing.name} is missing): install callboard[stack]"
+        raise CommandFailed(ExitCode.FAILED, sentence) from missing
+    options = StackOptions(
+        amqp_url=os.environ.get(AMQP_URL) or None,
+        console_port=port,
+        log_level=os.environ.get(LOG_LEVEL) or "INFO",
+        plain=plain or session.out.as_json,
+    )
+    raise typer.Exit(run_stack(home or default_home(os.environ), options))

@@ -1,0 +1,65 @@
+"""A RabbitMQ that the operator runs: it is used, and never stopped or erased.
+
+Its end is not ours to watch: services reconnect by themselves, so `wait` never returns.
+"""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from services.cli.embedded.broker import Management
+from services.cli.embedded.errors import StartFailed
+
+AMQP_PORT, AMQPS_PORT = 5672, 5671
+REACH_SECONDS = 10.0
+
+
+class GivenBroker:
+    """See the module's docstring; the methods are those of Broker."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @property
+    def origin(self) -> str:
+        """See Broker."""
+        return "the one that CALLBOARD_AMQP_URL names"
+
+    @property
+    def url(self) -> str:
+        """See Broker."""
+        return self._url
+
+    @property
+    def management(self) -> Management | None:
+        """See Broker."""
+        return None
+
+    async def start(self) -> None:
+        """Look whether somebody listens there."""
+        parts = urlsplit(self._url)
+        host, port = parts.hostname or "localhost", parts.port or _default_port(parts.scheme)
+        try:
+            async with asyncio.timeout(REACH_SECONDS):
+                _, writer = await asyncio.open_connection(host, port)
+        except (OSError, TimeoutError):
+            raise StartFailed(f"nobody answers at {host}:{port}, where CALLBOARD_AMQP_URL points") from None
+        writer.close()
+
+    async def stop(self, deadline_seconds: float = 0) -> None:
+        """Nothing: it is not ours."""
+
+    async def kill(self) -> None:
+        """Nothing: it is not ours."""
+
+    async def erase(self) -> None:
+        """Refused: it is not ours."""
+        raise StartFailed("the RabbitMQ of CALLBOARD_AMQP_URL is not ours to erase")
+
+    async def wait(self) -> int:
+        """Never returns."""
+        await asyncio.Event().wait()
+        return 0
+
+
+def _default_port(scheme: str) -> int:
+    return AMQPS_PORT if scheme == "amqps" else AMQP_PORT

@@ -1,0 +1,38 @@
+"""TCP ports on the loopback interface.
+
+A port is looked at, not reserved: between the answer and the server's own bind somebody else may take it. That
+server then fails to start and says so; nothing is lost, and the next start chooses again.
+"""
+
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+def port_or_free(default: int, taken: frozenset[int] = frozenset()) -> int:
+    """The default if it is free and not in `taken`, otherwise a free one that is not in `taken`; 0 means any."""
+    if default and default not in taken and is_free(default):
+        return default
+    return free_port(taken)
+
+
+def free_port(taken: frozenset[int] = frozenset()) -> int:
+    """A port that nobody listens on, chosen by the kernel."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port = int(probe.getsockname()[1])
+        if port not in taken:
+            return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port now."""
+    with socket.socket() as probe:
+        # As servers do: connections of the last run that linger in TIME_WAIT do not make a port taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,173 @@
+"""RabbitMQ as our private child, run by the `rabbitmq-server` that is on the machine.
+
+Two children: Erlang's port mapper in the foreground, then the server. Both listen on loopback only, have ports,
+node name, data, logs, cookie and login of their own, and die with us. The user is whoever runs us: the wrapper in
+Debian's /usr/sbin, which switches to `rabbitmq` and to its directories, is passed by.
+
+`kill` loses nothing that was confirmed: durable queues and persistent messages are there at the next start.
+"""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.cli.embedded.broker import Management, broker_did_not_start
+from services.cli.embedded.errors import StartFailed
+from services.cli.embedded.ports import LOOPBACK, free_port
+from services.cli.embedded.process import Command, OwnedProcess
+from services.cli.embedded.rabbitmq_files import USER, BrokerFiles, BrokerPorts, epmd_environment
+from services.cli.embedded.waiting import amqp_greets, http_answers, port_accepts, until
+
+START_SECONDS = 90.0
+EPMD_SECONDS = 10.0
+# The management plugin of 3.10 takes five seconds to stop, whatever it has to do.
+STOP_SECONDS = 15.0
+
+# Debian's and Red Hat's packages keep the script that runs the server as the caller here.
+_PACKAGED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+
+def find_rabbitmq_server() -> Path | None:
+    """The start script that runs as whoever calls it, if RabbitMQ and Erlang are installed."""
+    if shutil.which("erl") is None or _find_epmd() is None:
+        return None
+    if os.access(_PACKAGED, os.X_OK):
+        return _PACKAGED
+    found = shutil.which("rabbitmq-server")
+    return Path(found) if found else None
+
+
+class EmbeddedRabbitMQ:
+    """See the module's docstring. `url` and `management` hold before the start and across restarts."""
+
+    def __init__(self, directory: Path, *, port: int, management_port: int, server: Path | None = None) -> None:
+        self.port, self.management_port = port, management_port
+        self._server = server
+        self._files = BrokerFiles(directory.resolve())
+        self._process: OwnedProcess | None = None
+        self._epmd: OwnedProcess | None = None
+
+    @property
+    def origin(self) -> str:
+        """See Broker."""
+        return "the machine's rabbitmq-server, as a private child"
+
+    @property
+    def url(self) -> str:
+        """See Broker."""
+        return f"amqp://{USER}:{self._files.password()}@{LOOPBACK}:{self.port}/"
+
+    @property
+    def management(self) -> Management:
+        """See Broker."""
+        return Management(f"http://{LOOPBACK}:{self.management_port}", USER, self._files.password())
+
+    @property
+    def process(self) -> OwnedProcess | None:
+        """The server's process, for faults; None before the first start."""
+        return self._process
+
+    async def start(self) -> None:
+        """See Broker."""
+        ports = self._ports()
+        self._files.write(ports)
+        await self._start_epmd(ports)
+        process = self._process = OwnedProcess(self._server_command(ports))
+        try:
+            await process.start()
+            if not await until(self._answers, START_SECONDS, lambda: not process.running):
+                raise broker_did_not_start(self.origin, self.port, process.log_tail())
+        except BaseException:
+            await self.kill()
+            raise
+
+    async def stop(self, deadline_seconds: float = STOP_SECONDS) -> None:
+        """See Broker. The port mapper goes last: the server still asks for it."""
+        if self._process is not None and self._process.pid is not None:
+            await self._process.stop(deadline_seconds)
+        if self._epmd is not None:
+            await self._epmd.kill()
+
+    async def kill(self) -> None:
+        """See Broker."""
+        for process in (self._process, self._epmd):
+            if process is not None:
+                await process.kill()
+
+    async def restart(self) -> None:
+        """Stop and start."""
+        await self.stop()
+        await self.start()
+
+    async def erase(self) -> None:
+        """See Broker. The login stays the same."""
+        await self.stop()
+        await asyncio.to_thread(shutil.rmtree, self._files.data)
+
+    async def wait(self) -> int:
+        """See Broker."""
+        if self._process is None:
+            raise RuntimeError("RabbitMQ has not been started")
+        return await self._process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open and nobody answers."""
+        if self._process is not None:
+            self._process.freeze()
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        if self._process is not None:
+            self._process.thaw()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _ports(self) -> BrokerPorts:
+        taken = frozenset({self.port, self.management_port})
+        distribution = free_port(taken)
+        return BrokerPorts(self.port, self.management_port, distribution, free_port(taken | {distribution}))
+
+    async def _start_epmd(self, ports: BrokerPorts) -> None:
+        epmd = _find_epmd()
+        if epmd is None:
+            raise StartFailed("Erlang's epmd is missing; install the package erlang-base")
+        arguments = ("-port", str(ports.epmd), "-address", LOOPBACK)
+        self._epmd = OwnedProcess(Command((str(epmd), *arguments), epmd_environment(ports.epmd), self._files.epmd_log))
+        await self._epmd.start()
+        if not await until(port_accepts(ports.epmd), EPMD_SECONDS):
+            await self._epmd.kill()
+            raise StartFailed(f"Erlang's epmd did not start on port {ports.epmd}", self._epmd.log_tail())
+
+    def _server_command(self, ports: BrokerPorts) -> Command:
+        server = self._server or find_rabbitmq_server()
+        if server is None:
+            raise StartFailed("rabbitmq-server is not installed")
+        return Command((str(server),), self._files.environment(ports), self._files.log)
+
+    async def _answers(self) -> bool:
+        """The console is asked first: only when it answers with our login has the server come up completely."""
+        login = self.management
+        return await http_answers(f"{login.url}/api/overview", (login.username, login.password))() and (
+            await amqp_greets(self.port)()
+        )
+
+
+def _find_epmd() -> Path | None:
+    """On the PATH, or beside the emulator where Erlang was installed from a tarball."""
+    found = shutil.which("epmd")
+    if found:
+        return Path(found)
+    erl = shutil.which("erl")
+    if erl is None:
+        return None
+    return next(iter(sorted(Path(erl).resolve().parents[1].glob("erts-*/bin/epmd"))), None)

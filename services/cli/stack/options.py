@@ -1,0 +1,22 @@
+"""What the operator can choose about `callboard up`. The Typer command fills this in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """Ports are wishes: a taken one gives way to a free one. Intervals are in seconds."""
+
+    amqp_url: str | None = None
+    """A RabbitMQ that the operator runs; None means: what CALLBOARD_AMQP_URL says, else find or make one."""
+    console_port: int = 8080
+    """0 for any."""
+    log_level: str = "INFO"
+    lease_seconds: float = 30.0
+    # Half of an agent's default: whoever watches a demo wants to see it move.
+    heartbeat_seconds: float = 5.0
+    first_script: Path | None = Path("examples/scripts/welcome-desk.yaml")
+    """Relative to the project's root; None pushes no script."""
+    plain: bool = False
+    """Plain lines although there is a terminal."""

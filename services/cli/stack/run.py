@@ -1,0 +1,194 @@
+"""`run_stack`: the whole life of `callboard up`, from the lock to the last child's end.
+
+The first SIGINT, SIGTERM or SIGHUP stops everything in order; a second one kills it. The exit status is 0 after a stop
+that was asked for, 1 when the stack could not start. If this process is SIGKILLed, the kernel ends the children.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+
+from services.cli.embedded.broker import Broker
+from services.cli.embedded.choice import choose_broker
+from services.cli.embedded.errors import StartFailed
+from services.cli.embedded.kept import kept_secret, private_directory
+from services.cli.embedded.ports import port_or_free
+from services.cli.embedded.postgres import EmbeddedPostgres
+from services.cli.stack.connection import Connection, kept_token, write_connection
+from services.cli.stack.demo_world import prepare_demo_world
+from services.cli.stack.events import Said
+from services.cli.stack.first_script import push_first_script
+from services.cli.stack.fleet import FleetApi
+from services.cli.stack.layout import PROJECT, Home
+from services.cli.stack.lock import AlreadyUp, only_stack_of
+from services.cli.stack.options import StackOptions
+from services.cli.stack.parts import ChildPart, Part, ServerPart, StepPart
+from services.cli.stack.plan import (
+    DEMO_AGENTS,
+    DEMO_WORLD,
+    POSTGRES,
+    RABBITMQ,
+    SANDBOX,
+    StackFacts,
+    StackPorts,
+    console_url,
+    plan_children,
+    sandbox_admin_url,
+)
+from services.cli.stack.screen import Screen, open_screen
+from services.cli.stack.supervisor import StackFailed, Supervisor
+
+SUMMARY_SECONDS = 2.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NODE_IDS = tuple(agent.node_id for agent in DEMO_AGENTS)
+
+
+def run_stack(home: Path, options: StackOptions) -> int:
+    """Bring everything up below `home` and keep it up until a signal; the exit status."""
+    screen = open_screen(options.plain)
+    place = Home(home.resolve())
+    try:
+        with only_stack_of(place.lock):
+            return asyncio.run(_run(place, options, screen))
+    except AlreadyUp as already:
+        screen.tell(Said(str(already)))
+        return 1
+    finally:
+        screen.close()
+
+
+async def _run(home: Home, options: StackOptions, screen: Screen) -> int:
+    stopped = _Signals()
+    private_directory(home.path)
+    ports = find_ports(options)
+    try:
+        broker = await choose_broker(
+            home.rabbitmq,
+            ports=(ports.amqp, ports.management),
+            amqp_url=options.amqp_url or os.environ.get("CALLBOARD_AMQP_URL"),
+            say=lambda text: screen.tell(Said(text)),
+        )
+    except StartFailed as failed:
+        return _give_up(screen, str(failed), failed.log_tail)
+    screen.tell(Said(f"RabbitMQ: {broker.origin}"))
+    connection = _connection(home, ports, broker)
+    supervisor = Supervisor(_parts(home, ports, options, broker, connection.token), screen.tell)
+    return await _live(supervisor, stopped, screen, _after_start(supervisor, connection, options, screen))
+
+
+async def _live(supervisor: Supervisor, stopped: "_Signals", screen: Screen, shown: asyncio.Task[None]) -> int:
+    running = asyncio.create_task(supervisor.run(), name="supervisor")
+    first = asyncio.create_task(stopped.first.wait(), name="signal")
+    try:
+        done, _ = await asyncio.wait({running, first, shown}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        return 0
+    except StackFailed as failed:
+        return _give_up(screen, str(failed), failed.log_tail)
+    finally:
+        for task in (shown, first, running):
+            task.cancel()
+        await asyncio.gather(shown, first, running, return_exceptions=True)
+        screen.close()
+        await _stop(supervisor, stopped)
+
+
+async def _stop(supervisor: Supervisor, stopped: "_Signals") -> None:
+    stopping = asyncio.create_task(supervisor.stop_all(), name="stopping")
+    impatient = asyncio.create_task(stopped.second.wait(), name="second-signal")
+    await asyncio.wait({stopping, impatient}, return_when=asyncio.FIRST_COMPLETED)
+    impatient.cancel()
+    if not stopping.done():
+        await supervisor.kill_all()
+    await stopping
+
+
+def _after_start(
+    supervisor: Supervisor, connection: Connection, options: StackOptions, screen: Screen
+) -> asyncio.Task[None]:
+    """A task: how to sign in once all is ready, the first script, and then the summary for ever."""
+
+    async def show() -> None:
+        await supervisor.all_ready()
+        screen.sign_in(connection)
+        async with FleetApi(connection) as api, asyncio.TaskGroup() as group:
+            if options.first_script is not None:
+                script = PROJECT / options.first_script
+                group.create_task(push_first_script(api, script, _NODE_IDS, screen.tell))
+            group.create_task(_summarise(api, screen))
+
+    return asyncio.create_task(show(), name="screen")
+
+
+async def _summarise(api: FleetApi, screen: Screen) -> None:
+    while True:
+        try:
+            screen.summary(await api.summary())
+        except (httpx.HTTPError, ValueError, KeyError):
+            screen.summary(None)
+        await asyncio.sleep(SUMMARY_SECONDS)
+
+
+def _give_up(screen: Screen, sentence: str, log_tail: str) -> int:
+    screen.tell(Said(f"Callboard cannot start: {sentence}"))
+    if log_tail:
+        screen.tell(Said(log_tail))
+    return 1
+
+
+def find_ports(options: StackOptions) -> StackPorts:
+    """The defaults where they are free, other ones where not."""
+    wishes = (5432, 5672, 15672, options.console_port, 8081, 8082, 8443, 8444)
+    found: list[int] = []
+    for wish in wishes:
+        found.append(port_or_free(wish, frozenset(found)))
+    return StackPorts(*found)
+
+
+def _connection(home: Home, ports: StackPorts, broker: Broker) -> Connection:
+    token = kept_token(home.connection, fresh=secrets.token_urlsafe(32))
+    connection = Connection(console_url(ports), token, broker.management)
+    write_connection(home.connection, connection)
+    return connection
+
+
+def _parts(home: Home, ports: StackPorts, options: StackOptions, broker: Broker, token: str) -> Sequence[Part]:
+    postgres = EmbeddedPostgres(home.postgres, port=ports.postgres)
+    facts = StackFacts(
+        home=home,
+        ports=ports,
+        options=options,
+        amqp_url=broker.url,
+        database_url=postgres.url,
+        token=token,
+        download_secret=kept_secret(home.download_secret),
+    )
+
+    async def make_world() -> None:
+        await prepare_demo_world(sandbox_admin_url(ports), token, home, _NODE_IDS)
+
+    return [
+        ServerPart(POSTGRES, postgres),
+        ServerPart(RABBITMQ, broker),
+        StepPart(DEMO_WORLD, make_world, after=frozenset({SANDBOX})),
+        *(ChildPart(plan, home) for plan in plan_children(facts)),
+    ]
+
+
+class _Signals:
+    """The first and the second signal to stop; must be made inside the event loop."""
+
+    def __init__(self) -> None:
+        self.first, self.second = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._heard)
+
+    def _heard(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()

@@ -1,0 +1,31 @@
+"""`python -m services.console`: serve the one HTTP origin until SIGTERM. Settings come from the environment."""
+
+import asyncio
+
+import structlog
+
+from services.console.app import build_api
+from services.console.settings import ConsoleSettings
+from shared import logging
+from shared.clock import SystemClock
+from shared.http import serve
+from shared.service import run_until_signal
+from shared.settings import read_settings
+
+
+async def _run(settings: ConsoleSettings) -> int:
+    log = structlog.get_logger(__name__)
+    api = build_api(settings, SystemClock())
+    log.info("console_starting", host=settings.http_host, port=settings.http_port)
+    return await run_until_signal({"http": lambda: serve(api, settings.http_host, settings.http_port)})
+
+
+def main() -> int:
+    """Run; gives the exit status."""
+    settings = read_settings(ConsoleSettings)
+    logging.configure("console", settings.log_level, settings.log_format)
+    return asyncio.run(_run(settings))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

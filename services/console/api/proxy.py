@@ -1,0 +1,54 @@
+"""The routes of the proxy: for each service its paths, behind the bearer token or, where the URL is signed, open.
+
+Every method and everything below a prefix goes to the service that owns it; the service judges the rest. Paths with
+dot segments are refused, so that nothing gets past the prefix that it was let in by.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import httpx
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.console.api.relay import Relay
+from services.console.domain.upstreams import Upstream, climbs
+from shared.http import Problem
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+Clients = Mapping[str, httpx.AsyncClient]
+"""One client for each upstream, by its name."""
+
+
+def proxy_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
+    """The paths that need the operator's token."""
+    return _router(upstreams, clients, lambda upstream: upstream.prefixes, METHODS)
+
+
+def signed_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
+    """The paths whose signed URL is their own authorisation; they can only be read."""
+    return _router(upstreams, clients, lambda upstream: upstream.signed, ["GET", "HEAD"])
+
+
+def _router(
+    upstreams: Sequence[Upstream],
+    clients: Clients,
+    prefixes: Callable[[Upstream], Sequence[str]],
+    methods: list[str],
+) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    for upstream in upstreams:
+        forward = _forwarder(upstream, clients[upstream.name])
+        for prefix in prefixes(upstream):
+            for path in (prefix, prefix + "/{rest:path}"):
+                router.add_api_route(path, forward, methods=methods)
+    return router
+
+
+def _forwarder(upstream: Upstream, client: httpx.AsyncClient) -> Callable[[Request], Awaitable[Response]]:
+    async def forward(request: Request) -> Response:
+        if climbs(request.scope["path"]):
+            raise Problem(400, "bad-path", "a path may not have the segments '.' and '..': write the whole path")
+        return Relay(upstream, client)
+
+    return forward

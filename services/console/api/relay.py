@@ -1,0 +1,140 @@
+"""One request on its way to a service and back: nothing is buffered, in either direction.
+
+A body streams up as it comes in, an answer streams down as it is read, so server-sent events pass at once. When the
+client goes away the exchange is cancelled and the upstream's connection closed with it. An upstream that is away is a
+problem that names it; one that breaks off in the middle of an answer makes us cut the client's connection, because
+the status is already out and a truncated answer must not look whole.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from services.console.api import headers
+from services.console.domain.upstreams import Upstream
+from shared.http.problems import problem_response
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = {"retry-after": "2"}
+_UNKNOWN = "whether it did what was asked is not known: look before you repeat it"
+
+
+class Relay(Response):
+    """The answer of `upstream` to the request in whose scope it is called."""
+
+    def __init__(self, upstream: Upstream, client: httpx.AsyncClient) -> None:
+        super().__init__()
+        self._upstream = upstream
+        self._client = client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the exchange until it ends or the client goes away, whichever is first."""
+        body = _RequestBody(receive)
+        exchange = asyncio.create_task(self._exchange(scope, body, send), name="exchange")
+        gone = asyncio.create_task(body.client_gone(), name="client-gone")
+        try:
+            await asyncio.wait({exchange, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            exchange.cancel()
+            await asyncio.wait({exchange, gone})
+        if not exchange.cancelled():
+            exchange.result()
+
+    async def _exchange(self, scope: Scope, body: "_RequestBody", send: Send) -> None:
+        try:
+            answer = await self._client.send(self._request(scope, body), stream=True)
+        except ClientDisconnect:
+            return
+        except httpx.HTTPError as error:
+            await _problem(self._upstream, error)(scope, body.receive, send)
+            return
+        if await self._stream(answer, send):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _request(self, scope: Scope, body: "_RequestBody") -> httpx.Request:
+        base = httpx.URL(self._upstream.url)
+        path = base.raw_path.rstrip(b"/") + scope["raw_path"]
+        if scope["query_string"]:
+            path += b"?" + scope["query_string"]
+        content = body.chunks() if headers.has_body(scope) else None
+        if content is None:
+            body.taken.set()
+        # Made by hand, not by the client: it would add headers of its own, such as an Accept-Encoding that
+        # the operator's program did not send.
+        return httpx.Request(
+            scope["method"], base.copy_with(raw_path=path), headers=headers.upward(scope), content=content
+        )
+
+    async def _stream(self, answer: httpx.Response, send: Send) -> bool:
+        """Send the answer down; whether it came whole. The upstream's connection is free again before the last word."""
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": answer.status_code,
+                    "headers": headers.downward(answer.headers.raw),
+                }
+            )
+            async for chunk in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except httpx.HTTPError as error:
+            log.warning("answer_broken_off", upstream=self._upstream.name, reason=repr(error))
+            return False
+        finally:
+            await answer.aclose()
+        return True
+
+
+class _RequestBody:
+    """The client's side of the connection: its body first, after that only the news that it has gone."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.taken = asyncio.Event()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes in. Raises ClientDisconnect when the client goes before its end."""
+        while True:
+            message: Message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            if message.get("body"):
+                yield message["body"]
+            if not message.get("more_body", False):
+                self.taken.set()
+                return
+
+    async def client_gone(self) -> None:
+        """Wait until the client has closed its connection."""
+        # Not before the body is taken: two readers of one connection steal from each other.
+        await self.taken.wait()
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+def _problem(upstream: Upstream, error: httpx.HTTPError) -> Response:
+    log.warning("upstream_failed", upstream=upstream.name, url=upstream.url, reason=repr(error))
+    name = upstream.name
+    match error:
+        case httpx.PoolTimeout():
+            detail = f"the {name} has as many requests in work as the console lets through; try again in a moment"
+            return problem_response(503, "upstream-busy", detail, headers=RETRY_AFTER)
+        case httpx.ConnectError() | httpx.ConnectTimeout():
+            detail = (
+                f"the {name} is away, nothing was changed: see in its log whether it runs, "
+                f"or correct {upstream.setting}, and try again"
+            )
+            return problem_response(503, "upstream-away", detail, headers=RETRY_AFTER)
+        case httpx.TimeoutException():
+            detail = f"the {name} did not answer in time; {_UNKNOWN}"
+            return problem_response(504, "upstream-silent", detail)
+        case _:
+            detail = f"the {name} broke off; {_UNKNOWN}"
+            return problem_response(502, "upstream-broke-off", detail)

@@ -1,0 +1,84 @@
+"""Builds the console: the only place where its parts are constructed and wired.
+
+The bearer token is checked here and again by the service that a request is forwarded to. Open are health, the pages,
+the API document and signed downloads. Each service has a connection pool of its own, so that one that hangs does not
+take the others' connections.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+
+import httpx
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from services.console.api.documents import ApiDocument, Chapters, document_router
+from services.console.api.pages import ASSETS, pages_router, swagger_files
+from services.console.api.proxy import Clients, proxy_router, signed_router
+from services.console.api.readiness import upstreams_ready
+from services.console.domain.upstreams import upstreams
+from services.console.settings import ConsoleSettings
+from shared.clock import Clock
+from shared.http import create_api
+
+TITLE = "Callboard"
+# Event streams hold a connection each for as long as somebody watches.
+MOST_CONNECTIONS = 300
+# Uvicorn closes an idle connection after five seconds; one that we drop before is never found closed under a request.
+IDLE_SECONDS = 3.0
+# An event stream has a comment every 15 seconds; an upstream that says nothing for a minute is gone.
+TIMEOUTS = httpx.Timeout(connect=3.0, read=60.0, write=30.0, pool=5.0)
+
+
+def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
+    """The console's HTTP application."""
+    behind = upstreams(settings.registry_url, settings.deployer_url)
+    clients = {upstream.name: _client() for upstream in behind}
+    version = _version()
+    api = create_api(
+        TITLE,
+        version=version,
+        token=settings.token,
+        routers=[proxy_router(behind, clients)],
+        open_routers=[signed_router(behind, clients)],
+        ready=upstreams_ready(behind, clients),
+        lifespan=_closing(clients),
+    )
+    _drop_generated_pages(api)
+    chapters = [Chapters(upstream, clients[upstream.name], clock) for upstream in behind]
+    api.include_router(document_router(ApiDocument(TITLE, version, chapters, api.openapi)))
+    api.include_router(pages_router(behind, version))
+    api.mount(ASSETS, StaticFiles(directory=swagger_files()))
+    return api
+
+
+def _client() -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
+    # trust_env: a proxy named in the environment is for the world, not for the services next door.
+    return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False)
+
+
+def _closing(clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for client in clients.values():
+                stack.push_async_callback(client.aclose)
+            yield
+
+    return lifespan
+
+
+def _drop_generated_pages(api: FastAPI) -> None:
+    # FastAPI's own pages tell only of this process and load their script from a public CDN.
+    generated = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
+    api.router.routes[:] = [route for route in api.router.routes if getattr(route, "path", None) not in generated]
+
+
+def _version() -> str:
+    try:
+        return installed_version("callboard")
+    except PackageNotFoundError:
+        return "0 (not installed)"

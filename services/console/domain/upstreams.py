@@ -1,0 +1,50 @@
+"""Which service owns which path of the origin.
+
+The table is written here once: the proxy's routes, the merged API document and the start page are made from it.
+A prefix owns its exact path and everything below it, whole segments only. Pure data, nothing here fails.
+"""
+
+from dataclasses import dataclass
+
+REGISTRY_PREFIXES = (
+    "/api/v1/workers",
+    "/api/v1/group-ai/accounts",
+    "/api/v1/group-ai/servers",
+    "/api/v1/events",
+)
+DEPLOYER_PREFIXES = (
+    "/api/v1/group-ai/scripts",
+    "/api/v1/group-ai/script-deployment",
+    "/api/v1/group-ai/sessions",
+    "/api/v1/dead-letters",
+)
+# A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
+SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts",)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A service behind the origin. `setting` is the variable that says where it is; `signed` needs no token."""
+
+    name: str
+    setting: str
+    url: str
+    prefixes: tuple[str, ...]
+    signed: tuple[str, ...] = ()
+
+    def owns(self, path: str) -> bool:
+        """Whether `path` is one of this service's."""
+        return any(path == prefix or path.startswith(prefix + "/") for prefix in (*self.prefixes, *self.signed))
+
+
+def upstreams(registry_url: str, deployer_url: str) -> tuple[Upstream, ...]:
+    """The services behind the origin."""
+    return (
+        Upstream("registry", "CALLBOARD_REGISTRY_URL", registry_url, REGISTRY_PREFIXES),
+        Upstream("deployer", "CALLBOARD_DEPLOYER_URL", deployer_url, DEPLOYER_PREFIXES, SIGNED_PREFIXES),
+    )
+
+
+def climbs(path: str) -> bool:
+    """Whether a decoded path has dot segments, which could leave the prefix that it was let in by."""
+    return any(segment in (".", "..") for segment in path.replace("\\", "/").split("/"))

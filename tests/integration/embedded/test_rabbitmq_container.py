@@ -1,0 +1,36 @@
+"""RabbitMQ in a container, started by the `docker` client as our child."""
+
+import asyncio
+from pathlib import Path
+
+import aio_pika
+
+from services.cli.embedded.ports import free_port
+from services.cli.embedded.rabbitmq_container import ContainerRabbitMQ
+
+
+async def docker(*arguments: str) -> str:
+    """What the client prints."""
+    process = await asyncio.create_subprocess_exec("docker", *arguments, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return output.decode()
+
+
+async def test_a_container_keeps_its_queues_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """If this broke, a machine with Docker would keep stray containers, or lose its queues at every stop."""
+    broker = ContainerRabbitMQ(tmp_path, port=free_port(), management_port=free_port())
+    try:
+        await broker.start()
+        async with await aio_pika.connect(broker.url, timeout=10) as connection:
+            await (await connection.channel()).declare_queue("orders", durable=True)
+        assert f"127.0.0.1:{broker.port}->5672" in await docker("ps", "--filter", f"name={broker.name}")
+
+        await broker.kill()
+        assert broker.name not in await docker("ps", "--all")
+        await broker.start()
+        async with await aio_pika.connect(broker.url, timeout=10) as connection:
+            await (await connection.channel()).declare_queue("orders", durable=True, passive=True)
+    finally:
+        await broker.erase()
+    assert broker.name not in await docker("ps", "--all")
+    assert broker.name not in await docker("volume", "ls")
