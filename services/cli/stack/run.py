@@ -17,9 +17,9 @@ from services.cli.embedded.broker import Broker
 from services.cli.embedded.choice import choose_broker
 from services.cli.embedded.errors import StartFailed
 from services.cli.embedded.kept import kept_secret, private_directory
-from services.cli.embedded.ports import port_or_free
+from services.cli.embedded.ports import LOOPBACK, port_or_free
 from services.cli.embedded.postgres import EmbeddedPostgres
-from services.cli.stack.connection import Connection, kept_token, write_connection
+from services.cli.stack.connection import Connection, SandboxAdmin, kept_token, write_connection
 from services.cli.stack.demo_world import prepare_demo_world
 from services.cli.stack.events import Said
 from services.cli.stack.first_script import push_first_script
@@ -153,7 +153,8 @@ def find_ports(options: StackOptions) -> StackPorts:
 
 def _connection(home: Home, ports: StackPorts, broker: Broker) -> Connection:
     token = kept_token(home.connection, fresh=secrets.token_urlsafe(32))
-    connection = Connection(console_url(ports), token, broker.management)
+    sandbox = SandboxAdmin(f"http://{LOOPBACK}:{ports.sandbox_admin}")
+    connection = Connection(console_url(ports), token, broker.management, sandbox)
     write_connection(home.connection, connection)
     return connection
 

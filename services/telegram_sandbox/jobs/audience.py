@@ -17,19 +17,16 @@ from shared.randomness import Randomness
 log = structlog.get_logger()
 
 LINES = (
-    "Good evening, everyone!",
     "hello",
+    "/hours",
+    "What is the price of a ticket?",
     "Is anybody here?",
-    "What is on tonight?",
-    "When does it start?",
-    "/help",
-    "/start",
-    "How much is a ticket?",
     "Thank you!",
-    "Bravo!",
+    "Good evening, everyone!",
+    "你好",
+    "營業時間",
+    "請問門票的價格是多少？",
     "大家好",
-    "請問今晚幾點開始？",
-    "門票多少錢？",
     "謝謝！",
 )
 """What guests say: greetings, questions and commands in the product's two languages."""
