@@ -20,6 +20,8 @@ THREE_WEEKS_MS = 21 * 24 * 3600 * 1000
 # A crash loop may redeliver a message this often before the broker dead-letters it. Handlers that fail on
 # purpose never come back this way (they dead-letter with a reason themselves), so this only meets crashes.
 DELIVERY_LIMIT = 20
+# Reading a dead letter and giving it back counts as a delivery, and RabbitMQ 4 drops after 20 unless told otherwise.
+READINGS_LIMIT = 2**31 - 1
 # 10,000 nodes beating every 10 s for a lease of 30 s; beyond that the oldest beats are worthless anyway.
 MOST_HEARTBEATS = 50_000
 # A node that is away for long gets its orders again from PostgreSQL; its queue only has to bridge moments.
@@ -126,7 +128,7 @@ def dead_letters_queue() -> Queue:
     return Queue(
         DEAD_LETTERS_QUEUE,
         (Binding(DEAD, ""),),
-        {"x-queue-type": "quorum", "x-message-ttl": THREE_WEEKS_MS},
+        {"x-queue-type": "quorum", "x-message-ttl": THREE_WEEKS_MS, "x-delivery-limit": READINGS_LIMIT},
     )
 
 

@@ -35,11 +35,12 @@ def create_api(
     version: str,
     token: SecretStr,
     routers: Sequence[APIRouter],
+    open_routers: Sequence[APIRouter] = (),
     ready: Ready,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]] | None = None,
     largest_body: int = LARGEST_BODY,
 ) -> FastAPI:
-    """The service's HTTP application."""
+    """The service's HTTP application. `open_routers` need no sign-in: they bring an authorisation of their own."""
     api = FastAPI(title=title, version=version, lifespan=lifespan, redoc_url=None)
     problems.install(api)
     api.add_middleware(BodyLimit, largest=largest_body)
@@ -47,6 +48,8 @@ def create_api(
     signed_in = [Depends(bearer_check(token))]
     for router in routers:
         api.include_router(router, dependencies=signed_in)
+    for router in open_routers:
+        api.include_router(router)
     return api
 
 

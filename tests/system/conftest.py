@@ -28,12 +28,14 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     """Whichever stack there is to test."""
     url = os.environ.get("CALLBOARD_SYSTEM_URL")
     if url is not None:
-        return Stack(
+        named = Stack(
             url=url,
             token=os.environ["CALLBOARD_SYSTEM_TOKEN"],
             sandbox_url=os.environ["CALLBOARD_SYSTEM_SANDBOX"],
             management_url=os.environ["CALLBOARD_SYSTEM_MANAGEMENT"],
         )
+        named.wait_until_ready()
+        return named
     running: Demo = request.getfixturevalue("demo")
     return running.stack()
 

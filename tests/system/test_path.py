@@ -149,4 +149,10 @@ async def test_a_command_typed_into_the_management_console_is_carried_out(stack:
             },
         )
         assert answer.json() == {"routed": True}
+
+    async def playing() -> bool:
+        rows = (await stack.get(ACCOUNTS, node_id="demo-a"))["items"]
+        return all(row["script_id"] == "by-hand" for row in rows)
+
+    await until(playing, "the accounts of the node play the script", 30)
     assert await heard(stack, "!by-hand") == {"typed by hand"}
