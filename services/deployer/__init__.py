@@ -1,0 +1,1 @@
+"""The deployer: script versions, deployments, and the deliveries that bring them to nodes."""

@@ -1,0 +1,1 @@
+"""HTTP in: scripts, deployments, downloads, dead letters."""

@@ -1,0 +1,119 @@
+"""`/api/v1/dead-letters`: read what could not be handled, publish it again, or drop it."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel
+
+from services.deployer.domain.dead_letters import DeadLetter, DeadLetters, NoSuchLetter, NotReplayable
+from shared.http import Problem
+from shared.messaging import PublishFailed
+
+Id = Annotated[str, Path(pattern=r"^dl_[0-9a-f]{32}$", description="the letter's id, from the list")]
+
+
+class LetterView(BaseModel):
+    """A dead letter: where it was going, why it ended here, and its body (`encoding` says how it is written)."""
+
+    id: str
+    queue: str | None
+    exchange: str | None
+    routing_key: str | None
+    reason: str | None
+    at: str | None
+    type: str | None
+    body: str
+    encoding: Literal["utf-8", "base64"]
+
+
+class LetterPage(BaseModel):
+    """The first letters of the queue, the oldest first."""
+
+    items: list[LetterView]
+
+
+class Settled(BaseModel):
+    """What was done with a letter."""
+
+    id: str
+    outcome: Literal["replayed", "dropped"]
+
+
+def dead_letters_router(letters: DeadLetters) -> APIRouter:
+    """The router of dead letters."""
+    router = APIRouter(
+        prefix="/api/v1/dead-letters",
+        tags=["dead letters"],
+        responses={503: {"description": "the broker is away"}},
+    )
+    unknown: dict[int | str, dict[str, Any]] = {404: {"description": "unknown"}}
+
+    @router.get("", summary="List dead letters")
+    async def listed(limit: Annotated[int, Query(ge=1, le=1000, description="at most this many")] = 100) -> LetterPage:
+        """The oldest letters; reading leaves them in the queue."""
+        try:
+            found = await letters.listed(limit)
+        except PublishFailed as error:
+            raise _away(error) from error
+        return LetterPage(items=[_view(letter) for letter in found])
+
+    @router.get("/{letter_id}", summary="A dead letter", responses=unknown)
+    async def one(letter_id: Id) -> LetterView:
+        """One letter; it stays in the queue."""
+        try:
+            return _view(_found(letter_id, await letters.one(letter_id)))
+        except PublishFailed as error:
+            raise _away(error) from error
+
+    @router.post(
+        "/{letter_id}/replay",
+        summary="Publish a dead letter again",
+        responses=unknown | {409: {"description": "it cannot be published; it stays"}},
+    )
+    async def replay(letter_id: Id) -> Settled:
+        """Publish it to its own exchange and routing key; once the broker has confirmed, it leaves the queue."""
+        try:
+            outcome = await letters.replay(letter_id)
+        except PublishFailed as error:
+            raise _away(error) from error
+        if isinstance(outcome, NotReplayable):
+            raise Problem(409, "not-replayable", f"{outcome.reason}; the letter stays where it is")
+        _found(letter_id, outcome)
+        return Settled(id=letter_id, outcome="replayed")
+
+    @router.delete("/{letter_id}", summary="Drop a dead letter", responses=unknown)
+    async def drop(letter_id: Id) -> Settled:
+        """Remove it for good."""
+        try:
+            _found(letter_id, await letters.drop(letter_id))
+        except PublishFailed as error:
+            raise _away(error) from error
+        return Settled(id=letter_id, outcome="dropped")
+
+    return router
+
+
+def _found(letter_id: str, outcome: DeadLetter | NoSuchLetter) -> DeadLetter:
+    if isinstance(outcome, NoSuchLetter):
+        raise Problem(
+            404, "no-such-letter", f"there is no dead letter {letter_id}: it was replayed, dropped, or has expired"
+        )
+    return outcome
+
+
+def _away(error: PublishFailed) -> Problem:
+    return Problem(503, "unavailable", f"the broker is away for the moment, nothing was changed, try again: {error}")
+
+
+def _view(letter: DeadLetter) -> LetterView:
+    return LetterView(
+        id=letter.id,
+        queue=letter.queue,
+        exchange=letter.exchange,
+        routing_key=letter.routing_key,
+        reason=letter.reason,
+        at=letter.at,
+        type=letter.type,
+        body=letter.body,
+        encoding="base64" if letter.encoding == "base64" else "utf-8",
+    )

@@ -1,0 +1,82 @@
+"""The body of a deployment's order, and what is answered when it cannot be followed."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from services.deployer.api.scripts import no_such_script
+from services.deployer.domain.selector import SelectorProblem, parse_selector
+from services.deployer.domain.targets import NodeIds, NothingSelected, Targets, UnknownNodes
+from services.deployer.use_cases.order_deployment import DeploymentOrder, NoSuchScript, NoSuchVersion, Refusal
+from shared.contracts.identifiers import AccountId, NodeId
+from shared.http import Problem
+from shared.http.api import Body
+
+# More fit into no body of the accepted size.
+MOST_NODES = 50_000
+MOST_ACCOUNTS = 5_000
+
+
+class DeployBody(Body):
+    """Which nodes (exactly one of `node_ids` and `selector`), which version (null: the latest), for which accounts.
+
+    `bind`: null leaves the accounts as they are, `"all"` makes every account of the node play this script, a list
+    names them.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"node_ids": ["node-a", "node-b"], "version": None, "bind": "all"},
+                {"selector": "region=eu,tier!=test", "version": 3, "bind": None},
+                {"selector": "all", "bind": ["acc-1"]},
+            ]
+        },
+    )
+
+    node_ids: Annotated[list[NodeId], Field(min_length=1, max_length=MOST_NODES)] | None = None
+    selector: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = None
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    bind: Literal["all"] | Annotated[list[AccountId], Field(min_length=1, max_length=MOST_ACCOUNTS)] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind_of_target(self) -> Self:
+        if (self.node_ids is None) == (self.selector is None):
+            raise ValueError("give exactly one of node_ids and selector")
+        return self
+
+    def asked(self) -> dict[str, object]:
+        """The targets as they were written."""
+        return {"selector": self.selector} if self.node_ids is None else {"node_ids": self.node_ids}
+
+
+def read_targets(body: DeployBody) -> Targets:
+    """The targets that the body names. Raises Problem for an unreadable selector."""
+    if body.node_ids is not None:
+        return NodeIds(body.node_ids)
+    selector = parse_selector(body.selector or "")
+    if isinstance(selector, SelectorProblem):
+        raise _problem("invalid-request", [{"field": "body.selector", "message": selector.message}])
+    return selector
+
+
+def refusal(refused: Refusal, wanted: DeploymentOrder) -> Problem:
+    """Problem details for an order that was not taken."""
+    match refused:
+        case NoSuchScript():
+            return no_such_script(wanted.script_id)
+        case NoSuchVersion(latest):
+            detail = f"script {wanted.script_id!r} has no version {wanted.version}: the latest is {latest}"
+            return Problem(404, "no-such-version", detail)
+        case UnknownNodes(nodes):
+            errors = [{"field": f"body.node_ids.{node.index}", "message": str(node)} for node in nodes]
+            return _problem("unknown-nodes", errors)
+        case NothingSelected(known):
+            message = f"matches none of the {known} known nodes; nothing was deployed"
+            return _problem("nothing-selected", [{"field": "body.selector", "message": message}])
+
+
+def _problem(slug: str, errors: list[dict[str, Any]]) -> Problem:
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Problem(422, slug, f"{errors[0]['field']}: {errors[0]['message']}{more}", errors=errors)

@@ -1,0 +1,119 @@
+"""The deployer put together: the only place where its parts are made and joined.
+
+What runs side by side: the HTTP door, the consumer of reports, the reconcile job and the relay of the outbox. All of it
+bears that the broker or the database is away; any number of replicas may run at once.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from services.deployer.api.dead_letters import dead_letters_router
+from services.deployer.api.deployments import deployments_router
+from services.deployer.api.downloads import downloads_router
+from services.deployer.api.scripts import scripts_router
+from services.deployer.dead_letters import RabbitDeadLetters
+from services.deployer.downloads import SignedDownloads
+from services.deployer.handlers.reports import BATCH, LINGER_SECONDS, reports_route
+from services.deployer.jobs.reconcile import Reconcile
+from services.deployer.settings import DeployerSettings
+from services.deployer.store.postgres import SCHEMA, PostgresStore
+from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
+from services.deployer.use_cases.order_deployment import OrderDeployment
+from services.deployer.use_cases.record_reports import RecordReports, Report, Result
+from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.store_script import StoreScript
+from shared.backoff import Backoff
+from shared.batching import Batcher
+from shared.clock import SystemClock
+from shared.db import Database, Outbox, OutboxRelay, new_engine
+from shared.http import create_api, serve
+from shared.messaging import Unavailable
+from shared.messaging.rabbit_bus import RabbitBus
+from shared.messaging.rabbit_consumer import RabbitConsumer
+from shared.messaging.topology import static_queues
+from shared.randomness import SystemRandomness
+from shared.service import Jobs, run_until_signal
+
+
+class DeployerApp:
+    """The deployer of one process."""
+
+    def __init__(self, settings: DeployerSettings) -> None:
+        self._settings = settings
+        clock, randomness = SystemClock(), SystemRandomness()
+        self._database = Database(
+            new_engine(settings.database_url, application="deployer", pool_size=settings.database_pool)
+        )
+        queues = static_queues(settings.lease_seconds)
+        self._bus = RabbitBus(settings.amqp_url, "deployer", queues, clock, randomness)
+        self._relay = OutboxRelay(SCHEMA, self._database, self._bus, clock, randomness)
+        store = PostgresStore(self._database, Outbox(SCHEMA, randomness), self._relay.wake)
+        backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
+        downloads = SignedDownloads(settings.secret, settings.public_url)
+        send = SendDueDeliveries(store, downloads.url_of, backoff, clock, randomness)
+        self._reconcile = Reconcile(send, clock, randomness)
+        record = RecordReports(store, backoff, self._reconcile.wake, clock, randomness)
+        self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=LINGER_SECONDS)
+        self._consumer = RabbitConsumer(settings.amqp_url, [reports_route(self._intake)], self._bus, clock, randomness)
+        deadline = timedelta(seconds=settings.deployment_deadline_seconds)
+        scripts = BrowseScripts(store)
+        self.api: FastAPI = create_api(
+            "Callboard deployer",
+            version=_version(),
+            token=settings.token,
+            routers=[
+                scripts_router(StoreScript(store, clock), scripts),
+                deployments_router(
+                    OrderDeployment(store, deadline, self._reconcile.wake, clock, randomness), BrowseDeployments(store)
+                ),
+                dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
+            ],
+            open_routers=[downloads_router(downloads, scripts)],
+            ready=self._missing,
+        )
+
+    @property
+    def jobs(self) -> Jobs:
+        """What runs side by side, in the order in which it stops."""
+        return {
+            "http": self._serve,
+            "consumer": self._consumer.run,
+            "reconcile": self._reconcile.run,
+            "relay": self._relay.run,
+        }
+
+    async def run(self) -> int:
+        """Run until SIGTERM or SIGINT; the exit status."""
+        try:
+            return await run_until_signal(self.jobs)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._intake.close()
+        await self._bus.close()
+        await self._database.close()
+
+    async def _serve(self) -> None:
+        await serve(self.api, self._settings.http_host, self._settings.http_port)
+
+    async def _missing(self) -> Sequence[str]:
+        missing = [] if self._consumer.consuming else ["the broker is not consumed from; is RabbitMQ up?"]
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(text("select 1"))
+        except Unavailable as error:
+            missing.append(str(error))
+        return missing
+
+
+def _version() -> str:
+    try:
+        return version("callboard")
+    except PackageNotFoundError:
+        return "0.0.0"

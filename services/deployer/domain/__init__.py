@@ -1,0 +1,1 @@
+"""Pure rules of deployments: no clock, no database, no broker."""

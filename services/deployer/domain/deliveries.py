@@ -1,0 +1,227 @@
+"""A delivery and its life: one artifact on its way to one node. Pure; every change of a delivery is made here.
+
+| event                                   | pending    | sent       | received             | applied    |
+| --------------------------------------- | ---------- | ---------- | -------------------- | ---------- |
+| due before its deadline (it is sent)    | `sent`     | stays      | stays                | stays      |
+| due at its deadline or later            | `timed_out`| `timed_out`| `timed_out`          | `timed_out`|
+| reported: received                      | `received` | `received` | stays                | stays      |
+| reported: our hash loaded, tests passed | `applied`, then `verified` | same | same      | `verified` |
+| reported: our hash loaded, tests failed | `applied`  | `applied`  | `applied`            | stays      |
+| reported: another hash loaded           | stays      | stays      | stays                | stays      |
+| reported: failed, worth another attempt | stays      | stays      | stays                | stays      |
+| reported: failed for good               | `failed`   | `failed`   | `failed`             | `failed`   |
+| observed: our hash loaded, tests passed | stays      | stays      | `applied`, `verified`| `verified` |
+| observed: anything else                 | stays      | stays      | stays                | stays      |
+| superseded / canceled                   | the final state of that name, from every state of these          |
+
+In a final state nothing changes any more. An attempt's failure counts once, however often it is reported, and
+`MOST_FAILED_ATTEMPTS` of them are a failure for good, so the end does not depend on the order of the reports.
+
+An observation verifies only what the node has acknowledged: from then on the order is in the node's ledger and
+cannot get lost. Before that, the same hash may be what the node ran for an earlier order, and a rollout that
+goes back to an old version would count as done while the newer version still runs.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.contracts.artifacts import Artifact
+from shared.contracts.deliveries import FailureCause
+from shared.contracts.deployments import DeliveryState
+
+# A download that fails ten times, with back-off in between, fails for a reason that somebody has to look at.
+MOST_FAILED_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One artifact to one node. `attempts` counts the orders sent, `next_attempt_at` is when one is due again."""
+
+    id: str
+    deployment_id: str
+    node_id: str
+    artifact: Artifact
+    next_attempt_at: datetime
+    deadline_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    state: DeliveryState = DeliveryState.PENDING
+    reason: str | None = None
+    cause: FailureCause | None = None
+    attempts: int = 0
+    failed_attempts: tuple[int, ...] = ()
+    reported_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Its time has come. `again_at` is when it is due once more if nothing is heard until then."""
+
+    again_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOnline:
+    """Its node came (back): do not wait for the back-off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The node has it in its ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The node has done it and runs `loaded_hash` now."""
+
+    loaded_hash: str | None
+    tests_passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The node could not do it in this attempt. `again_at` is when the next one would be due."""
+
+    attempt: int
+    cause: FailureCause | None
+    reason: str | None
+    again_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the node runs for this script according to the registry."""
+
+    loaded_hash: str
+    tests_passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A newer deployment of the same script has taken the node over."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """Somebody called it off."""
+
+    reason: str
+
+
+Event = Due | NodeOnline | Received | Applied | Failed | Observed | Superseded | Canceled
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What an event made of a delivery: how it is now, and the states it entered on the way, in order."""
+
+    delivery: Delivery
+    entered: tuple[DeliveryState, ...] = ()
+
+
+def moved(delivery: Delivery, event: Event, now: datetime) -> Move:
+    """Apply the table above. The same object comes back when nothing changed."""
+    if delivery.state.final:
+        return Move(delivery)
+    change = _changed(delivery, event, now)
+    if change.delivery == delivery:
+        return Move(delivery)
+    return Move(replace(change.delivery, updated_at=now), change.entered)
+
+
+def _changed(delivery: Delivery, event: Event, now: datetime) -> Move:
+    match event:
+        case Due(again_at):
+            return _due(delivery, again_at, now)
+        case NodeOnline():
+            return Move(replace(delivery, next_attempt_at=min(now, delivery.next_attempt_at)))
+        case Received():
+            return _risen(delivery, DeliveryState.RECEIVED)
+        case Applied():
+            return _applied(delivery, event)
+        case Failed():
+            return _failed(delivery, event)
+        case Observed():
+            return _observed(delivery, event)
+        case Superseded(by):
+            return _ended(delivery, DeliveryState.SUPERSEDED, f"deployment {by} is newer")
+        case Canceled(reason):
+            return _ended(delivery, DeliveryState.CANCELED, reason)
+
+
+def _due(delivery: Delivery, again_at: datetime, now: datetime) -> Move:
+    if now >= delivery.deadline_at:
+        last = f"; the last that was heard: {delivery.reason}" if delivery.reason else ""
+        reason = f"not verified before its deadline, {delivery.attempts} attempts were made{last}"
+        return _ended(delivery, DeliveryState.TIMED_OUT, reason)
+    sent = replace(delivery, attempts=delivery.attempts + 1, next_attempt_at=_not_after_deadline(delivery, again_at))
+    return _risen(sent, DeliveryState.SENT)
+
+
+def _applied(delivery: Delivery, event: Applied) -> Move:
+    heard = replace(delivery, reported_hash=event.loaded_hash)
+    if event.loaded_hash != delivery.artifact.hash:
+        return Move(replace(heard, reason=f"the node applied it but runs {event.loaded_hash or 'no such script'}"))
+    return _loaded(heard, event.tests_passed)
+
+
+def _observed(delivery: Delivery, event: Observed) -> Move:
+    heard = replace(delivery, reported_hash=event.loaded_hash)
+    acknowledged = delivery.state in (DeliveryState.RECEIVED, DeliveryState.APPLIED)
+    if acknowledged and event.tests_passed and event.loaded_hash == delivery.artifact.hash:
+        return _loaded(heard, tests_passed=True)
+    return Move(heard)
+
+
+def _loaded(delivery: Delivery, tests_passed: bool) -> Move:
+    applied = _risen(delivery, DeliveryState.APPLIED)
+    if not tests_passed:
+        return _because(applied, reason="loaded, but the script's own tests did not pass on the node")
+    verified = replace(applied.delivery, state=DeliveryState.VERIFIED, reason=None, cause=None)
+    return Move(verified, (*applied.entered, DeliveryState.VERIFIED))
+
+
+def _failed(delivery: Delivery, event: Failed) -> Move:
+    told = replace(delivery, cause=event.cause, reason=event.reason)
+    if event.cause is None or not event.cause.retryable:
+        return _ended(told, DeliveryState.FAILED, event.reason)
+    if event.attempt in delivery.failed_attempts:
+        return Move(delivery)
+    told = replace(
+        told,
+        failed_attempts=(*delivery.failed_attempts, event.attempt),
+        next_attempt_at=_not_after_deadline(delivery, event.again_at),
+    )
+    if len(told.failed_attempts) < MOST_FAILED_ATTEMPTS:
+        return Move(told)
+    reason = f"failed in {MOST_FAILED_ATTEMPTS} attempts, the last time: {event.reason or event.cause.value}"
+    return _ended(told, DeliveryState.FAILED, reason)
+
+
+def _risen(delivery: Delivery, state: DeliveryState) -> Move:
+    if _RANK[delivery.state] >= _RANK[state]:
+        return Move(delivery)
+    return Move(replace(delivery, state=state), (state,))
+
+
+def _ended(delivery: Delivery, state: DeliveryState, reason: str | None) -> Move:
+    return Move(replace(delivery, state=state, reason=reason), (state,))
+
+
+def _because(move: Move, *, reason: str) -> Move:
+    return replace(move, delivery=replace(move.delivery, reason=reason))
+
+
+def _not_after_deadline(delivery: Delivery, at: datetime) -> datetime:
+    # The deadline is a due time like any other, so that one index and one timer serve both.
+    return min(at, delivery.deadline_at)
+
+
+_RANK = {
+    DeliveryState.PENDING: 0,
+    DeliveryState.SENT: 1,
+    DeliveryState.RECEIVED: 2,
+    DeliveryState.APPLIED: 3,
+}

@@ -1,0 +1,34 @@
+"""The deployer's settings, read once from the environment (`CALLBOARD_…`)."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
+
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
+
+
+class DeployerSettings(ServiceSettings):
+    """What the deployer has to know."""
+
+    amqp_url: AmqpUrl
+    database_url: DatabaseUrl
+    token: Token
+    # Signs the download URLs; every replica needs the same one.
+    secret: Annotated[SecretStr, Field(min_length=16)]
+    # Where agents reach the HTTP origin, for artifacts that are too large for a message.
+    public_url: HttpUrl
+    http_port: Port = 8082
+    # The registry's; the whole static topology is declared by whoever comes first, with the same arguments.
+    lease_seconds: Annotated[float, Field(gt=0)] = 30.0
+    resend_first_seconds: Annotated[float, Field(gt=0)] = 5.0
+    resend_most_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    deployment_deadline_seconds: Annotated[float, Field(gt=0)] = 86_400.0
+    database_pool: Annotated[int, Field(ge=2, le=100)] = 10
+
+
+class MigrationSettings(ServiceSettings):
+    """What `migrate` has to know."""
+
+    database_url: DatabaseUrl

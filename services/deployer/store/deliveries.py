@@ -1,0 +1,154 @@
+"""The table `deliveries`: claimed, locked and written in sets.
+
+`claim_due` passes over rows that another transaction holds, so that replicas share the work; the two `lock`s wait, in
+the order of the ids, so that they never wait for each other in a circle.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.ports import DueDelivery
+from services.deployer.store.columns import arrays, unnest
+from shared.contracts.artifacts import Artifact
+from shared.contracts.deliveries import FailureCause
+from shared.contracts.deployments import DeliveryState
+
+_FIXED = {
+    "id": "text",
+    "deployment_id": "text",
+    "node_id": "text",
+    "script_id": "text",
+    "version": "int",
+    "hash": "text",
+    "deadline_at": "timestamptz",
+    "created_at": "timestamptz",
+}
+_CHANGING = {
+    "state": "text",
+    "reason": "text",
+    "cause": "text",
+    "attempts": "int",
+    "failed_attempts": "jsonb",
+    "reported_hash": "text",
+    "next_attempt_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+_ALL = _FIXED | _CHANGING
+_SAVED = {"id": "text"} | _CHANGING
+_ROW = ", ".join(f"d.{name}" for name in _ALL)
+
+_INSERT = text(
+    f"insert into deployer.deliveries ({', '.join(_ALL)}) select * from {unnest(_ALL)} as given ({', '.join(_ALL)})"
+)
+_CLAIM = text(
+    f"select {_ROW}, coalesce(n.status = 'online', false) as node_online, p.bind from deployer.deliveries as d "
+    "join deployer.deployments as p on p.id = d.deployment_id left join deployer.nodes as n on n.node_id = d.node_id "
+    "where not d.final and d.next_attempt_at <= :now order by d.next_attempt_at limit :most "
+    "for update of d skip locked"
+)
+_LOCK = text(
+    f"select {_ROW} from deployer.deliveries as d where d.id in (select unnest(cast(:ids as text[])) union "
+    "select o.id from deployer.deliveries as o where not o.final and o.node_id = any(cast(:open_at as text[]))) "
+    "order by d.id for update of d"
+)
+_LOCK_OPEN = text(
+    f"select {_ROW} from deployer.deliveries as d where not d.final and d.script_id = :script_id "
+    "and d.node_id = any(cast(:node_ids as text[])) order by d.id for update"
+)
+_SAVE = text(
+    f"update deployer.deliveries as d set {', '.join(f'{name} = given.{name}' for name in _CHANGING)} "
+    f"from {unnest(_SAVED)} as given ({', '.join(_SAVED)}) where d.id = given.id"
+)
+_PAGE = text(
+    f"select {_ROW} from deployer.deliveries as d where d.deployment_id = :deployment_id and d.node_id > :after "
+    "order by d.node_id limit :limit"
+)
+
+
+class PostgresDeliveries:
+    """Deliveries in one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, deliveries: Sequence[Delivery]) -> None:
+        """Insert any number in one statement."""
+        rows = (_fixed(delivery) + _changing(delivery) for delivery in deliveries)
+        await self._connection.execute(_INSERT, arrays(_ALL, rows))
+
+    async def claim_due(self, now: datetime, most: int) -> list[DueDelivery]:
+        """Deliveries that are due, locked; what another transaction holds is passed over."""
+        rows = await self._connection.execute(_CLAIM, {"now": now, "most": most})
+        return [DueDelivery(_delivery(row), row.node_online, row.bind) for row in rows]
+
+    async def lock(self, ids: Collection[str], open_at: Collection[str]) -> list[Delivery]:
+        """The deliveries with these ids and the non-final ones of the nodes `open_at`, locked by id."""
+        rows = await self._connection.execute(_LOCK, {"ids": list(ids), "open_at": list(open_at)})
+        return [_delivery(row) for row in rows]
+
+    async def lock_open(self, script_id: str, node_ids: Collection[str]) -> list[Delivery]:
+        """The non-final deliveries of a script to these nodes, locked by id."""
+        rows = await self._connection.execute(_LOCK_OPEN, {"script_id": script_id, "node_ids": list(node_ids)})
+        return [_delivery(row) for row in rows]
+
+    async def save(self, deliveries: Sequence[Delivery]) -> None:
+        """Write what can change of them."""
+        rows = ((delivery.id, *_changing(delivery)) for delivery in deliveries)
+        await self._connection.execute(_SAVE, arrays(_SAVED, rows))
+
+    async def page(self, deployment_id: str, after: str | None, limit: int) -> list[Delivery]:
+        """The deliveries of a deployment, by node id."""
+        asked = {"deployment_id": deployment_id, "after": after or "", "limit": limit}
+        return [_delivery(row) for row in await self._connection.execute(_PAGE, asked)]
+
+
+def _fixed(delivery: Delivery) -> tuple[Any, ...]:
+    artifact = delivery.artifact
+    return (
+        delivery.id,
+        delivery.deployment_id,
+        delivery.node_id,
+        artifact.id,
+        artifact.version,
+        artifact.hash,
+        delivery.deadline_at,
+        delivery.created_at,
+    )
+
+
+def _changing(delivery: Delivery) -> tuple[Any, ...]:
+    return (
+        delivery.state.value,
+        delivery.reason,
+        None if delivery.cause is None else delivery.cause.value,
+        delivery.attempts,
+        json.dumps(delivery.failed_attempts),
+        delivery.reported_hash,
+        delivery.next_attempt_at,
+        delivery.updated_at,
+    )
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(
+        id=row.id,
+        deployment_id=row.deployment_id,
+        node_id=row.node_id,
+        artifact=Artifact(id=row.script_id, version=row.version, hash=row.hash),
+        next_attempt_at=row.next_attempt_at,
+        deadline_at=row.deadline_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        state=DeliveryState(row.state),
+        reason=row.reason,
+        cause=None if row.cause is None else FailureCause(row.cause),
+        attempts=row.attempts,
+        failed_attempts=tuple(row.failed_attempts),
+        reported_hash=row.reported_hash,
+    )

@@ -1,0 +1,202 @@
+"""The store in memory: the twin of `store.postgres` for tests without a database.
+
+One transaction at a time; a failed one leaves nothing behind. Rows are frozen, so a copy of the tables is a snapshot.
+`announced` holds what committed transactions have put into the outbox.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.nodes import Node
+from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, DueDelivery, VersionKey
+from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
+from shared.contracts.artifacts import Artifact
+from shared.contracts.contract import Contract
+
+
+@dataclass
+class _Tables:
+    scripts: dict[str, list[ScriptVersion]] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    deployments: dict[str, Deployment] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+
+    def copy(self) -> "_Tables":
+        scripts = {script_id: list(versions) for script_id, versions in self.scripts.items()}
+        return _Tables(scripts, dict(self.nodes), dict(self.deployments), dict(self.deliveries))
+
+
+class InMemoryTransaction:
+    """One transaction on a copy of the tables."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self.messages: list[Contract] = []
+        self.scripts = _Scripts(tables)
+        self.nodes = _Nodes(tables)
+        self.deployments = _Deployments(tables)
+        self.deliveries = _Deliveries(tables)
+
+    async def announce(self, messages: Iterable[Contract]) -> None:
+        """Put messages into the outbox."""
+        self.messages += messages
+
+
+class InMemoryStore:
+    """Transactions in one process. `on_announced` is called as the real store calls it."""
+
+    def __init__(self, on_announced: Callable[[], None] = lambda: None) -> None:
+        self.announced: list[Contract] = []
+        self._tables = _Tables()
+        self._one_at_a_time = asyncio.Lock()
+        self._on_announced = on_announced
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[InMemoryTransaction]:
+        """A new transaction."""
+        async with self._one_at_a_time:
+            tables = self._tables.copy()
+            transaction = InMemoryTransaction(tables)
+            yield transaction
+            self._tables = tables
+            self.announced += transaction.messages
+        if transaction.messages:
+            self._on_announced()
+
+
+class _Scripts:
+    def __init__(self, tables: _Tables) -> None:
+        self._scripts = tables.scripts
+
+    async def add(self, script: NewScript, now: datetime) -> StoredScript:
+        versions = self._scripts.setdefault(script.script_id, [])
+        for known in versions:
+            if known.info.artifact.hash == script.hash:
+                return StoredScript(known, added=False)
+        artifact = Artifact(id=script.script_id, version=len(versions) + 1, hash=script.hash)
+        versions.append(ScriptVersion(VersionInfo(artifact, script.title, len(script.body.encode()), now), script.body))
+        return StoredScript(versions[-1], added=True)
+
+    async def lock(self, script_id: str) -> bool:
+        return script_id in self._scripts
+
+    async def page(self, after: str | None, limit: int) -> list[ScriptSummary]:
+        ids = sorted(script_id for script_id in self._scripts if script_id > (after or ""))[:limit]
+        return [ScriptSummary(self._scripts[id_][-1].info, self._scripts[id_][0].info.created_at) for id_ in ids]
+
+    async def versions(self, script_id: str) -> list[VersionInfo]:
+        return [version.info for version in reversed(self._scripts.get(script_id, []))]
+
+    async def version(self, script_id: str, version: int | None) -> ScriptVersion | None:
+        versions = {one.info.artifact.version: one for one in self._scripts.get(script_id, [])}
+        return versions.get(version or len(versions))
+
+    async def contents(self, keys: Collection[VersionKey]) -> dict[VersionKey, ScriptVersion]:
+        found = {key: await self.version(*key) for key in keys}
+        return {key: version for key, version in found.items() if version is not None}
+
+    async def by_hash(self, content_hash: str) -> ScriptVersion | None:
+        every = (version for versions in self._scripts.values() for version in versions)
+        return next((version for version in every if version.info.artifact.hash == content_hash), None)
+
+
+class _Nodes:
+    def __init__(self, tables: _Tables) -> None:
+        self._nodes = tables.nodes
+
+    async def lock(self, node_ids: Collection[str]) -> dict[str, Node]:
+        return {node_id: self._nodes[node_id] for node_id in node_ids if node_id in self._nodes}
+
+    async def save(self, nodes: Sequence[Node]) -> None:
+        for node in nodes:
+            known = self._nodes.get(node.node_id)
+            if known is None or known.age <= node.age:
+                self._nodes[node.node_id] = node
+
+    async def all(self) -> list[Node]:
+        return list(self._nodes.values())
+
+
+class _Deployments:
+    def __init__(self, tables: _Tables) -> None:
+        self._deployments = tables.deployments
+
+    async def add(self, deployment: Deployment) -> None:
+        self._deployments[deployment.id] = _tidy(deployment)
+
+    async def newest_order(self, script_id: str) -> datetime | None:
+        times = (one.created_at for one in self._deployments.values() if one.artifact.id == script_id)
+        return max(times, default=None)
+
+    async def lock(self, ids: Collection[str]) -> list[Deployment]:
+        return [self._deployments[id_] for id_ in sorted(ids) if id_ in self._deployments]
+
+    async def save(self, deployments: Sequence[Deployment]) -> None:
+        for deployment in deployments:
+            self._deployments[deployment.id] = _tidy(deployment)
+
+    async def one(self, deployment_id: str) -> Deployment | None:
+        return self._deployments.get(deployment_id)
+
+    async def page(self, question: DeploymentQuestion, after: DeploymentPlace | None, limit: int) -> list[Deployment]:
+        asked = [
+            one
+            for one in self._deployments.values()
+            if question.script_id in (None, one.artifact.id)
+            and question.state in (None, one.state)
+            and (after is None or (one.created_at, one.id) < after)
+        ]
+        return sorted(asked, key=lambda one: (one.created_at, one.id), reverse=True)[:limit]
+
+
+class _Deliveries:
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+        self._deliveries = tables.deliveries
+
+    async def add(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            if await self.lock_open(delivery.artifact.id, [delivery.node_id]):
+                raise ValueError(f"node {delivery.node_id} has an open delivery of {delivery.artifact.id}")
+            self._deliveries[delivery.id] = delivery
+
+    async def claim_due(self, now: datetime, most: int) -> list[DueDelivery]:
+        due = [one for one in self._deliveries.values() if not one.state.final and one.next_attempt_at <= now]
+        due.sort(key=lambda one: one.next_attempt_at)
+        return [self._with_context(delivery) for delivery in due[:most]]
+
+    def _with_context(self, delivery: Delivery) -> DueDelivery:
+        node = self._tables.nodes.get(delivery.node_id)
+        bind = self._tables.deployments[delivery.deployment_id].bind
+        return DueDelivery(delivery, node is not None and node.online, bind)
+
+    async def lock(self, ids: Collection[str], open_at: Collection[str]) -> list[Delivery]:
+        return [
+            delivery
+            for id_, delivery in sorted(self._deliveries.items())
+            if id_ in ids or (not delivery.state.final and delivery.node_id in open_at)
+        ]
+
+    async def lock_open(self, script_id: str, node_ids: Collection[str]) -> list[Delivery]:
+        found = await self.lock([], node_ids)
+        return [delivery for delivery in found if delivery.artifact.id == script_id]
+
+    async def save(self, deliveries: Sequence[Delivery]) -> None:
+        self._deliveries.update({delivery.id: delivery for delivery in deliveries})
+
+    async def page(self, deployment_id: str, after: str | None, limit: int) -> list[Delivery]:
+        found = [
+            one
+            for one in self._deliveries.values()
+            if one.deployment_id == deployment_id and one.node_id > (after or "")
+        ]
+        return sorted(found, key=lambda one: one.node_id)[:limit]
+
+
+def _tidy(deployment: Deployment) -> Deployment:
+    """As the database gives it back: totals of zero are not kept."""
+    return replace(deployment, totals={state: count for state, count in deployment.totals.items() if count})

@@ -1,0 +1,86 @@
+"""The table `nodes`: the projection of the fleet that the deployer plans with."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.deployer.domain.nodes import Node
+from services.deployer.store.columns import arrays, unnest
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.fleet import NodeStatus
+
+_COLUMNS = {
+    "node_id": "text",
+    "status": "text",
+    "labels": "jsonb",
+    "source": "text",
+    "boot": "bigint",
+    "seq": "bigint",
+    "artifacts": "jsonb",
+    "observed_at": "timestamptz",
+}
+_NAMES = ", ".join(_COLUMNS)
+_ALL = text(f"select {_NAMES} from deployer.nodes")
+_LOCK = text(
+    f"select {_NAMES} from deployer.nodes where node_id = any(cast(:node_ids as text[])) order by node_id for update"
+)
+# The lock above holds the rows that exist; the condition is for a row that another replica has inserted since.
+_SAVE = text(
+    f"insert into deployer.nodes as n ({_NAMES}) select {_NAMES} from {unnest(_COLUMNS)} as given ({_NAMES}) "
+    "order by node_id on conflict (node_id) do update set "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "node_id")
+    + ", updated_at = now() "
+    "where (n.boot, n.seq, n.observed_at) <= (excluded.boot, excluded.seq, excluded.observed_at)"
+)
+_artifacts = TypeAdapter(tuple[AppliedArtifact, ...])
+
+
+class PostgresNodes:
+    """Nodes in one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def lock(self, node_ids: Collection[str]) -> dict[str, Node]:
+        """Those of the nodes that are known, locked."""
+        rows = await self._connection.execute(_LOCK, {"node_ids": list(node_ids)})
+        return {row.node_id: _node(row) for row in rows}
+
+    async def save(self, nodes: Sequence[Node]) -> None:
+        """Write nodes; a row that is newer by now stays."""
+        if nodes:
+            await self._connection.execute(_SAVE, arrays(_COLUMNS, (_row(node) for node in nodes)))
+
+    async def all(self) -> list[Node]:
+        """Every node."""
+        return [_node(row) for row in await self._connection.execute(_ALL)]
+
+
+def _row(node: Node) -> tuple[Any, ...]:
+    return (
+        node.node_id,
+        node.status.value,
+        json.dumps(node.labels),
+        node.source,
+        node.boot,
+        node.seq,
+        _artifacts.dump_json(node.artifacts).decode(),
+        node.observed_at,
+    )
+
+
+def _node(row: Any) -> Node:
+    return Node(
+        node_id=row.node_id,
+        status=NodeStatus(row.status),
+        labels=row.labels,
+        source=row.source,
+        boot=row.boot,
+        seq=row.seq,
+        artifacts=_artifacts.validate_python(row.artifacts),
+        observed_at=row.observed_at,
+    )

@@ -1,0 +1,54 @@
+"""The store in PostgreSQL, schema `deployer`: one object for each aggregate, all in one transaction.
+
+A failed transaction leaves nothing behind. Raises Unavailable when the database is away.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.deployer.store.deliveries import PostgresDeliveries
+from services.deployer.store.deployments import PostgresDeployments
+from services.deployer.store.nodes import PostgresNodes
+from services.deployer.store.scripts import PostgresScripts
+from shared.contracts.contract import Contract
+from shared.db import Database, Outbox
+
+SCHEMA = "deployer"
+
+
+class PostgresTransaction:
+    """One transaction on one connection."""
+
+    def __init__(self, connection: AsyncConnection, outbox: Outbox) -> None:
+        self._connection = connection
+        self._outbox = outbox
+        self.announced = False
+        self.scripts = PostgresScripts(connection)
+        self.nodes = PostgresNodes(connection)
+        self.deployments = PostgresDeployments(connection)
+        self.deliveries = PostgresDeliveries(connection)
+
+    async def announce(self, messages: Iterable[Contract]) -> None:
+        """Put messages into the outbox."""
+        self.announced = True
+        await self._outbox.add(self._connection, messages)
+
+
+class PostgresStore:
+    """Transactions on one database. `on_announced` is called after a commit that put messages into the outbox."""
+
+    def __init__(self, database: Database, outbox: Outbox, on_announced: Callable[[], None]) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._on_announced = on_announced
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[PostgresTransaction]:
+        """A new transaction. Raises Unavailable."""
+        async with self._database.begin() as connection:
+            transaction = PostgresTransaction(connection, self._outbox)
+            yield transaction
+        if transaction.announced:
+            self._on_announced()

@@ -1,0 +1,1 @@
+"""What the deployer can be asked to do, one file for each."""

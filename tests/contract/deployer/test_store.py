@@ -1,0 +1,229 @@
+"""What every store of the deployer does."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.ports import DeploymentQuestion, Transaction
+from shared.contracts.artifacts import AppliedArtifact, Artifact
+from shared.contracts.deliveries import FailureCause
+from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.fleet import NodeStatus
+from shared.contracts.identifiers import content_hash
+from tests.contract.deployer.conftest import Side
+from tests.unit.deployer.making import HASH, OTHER_HASH, START, delivery, new_script, node, seen
+
+
+def deployment(number: int = 0, **changes: object) -> Deployment:
+    """A running deployment of `greeter`, number `number`."""
+    plain = Deployment(
+        id=f"dep_{number:032x}",
+        artifact=Artifact(id="greeter", version=1, hash=HASH),
+        bind=["acc-1"],
+        targets={"selector": "region=eu"},
+        created_at=START + timedelta(seconds=number),
+        total=2,
+        totals={DeliveryState.PENDING: 2},
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+async def with_deployment(transaction: Transaction, *node_ids: str) -> None:
+    """A script, a deployment of it and one pending delivery to each node."""
+    await transaction.scripts.add(new_script(), START)
+    await transaction.deployments.add(deployment())
+    await transaction.deliveries.add(
+        [delivery(id=f"dlv_{place:032x}", node_id=node_id) for place, node_id in enumerate(node_ids)]
+    )
+
+
+async def test_versions_of_a_script_count_from_one_and_the_same_content_is_one_version(side: Side) -> None:
+    """Otherwise pushing twice makes two versions of the same thing, and nodes reload for nothing."""
+    async with side.store.begin() as transaction:
+        first = await transaction.scripts.add(new_script(body="one"), START)
+        second = await transaction.scripts.add(new_script(body="two"), START)
+        again = await transaction.scripts.add(new_script(body="one"), START + timedelta(hours=1))
+    assert [first.version.info.artifact.version, second.version.info.artifact.version] == [1, 2]
+    assert [first.added, second.added, again.added] == [True, True, False]
+    assert again.version == first.version
+
+
+async def test_versions_are_found_by_number_hash_and_script(side: Side) -> None:
+    """Otherwise an order would carry another text than the one that was deployed."""
+    async with side.store.begin() as transaction:
+        await transaction.scripts.add(new_script(body="one \u00e9\n"), START)
+        await transaction.scripts.add(new_script(body="two"), START)
+        await transaction.scripts.add(new_script("other", "three"), START)
+        latest = await transaction.scripts.version("greeter", None)
+        first = await transaction.scripts.version("greeter", 1)
+        by_hash = await transaction.scripts.by_hash(content_hash(b"three"))
+        several = await transaction.scripts.contents([("greeter", 1), ("other", 1), ("other", 9)])
+        versions = await transaction.scripts.versions("greeter")
+    assert latest is not None and latest.body == "two"
+    assert first is not None and (first.body, first.info.size) == ("one \u00e9\n", 7)
+    assert by_hash is not None and by_hash.info.artifact.id == "other"
+    assert {key: version.body for key, version in several.items()} == {
+        ("greeter", 1): "one \u00e9\n",
+        ("other", 1): "three",
+    }
+    assert [info.artifact.version for info in versions] == [2, 1]
+
+
+async def test_unknown_scripts_are_nothing(side: Side) -> None:
+    """Otherwise a typing mistake in an id would look like a fault of the service."""
+    async with side.store.begin() as transaction:
+        assert not await transaction.scripts.lock("nobody")
+        assert await transaction.scripts.version("nobody", None) is None
+        assert await transaction.scripts.version("nobody", 1) is None
+        assert await transaction.scripts.versions("nobody") == []
+        assert await transaction.scripts.by_hash(OTHER_HASH) is None
+
+
+async def test_scripts_are_listed_by_id_in_pages(side: Side) -> None:
+    """Otherwise a page would repeat or skip scripts."""
+    async with side.store.begin() as transaction:
+        for script_id in ("b", "a-1", "a", "c", "a_1"):
+            await transaction.scripts.add(new_script(script_id), START)
+        first = await transaction.scripts.page(None, 3)
+        rest = await transaction.scripts.page(first[-1].latest.artifact.id, 3)
+    assert [one.latest.artifact.id for one in first + rest] == ["a", "a-1", "a_1", "b", "c"]
+
+
+async def test_nodes_are_kept_whole_and_only_rise(side: Side) -> None:
+    """Otherwise an old observation that comes late would bring back an old state."""
+    loaded = AppliedArtifact(id="greeter", version=1, hash=HASH, tests_passed=True)
+    new = node(labels={"region": "eu"}, boot=2, seq=5, artifacts=(loaded,), source="local")
+    async with side.store.begin() as transaction:
+        await transaction.nodes.save([new, node("b", status=NodeStatus.OFFLINE)])
+        await transaction.nodes.save([node(boot=1, seq=9)])
+        known = await transaction.nodes.lock(["a", "nobody"])
+        everybody = await transaction.nodes.all()
+    assert known == {"a": new}
+    assert {one.node_id: one.online for one in everybody} == {"a": True, "b": False}
+
+
+async def test_a_deployment_is_kept_whole(side: Side) -> None:
+    """Otherwise an operator would not see what was ordered and what became of it."""
+    ended = deployment(
+        state=DeploymentState.FAILED,
+        finished_at=START,
+        totals={DeliveryState.VERIFIED: 1, DeliveryState.FAILED: 1},
+    )
+    async with side.store.begin() as transaction:
+        await transaction.scripts.add(new_script(), START)
+        await transaction.deployments.add(deployment())
+        assert await transaction.deployments.one(ended.id) == deployment()
+        assert await transaction.deployments.newest_order("greeter") == START
+        assert await transaction.deployments.newest_order("other") is None
+        await transaction.deployments.save([ended])
+        assert await transaction.deployments.lock([ended.id, "dep_" + "f" * 32]) == [ended]
+        assert await transaction.deployments.one("dep_" + "f" * 32) is None
+
+
+async def test_deployments_are_listed_newest_first_and_filtered(side: Side) -> None:
+    """Otherwise the page of deployments would lose or repeat rows while new ones come in."""
+    async with side.store.begin() as transaction:
+        await transaction.scripts.add(new_script(), START)
+        await transaction.scripts.add(new_script("other"), START)
+        for number in range(3):
+            await transaction.deployments.add(deployment(number))
+        failed = Artifact(id="other", version=1, hash=HASH)
+        await transaction.deployments.add(deployment(3, artifact=failed, state=DeploymentState.FAILED))
+        first = await transaction.deployments.page(DeploymentQuestion(), None, 2)
+        rest = await transaction.deployments.page(DeploymentQuestion(), (first[-1].created_at, first[-1].id), 9)
+        of_script = await transaction.deployments.page(DeploymentQuestion(script_id="greeter"), None, 9)
+        of_state = await transaction.deployments.page(DeploymentQuestion(state=DeploymentState.FAILED), None, 9)
+    assert [one.id[-1] for one in first + rest] == ["3", "2", "1", "0"]
+    assert [one.id[-1] for one in of_script] == ["2", "1", "0"]
+    assert [one.id[-1] for one in of_state] == ["3"]
+
+
+async def test_a_delivery_is_kept_whole(side: Side) -> None:
+    """Otherwise retries would be counted wrongly or a reason would get lost."""
+    changed = delivery(
+        DeliveryState.SENT,
+        reason="disk full",
+        cause=FailureCause.STORAGE_FAILED,
+        attempts=3,
+        failed_attempts=(1, 3),
+        reported_hash=OTHER_HASH,
+        next_attempt_at=START + timedelta(seconds=9),
+        updated_at=START + timedelta(seconds=1),
+    )
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction, "a")
+        assert await transaction.deliveries.lock([changed.id], []) == [delivery()]
+        await transaction.deliveries.save([changed])
+    async with side.store.begin() as transaction:
+        assert await transaction.deliveries.lock([changed.id], []) == [changed]
+        assert await transaction.deliveries.page(changed.deployment_id, None, 5) == [changed]
+
+
+async def test_only_what_is_due_and_not_final_is_claimed_with_its_context(side: Side) -> None:
+    """Otherwise finished deliveries would be sent again, or due ones never."""
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction, "a", "b", "c", "d")
+        await transaction.nodes.save([node("a"), node("b", status=NodeStatus.OFFLINE)])
+        later = delivery(id=f"dlv_{2:032x}", node_id="c", next_attempt_at=START + timedelta(seconds=1))
+        done = delivery(DeliveryState.VERIFIED, id=f"dlv_{3:032x}", node_id="d")
+        await transaction.deliveries.save([later, done])
+        claimed = await transaction.deliveries.claim_due(START, 10)
+        assert {(due.delivery.node_id, due.node_online) for due in claimed} == {("a", True), ("b", False)}
+        assert claimed[0].bind == ["acc-1"]
+        assert len(await transaction.deliveries.claim_due(START + timedelta(seconds=1), 2)) == 2
+
+
+async def test_locking_finds_named_and_open_deliveries(side: Side) -> None:
+    """Otherwise an observation of a node would not reach the deliveries on their way to it."""
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction, "a", "b", "c")
+        done = delivery(DeliveryState.VERIFIED, id=f"dlv_{2:032x}", node_id="c")
+        await transaction.deliveries.save([done])
+        found = await transaction.deliveries.lock([f"dlv_{0:032x}"], ["b", "c"])
+        assert [one.node_id for one in found] == ["a", "b"]
+        assert [one.node_id for one in await transaction.deliveries.lock_open("greeter", ["b", "c"])] == ["b"]
+        assert await transaction.deliveries.lock_open("other", ["b"]) == []
+
+
+async def test_deliveries_are_paged_by_node(side: Side) -> None:
+    """Otherwise the page of a rollout to thousands of nodes would repeat or skip nodes."""
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction, "c", "a", "b")
+        first = await transaction.deliveries.page(deployment().id, None, 2)
+        rest = await transaction.deliveries.page(deployment().id, first[-1].node_id, 2)
+    assert [one.node_id for one in first + rest] == ["a", "b", "c"]
+
+
+async def test_a_node_has_one_open_delivery_of_a_script(side: Side) -> None:
+    """Otherwise two versions would race on a node and the older could win."""
+    with pytest.raises(Exception, match=r"deliveries_open|open delivery"):
+        async with side.store.begin() as transaction:
+            await with_deployment(transaction, "a")
+            await transaction.deliveries.add([delivery(id="dlv_" + "f" * 32)])
+
+
+async def test_what_a_committed_transaction_announces_is_in_the_outbox_and_rings(side: Side) -> None:
+    """Otherwise a change would be committed and nobody told."""
+    async with side.store.begin() as transaction:
+        await transaction.announce([seen("a")])
+        assert side.rings == []
+    async with side.store.begin() as transaction:
+        await transaction.scripts.lock("nobody")
+    assert await side.announced() == [seen("a")]
+    assert side.rings == [None]
+
+
+async def test_a_failed_transaction_leaves_nothing_behind(side: Side) -> None:
+    """Otherwise an order could be published for a delivery that does not exist."""
+    with pytest.raises(RuntimeError, match="halfway"):
+        async with side.store.begin() as transaction:
+            await with_deployment(transaction, "a")
+            await transaction.announce([seen("a")])
+            raise RuntimeError("halfway")
+    async with side.store.begin() as transaction:
+        assert not await transaction.scripts.lock("greeter")
+        assert await transaction.deployments.one(deployment().id) is None
+    assert await side.announced() == []
+    assert side.rings == []

@@ -1,0 +1,161 @@
+"""Several deployers at once on one real database."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, text
+
+from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.selector import Selector
+from services.deployer.store.postgres import SCHEMA, PostgresStore
+from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment
+from services.deployer.use_cases.record_reports import RecordReports
+from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from shared.backoff import Backoff
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome
+from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.db import Database, Outbox, new_engine
+from tests.integration.deployer.running import CLOCK, RANDOMNESS
+from tests.unit.deployer.making import new_script, report, seen
+
+NODES = 1_200
+
+
+class Replica:
+    """One deployer's use cases on a pool of its own."""
+
+    def __init__(self, database_url: str) -> None:
+        self.database = Database(new_engine(database_url, application="test"))
+        self.store = PostgresStore(self.database, Outbox(SCHEMA, RANDOMNESS), lambda: None)
+        backoff, deadline = Backoff(first=5.0, most=60.0), timedelta(days=1)
+        self.order = OrderDeployment(self.store, deadline, lambda: None, CLOCK, RANDOMNESS)
+        self.send = SendDueDeliveries(self.store, lambda name: name, backoff, CLOCK, RANDOMNESS)
+        self.record = RecordReports(self.store, backoff, lambda: None, CLOCK, RANDOMNESS)
+
+    async def deploy(self) -> Deployment:
+        """Order the script for every node."""
+        ordered = await self.order(DeploymentOrder("greeter", Selector()))
+        assert isinstance(ordered, Deployment)
+        return ordered
+
+    async def outbox(self) -> list[tuple[str, str]]:
+        """Type and body of everything that is to be published."""
+        async with self.database.begin() as connection:
+            rows = await connection.execute(text("select type, body from deployer.outbox"))
+            return [(row.type, row.body) for row in rows]
+
+
+@pytest.fixture
+async def replicas(database_url: str) -> AsyncIterator[tuple[Replica, Replica]]:
+    """Two replicas, one script, many nodes."""
+    pair = Replica(database_url), Replica(database_url)
+    async with pair[0].store.begin() as transaction:
+        await transaction.scripts.add(new_script(), CLOCK.now())
+    await pair[0].record([seen(f"n-{number:05}", at=CLOCK.now()) for number in range(NODES)])
+    yield pair
+    for replica in pair:
+        await replica.database.close()
+
+
+@contextmanager
+def counted_statements(replica: Replica) -> Iterator[list[str]]:
+    """The statements that a replica executes within the context."""
+    statements: list[str] = []
+
+    def note(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    event.listen(replica.database.engine.sync_engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(replica.database.engine.sync_engine, "before_cursor_execute", note)
+
+
+async def test_two_replicas_send_every_delivery_once(replicas: tuple[Replica, Replica]) -> None:
+    """Otherwise every replica that is added would send everything once more."""
+    await replicas[0].deploy()
+
+    async def drain(replica: Replica) -> None:
+        while await replica.send():
+            pass
+
+    await asyncio.gather(*(drain(replica) for replica in replicas for _ in range(2)))
+    await drain(replicas[0])
+    orders = [
+        DeliverArtifact.model_validate_json(body)
+        for kind, body in await replicas[0].outbox()
+        if kind == DeliverArtifact.TYPE
+    ]
+    assert Counter(order.node_id for order in orders) == {f"n-{number:05}": 1 for number in range(NODES)}
+    assert {order.attempt for order in orders} == {1}
+
+
+async def test_a_batch_costs_the_same_few_statements_whatever_its_size(replicas: tuple[Replica, Replica]) -> None:
+    """Otherwise a rollout to ten thousand nodes would be ten thousand times a statement."""
+    replica = replicas[0]
+    with counted_statements(replica) as ordering:
+        deployment = await replica.deploy()
+    with counted_statements(replica) as sending:
+        await replica.send()
+    async with replica.store.begin() as transaction:
+        deliveries = await transaction.deliveries.page(deployment.id, None, 500)
+    with counted_statements(replica) as recording:
+        await replica.record([report(delivery, DeliveryOutcome.APPLIED) for delivery in deliveries])
+    assert [len(ordering), len(sending), len(recording)] == [8, 7, 5]
+
+
+async def test_reports_that_two_replicas_record_at_once_count_once(replicas: tuple[Replica, Replica]) -> None:
+    """Otherwise a redelivery to another replica would verify twice or lose a count."""
+    deployment = await replicas[0].deploy()
+    while await replicas[0].send():
+        pass
+    async with replicas[0].store.begin() as transaction:
+        deliveries = await transaction.deliveries.page(deployment.id, None, NODES)
+    reports = [
+        report(one, outcome) for one in deliveries for outcome in (DeliveryOutcome.RECEIVED, DeliveryOutcome.APPLIED)
+    ]
+    halves = reports[::2] + reports[1::2], reports[1::2] + reports[::2]
+    batches = [
+        (replica, half[start : start + 500])
+        for replica, half in zip(replicas, halves, strict=True)
+        for start in range(0, len(half), 500)
+    ]
+    await asyncio.gather(*(replica.record(batch) for replica, batch in batches))
+    async with replicas[0].store.begin() as transaction:
+        ended = await transaction.deployments.one(deployment.id)
+    assert ended is not None
+    assert (ended.state, ended.totals) == (DeploymentState.SUCCEEDED, {DeliveryState.VERIFIED: NODES})
+    announced = Counter(kind for kind, body in await replicas[0].outbox() if '"state":"verified"' in body)
+    assert announced == {"deploy.delivery.v1": NODES}
+
+
+async def test_deployments_that_are_ordered_at_once_supersede_each_other_in_order(
+    replicas: tuple[Replica, Replica],
+) -> None:
+    """Otherwise two operators could leave a node with two open orders, and the older could win."""
+    ordered = await asyncio.gather(*(replica.deploy() for replica in replicas for _ in range(3)))
+    newest = max(ordered, key=lambda one: one.created_at)
+    assert len({one.created_at for one in ordered}) == 6
+    async with replicas[0].store.begin() as transaction:
+        found = {one.id: await transaction.deployments.one(one.id) for one in ordered}
+    totals = {id_: one.totals for id_, one in found.items() if one is not None}
+    assert totals.pop(newest.id) == {DeliveryState.PENDING: NODES}
+    assert list(totals.values()) == [{DeliveryState.SUPERSEDED: NODES}] * 5
+
+
+async def test_a_poisonous_report_fails_alone(replicas: tuple[Replica, Replica]) -> None:
+    """Otherwise one message that the database refuses would take five hundred others with it."""
+    deployment = await replicas[0].deploy()
+    await replicas[0].send()
+    async with replicas[0].store.begin() as transaction:
+        deliveries = await transaction.deliveries.page(deployment.id, None, 3)
+    good = [report(one, DeliveryOutcome.APPLIED) for one in deliveries]
+    poison = seen("poisoned", boot=2**63)
+    results = await replicas[0].record([good[0], poison, *good[1:]])
+    assert [result is None for result in results] == [True, False, True, True]
+    async with replicas[0].store.begin() as transaction:
+        states = {one.state for one in await transaction.deliveries.page(deployment.id, None, 3)}
+    assert states == {DeliveryState.VERIFIED}

@@ -1,0 +1,102 @@
+"""The deployer without a broker and a database: its use cases on the in-memory store, in virtual time."""
+
+from collections import Counter
+from datetime import timedelta
+
+from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.selector import Selector
+from services.deployer.domain.targets import NodeIds
+from services.deployer.store.in_memory import InMemoryStore
+from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment
+from services.deployer.use_cases.record_reports import RecordReports, Report, Result
+from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from shared.backoff import Backoff
+from shared.clock import VirtualClock
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome
+from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
+from shared.contracts.fleet import NodeStatus
+from shared.randomness import SeededRandomness
+from tests.unit.deployer.making import new_script, report, seen
+
+DEADLINE = timedelta(hours=24)
+
+
+class Stand:
+    """Everything between the doors of the deployer."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.randomness = SeededRandomness(1)
+        self.store = InMemoryStore()
+        self.wakes = 0
+        backoff = Backoff(first=5.0, most=60.0)
+        self.order = OrderDeployment(self.store, DEADLINE, self._wake, self.clock, self.randomness)
+        self.send = SendDueDeliveries(self.store, lambda name: f"http://x/{name}", backoff, self.clock, self.randomness)
+        self.record = RecordReports(self.store, backoff, self._wake, self.clock, self.randomness)
+
+    def _wake(self) -> None:
+        self.wakes += 1
+
+    async def push(self, body: str = "ours", script_id: str = "greeter") -> None:
+        """Store a script version."""
+        async with self.store.begin() as transaction:
+            await transaction.scripts.add(new_script(script_id, body), self.clock.now())
+
+    async def see(self, *node_ids: str, status: NodeStatus = NodeStatus.ONLINE, seq: int = 1) -> None:
+        """Let the registry announce nodes."""
+        await self.record([seen(node_id, status=status, seq=seq, at=self.clock.now()) for node_id in node_ids])
+
+    async def deploy(self, *node_ids: str, **wanted: object) -> Deployment:
+        """Order the latest version for nodes, by default for all."""
+        targets = NodeIds(node_ids) if node_ids else Selector()
+        ordered = await self.order(DeploymentOrder("greeter", targets, **wanted))  # type: ignore[arg-type]
+        assert isinstance(ordered, Deployment)
+        return ordered
+
+    async def reconcile(self, seconds: float = 0.0) -> list[DeliverArtifact]:
+        """Let time pass and send what is due then; the orders."""
+        await self.clock.run_for(seconds)
+        before = len(self.orders)
+        while await self.send():
+            pass
+        return self.orders[before:]
+
+    async def tell(self, delivery: Delivery, *outcomes: DeliveryOutcome) -> list[Result]:
+        """Let the node report."""
+        return list(await self.record([report(delivery, outcome) for outcome in outcomes]))
+
+    async def tell_all(self, reports: list[Report]) -> list[Result]:
+        """Record reports as they are."""
+        return list(await self.record(reports))
+
+    async def deliveries(self, deployment: Deployment) -> dict[str, Delivery]:
+        """The deployment's deliveries by node."""
+        async with self.store.begin() as transaction:
+            return {one.node_id: one for one in await transaction.deliveries.page(deployment.id, None, 100_000)}
+
+    async def deployment(self, deployment: Deployment) -> Deployment:
+        """The deployment as it is now."""
+        async with self.store.begin() as transaction:
+            found = await transaction.deployments.one(deployment.id)
+        assert found is not None
+        return found
+
+    @property
+    def orders(self) -> list[DeliverArtifact]:
+        """Every order so far."""
+        return [message for message in self.store.announced if isinstance(message, DeliverArtifact)]
+
+    @property
+    def changes(self) -> Counter[tuple[str, str]]:
+        """How often each delivery's state was announced."""
+        changes = (message for message in self.store.announced if isinstance(message, DeliveryChanged))
+        return Counter((change.delivery_id, change.state.value) for change in changes)
+
+    def endings(self, deployment: Deployment) -> list[str]:
+        """The announced states of a deployment, in order."""
+        return [
+            message.state.value
+            for message in self.store.announced
+            if isinstance(message, DeploymentChanged) and message.deployment_id == deployment.id
+        ]

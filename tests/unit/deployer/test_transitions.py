@@ -1,0 +1,197 @@
+"""The delivery's transition table, every state against every event."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.deployer.domain.deliveries import (
+    MOST_FAILED_ATTEMPTS,
+    Applied,
+    Canceled,
+    Delivery,
+    Due,
+    Event,
+    Failed,
+    NodeOnline,
+    Observed,
+    Received,
+    Superseded,
+    moved,
+)
+from shared.contracts.deliveries import FailureCause
+from shared.contracts.deployments import FINAL_STATES, DeliveryState
+from tests.unit.deployer.making import HASH, OTHER_HASH, START, delivery
+
+PENDING, SENT, RECEIVED, APPLIED = (
+    DeliveryState.PENDING,
+    DeliveryState.SENT,
+    DeliveryState.RECEIVED,
+    DeliveryState.APPLIED,
+)
+VERIFIED, FAILED, TIMED_OUT = DeliveryState.VERIFIED, DeliveryState.FAILED, DeliveryState.TIMED_OUT
+SUPERSEDED, CANCELED = DeliveryState.SUPERSEDED, DeliveryState.CANCELED
+OPEN = (PENDING, SENT, RECEIVED, APPLIED)
+
+NOW = START + timedelta(minutes=1)
+AGAIN = NOW + timedelta(seconds=5)
+LATE = START + timedelta(days=1)
+
+
+def failed(attempt: int = 1, cause: FailureCause | None = FailureCause.DOWNLOAD_FAILED) -> Failed:
+    """A failure, by default one that is worth another attempt."""
+    return Failed(attempt, cause, "the node said so", AGAIN)
+
+
+# Event → the states entered from pending, sent, received, applied.
+TABLE: dict[Event, tuple[tuple[DeliveryState, ...], ...]] = {
+    Due(AGAIN): ((SENT,), (), (), ()),
+    NodeOnline(): ((), (), (), ()),
+    Received(): ((RECEIVED,), (RECEIVED,), (), ()),
+    Applied(HASH, True): ((APPLIED, VERIFIED), (APPLIED, VERIFIED), (APPLIED, VERIFIED), (VERIFIED,)),
+    Applied(HASH, False): ((APPLIED,), (APPLIED,), (APPLIED,), ()),
+    Applied(OTHER_HASH, True): ((), (), (), ()),
+    Applied(None, True): ((), (), (), ()),
+    failed(): ((), (), (), ()),
+    failed(cause=FailureCause.TESTS_FAILED): ((FAILED,), (FAILED,), (FAILED,), (FAILED,)),
+    failed(cause=None): ((FAILED,), (FAILED,), (FAILED,), (FAILED,)),
+    Observed(HASH, True): ((), (), (APPLIED, VERIFIED), (VERIFIED,)),
+    Observed(HASH, False): ((), (), (), ()),
+    Observed(OTHER_HASH, True): ((), (), (), ()),
+    Superseded("dep_x"): ((SUPERSEDED,), (SUPERSEDED,), (SUPERSEDED,), (SUPERSEDED,)),
+    Canceled("called off"): ((CANCELED,), (CANCELED,), (CANCELED,), (CANCELED,)),
+}
+
+
+@pytest.mark.parametrize("event", TABLE, ids=str)
+@pytest.mark.parametrize("state", OPEN)
+def test_an_open_state_does_with_an_event_what_the_table_says(state: DeliveryState, event: Event) -> None:
+    """Otherwise the table in the module's docstring would be a wish."""
+    entered = TABLE[event][OPEN.index(state)]
+    move = moved(delivery(state), event, NOW)
+    assert move.entered == entered
+    assert move.delivery.state is (entered[-1] if entered else state)
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_a_delivery_that_is_due_at_its_deadline_times_out(state: DeliveryState) -> None:
+    """Otherwise a deployment to a dead node would never end."""
+    move = moved(delivery(state, reason="disk full", attempts=7), Due(LATE), LATE)
+    assert move.entered == (TIMED_OUT,)
+    assert move.delivery.reason == (
+        "not verified before its deadline, 7 attempts were made; the last that was heard: disk full"
+    )
+
+
+@pytest.mark.parametrize("event", [*TABLE, Due(LATE)], ids=str)
+@pytest.mark.parametrize("state", sorted(FINAL_STATES))
+def test_a_final_state_stays(state: DeliveryState, event: Event) -> None:
+    """Otherwise a late report would make a finished deployment unfinished, or verify twice."""
+    done = delivery(state)
+    move = moved(done, event, LATE)
+    assert move.delivery is done and move.entered == ()
+
+
+def test_sending_counts_the_attempt_and_is_due_again() -> None:
+    """Otherwise an order that the broker lost would stay lost."""
+    sent = moved(delivery(), Due(AGAIN), NOW).delivery
+    assert (sent.attempts, sent.next_attempt_at, sent.updated_at) == (1, AGAIN, NOW)
+
+
+def test_the_next_attempt_is_never_after_the_deadline() -> None:
+    """Otherwise a delivery would time out as late as its longest back-off."""
+    sent = moved(delivery(), Due(LATE + timedelta(seconds=9)), NOW).delivery
+    assert sent.next_attempt_at == sent.deadline_at == LATE
+
+
+def test_a_node_that_comes_online_makes_its_delivery_due_at_once() -> None:
+    """Otherwise a node that returns would wait for the slowest back-off."""
+    waiting = delivery(SENT, next_attempt_at=AGAIN)
+    assert moved(waiting, NodeOnline(), NOW).delivery.next_attempt_at == NOW
+
+
+def test_another_hash_is_recorded_with_its_reason() -> None:
+    """Otherwise nobody could tell why a delivery does not come to its end."""
+    heard = moved(delivery(RECEIVED), Applied(OTHER_HASH, True), NOW).delivery
+    assert heard.reported_hash == OTHER_HASH
+    assert heard.reason is not None and OTHER_HASH in heard.reason
+
+
+def test_verified_forgets_the_reasons_of_earlier_attempts() -> None:
+    """Otherwise a success would be shown with an error beside it."""
+    troubled = delivery(SENT, reason="no route", cause=FailureCause.DOWNLOAD_FAILED)
+    verified = moved(troubled, Applied(HASH, True), NOW).delivery
+    assert (verified.reason, verified.cause, verified.reported_hash) == (None, None, HASH)
+
+
+def test_a_retryable_failure_is_tried_again_after_its_back_off() -> None:
+    """Otherwise a passing failure of a download would need an operator."""
+    told = moved(delivery(RECEIVED, attempts=1), failed(), NOW).delivery
+    assert (told.state, told.next_attempt_at, told.failed_attempts) == (RECEIVED, AGAIN, (1,))
+    assert (told.cause, told.reason) == (FailureCause.DOWNLOAD_FAILED, "the node said so")
+
+
+def test_the_same_attempts_failure_counts_once() -> None:
+    """Otherwise ten redeliveries of one report would fail a delivery for good."""
+    told = moved(delivery(RECEIVED), failed(), NOW).delivery
+    assert moved(told, failed(), NOW).delivery is told
+
+
+@pytest.mark.parametrize("cause", list(FailureCause))
+def test_the_cause_decides_whether_there_is_another_attempt(cause: FailureCause) -> None:
+    """Otherwise a broken script would be sent for a day, or a full disk would end a rollout."""
+    told = moved(delivery(RECEIVED), failed(cause=cause), NOW).delivery
+    assert told.state is (RECEIVED if cause.retryable else FAILED)
+
+
+def test_ten_failed_attempts_are_a_failure() -> None:
+    """Otherwise a download that can never work would be tried until the deadline."""
+    tried = delivery(RECEIVED)
+    for attempt in range(1, MOST_FAILED_ATTEMPTS + 1):
+        assert tried.state is RECEIVED
+        tried = moved(tried, failed(attempt), NOW).delivery
+    assert tried.state is FAILED
+    assert tried.reason == "failed in 10 attempts, the last time: the node said so"
+
+
+def end_of(events: list[Event]) -> Delivery:
+    """A sent delivery after these events; checks on the way that every state is entered once."""
+    current = delivery(SENT, attempts=2)
+    entered: list[DeliveryState] = []
+    for event in events:
+        move = moved(current, event, NOW)
+        current = move.delivery
+        entered += move.entered
+    assert len(entered) == len(set(entered))
+    return replace(current, reason=None, cause=None, next_attempt_at=START, failed_attempts=())
+
+
+# What a node can really say of one delivery: attempts that fail for now, and at most one kind of end.
+_PASSING: list[Event] = [Received(), failed(1), failed(2), Observed(OTHER_HASH, True), NodeOnline()]
+_ENDS: list[list[Event]] = [
+    [],
+    [Applied(HASH, True), Observed(HASH, True)],
+    [failed(1, FailureCause.INVALID_SCRIPT)],
+    [failed(3, FailureCause.TESTS_FAILED), failed(4, None)],
+]
+
+
+@given(data=st.data())
+def test_any_order_and_repetition_of_reports_has_the_same_end(data: st.DataObject) -> None:
+    """Otherwise redelivery or a reordering by the broker would decide whether a rollout succeeds."""
+    end = data.draw(st.sampled_from(_ENDS))
+    said = _PASSING + end
+    repeated = data.draw(st.lists(st.sampled_from(said), max_size=12))
+    shuffled = data.draw(st.permutations(said + repeated))
+    assert end_of(shuffled).state is end_of(said).state
+
+
+@given(st.lists(st.integers(1, 15), max_size=60))
+def test_failed_attempts_are_counted_whatever_their_order(attempts: list[int]) -> None:
+    """Otherwise the tenth failure would depend on which report came first."""
+    current = delivery(SENT)
+    for attempt in attempts:
+        current = moved(current, failed(attempt), NOW).delivery
+    assert (current.state is FAILED) == (len(set(attempts)) >= MOST_FAILED_ATTEMPTS)
