@@ -34,7 +34,7 @@ async def no_account_event_is_lost(fleet: Fleet) -> None:
                 node,
                 ledger_id,
             )
-            return row["many"] >= newest and row["newest"] >= newest and row["many"] == row["newest"]
+            return bool(row["many"] >= newest and row["newest"] >= newest and row["many"] == row["newest"])
 
         await until(arrived, f"all {newest} account changes of {node} are in the registry", 45)
 

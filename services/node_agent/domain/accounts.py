@@ -1,0 +1,66 @@
+"""An account as its node has it: identity, state and counters, and the report that is made of them.
+
+Values only; `use_cases.roster` keeps them in step with the ledger and the heartbeat.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.node_agent.domain.account_states import STOPPED, AccountState
+from shared.contracts.accounts import AccountReport
+from shared.contracts.artifacts import AppliedArtifact
+
+# An account's login is dead with this file; another file may be another login.
+Fingerprint = str
+
+
+@dataclass(frozen=True)
+class SessionFile:
+    """A session file: `name` without its folder, `fingerprint` changes when somebody else changes the file."""
+
+    name: str
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The newest message that the account has heard in a chat, by which repeats are told."""
+
+    message_id: int
+    at: datetime
+
+    def covers(self, message_id: int, at: datetime) -> bool:
+        """Whether a message was heard before. A restarted world counts anew, but its clock does not."""
+        return message_id <= self.message_id and at <= self.at
+
+
+NOT_STARTED = AccountState(STOPPED)
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account. `user_id` is known once it was online; `dead_file` is the file that ended it in error."""
+
+    account_id: str
+    session_file: str
+    state: AccountState = NOT_STARTED
+    message_count: int = 0
+    reply_count: int = 0
+    last_activity: datetime | None = None
+    user_id: int | None = None
+    dead_file: Fingerprint | None = None
+
+    def report(self, script_id: str | None, artifact: AppliedArtifact | None) -> AccountReport:
+        """What the node says of it; a script that is bound but not loaded has no version."""
+        return AccountReport(
+            account_id=self.account_id,
+            status=self.state.status,
+            status_reason=self.state.reason,
+            script_id=script_id,
+            script_version=artifact.version if artifact else None,
+            script_hash=artifact.hash if artifact else None,
+            message_count=self.message_count,
+            reply_count=self.reply_count,
+            last_activity=self.last_activity,
+            session_file=self.session_file,
+        )

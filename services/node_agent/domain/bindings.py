@@ -1,0 +1,26 @@
+"""Which account plays which script: one at a time.
+
+`EVERYONE` stands for all accounts of the node, present and future, that have no binding of their own. An order
+that binds a script says from now on who plays it: those that played it and are not named stop.
+"""
+
+from collections.abc import Mapping
+
+EVERYONE = "*"
+
+Bindings = Mapping[str, str]
+
+
+def rebound(bindings: Bindings, script_id: str, bind: str | list[str] | None) -> dict[str, str]:
+    """The bindings after an order with `bind` (null, `"all"` or account ids) for the script."""
+    if bind is None:
+        return dict(bindings)
+    if isinstance(bind, str):
+        return {EVERYONE: script_id}
+    others = {account: script for account, script in bindings.items() if script != script_id}
+    return others | dict.fromkeys(bind, script_id)
+
+
+def script_of(bindings: Bindings, account_id: str) -> str | None:
+    """The script that the account plays, or None."""
+    return bindings.get(account_id) or bindings.get(EVERYONE)

@@ -1,0 +1,116 @@
+"""What becomes of an order to load an artifact: whether it is applied, answered, or refused.
+
+| the ledger says of this delivery                         | verdict                                     |
+| -------------------------------------------------------- | ------------------------------------------- |
+| unknown                                                  | apply                                       |
+| unknown, but a version ordered later is loaded           | answer: failed, a later order stands        |
+| received, not done yet                                   | answer: received                            |
+| failed, and this is a later attempt                      | apply                                       |
+| failed                                                   | answer as before                            |
+| applied, and it is the one that should be loaded, but is not | apply (the file was damaged)            |
+| applied                                                  | answer, with what is loaded now             |
+
+"Ordered later" is by `issued_at`: going back to an older version is a new order. Pure; `TakeDelivery` acts on it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, FailureCause
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The artifact is loaded."""
+
+    tests_passed: bool
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The artifact is not loaded; what was loaded before still is. Without a cause another order stands against it."""
+
+    cause: FailureCause | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery in the ledger; `result` is None until it was tried."""
+
+    order: DeliverArtifact
+    result: Applied | Failed | None = None
+
+
+@dataclass(frozen=True)
+class StoredArtifact:
+    """The version of a script that this node should run, and the order that said so."""
+
+    artifact: AppliedArtifact
+    delivery_id: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Put the order into the ledger and apply it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Nothing to apply: tell what the ledger has."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True)
+class Overtaken:
+    """A version ordered later is loaded already."""
+
+    reason: str
+
+
+def judged(
+    order: DeliverArtifact, known: Delivery | None, current: StoredArtifact | None, loaded_hash: str | None
+) -> Apply | Answer | Overtaken:
+    """The verdict on an order. `current` and `loaded_hash` are of the same script id."""
+    if known is None:
+        return overtaken(order, current) or Apply()
+    match known.result:
+        case Failed() if order.attempt > known.order.attempt:
+            return Apply()
+        case Applied() if (
+            current is not None and current.delivery_id == order.delivery_id and loaded_hash != current.artifact.hash
+        ):
+            return Apply()
+        case _:
+            return Answer(known)
+
+
+def overtaken(order: DeliverArtifact, current: StoredArtifact | None) -> Overtaken | None:
+    """Whether a version that was ordered later than this one is the node's already."""
+    if current is None or order.issued_at >= current.issued_at:
+        return None
+    return Overtaken(
+        f"version {current.artifact.version}, ordered later ({current.issued_at.isoformat()}), stands; "
+        "order this version again to go back to it"
+    )
+
+
+def outcome_of(delivery: Delivery) -> DeliveryOutcome:
+    """How far a delivery has come."""
+    match delivery.result:
+        case None:
+            return DeliveryOutcome.RECEIVED
+        case Applied():
+            return DeliveryOutcome.APPLIED
+        case Failed():
+            return DeliveryOutcome.FAILED
+
+
+def mistaken(order: DeliverArtifact) -> str | None:
+    """What is wrong with an order that can never be applied, or None."""
+    if (order.content is None) == (order.url is None):
+        return "give exactly one of content and url"
+    return None

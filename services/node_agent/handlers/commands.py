@@ -1,0 +1,32 @@
+"""The node's command queue: each order goes to its use case."""
+
+from services.node_agent.use_cases.accept_lease import AcceptLease
+from services.node_agent.use_cases.take_delivery import TakeDelivery
+from shared.contracts import names
+from shared.contracts.contract import Contract
+from shared.contracts.deliveries import DeliverArtifact
+from shared.contracts.leases import GrantLease, RefuseLease
+from shared.messaging import Handler, Route
+
+# Orders are few; this many may wait for the ledger at once.
+PREFETCH = 20
+
+
+def commands_route(node_id: str, lease: AcceptLease, take_delivery: TakeDelivery) -> Route:
+    """The route of a node's own queue."""
+
+    async def on_grant(message: GrantLease) -> None:
+        await lease.grant(message)
+
+    async def on_refusal(message: RefuseLease) -> None:
+        await lease.refuse(message)
+
+    async def on_delivery(message: DeliverArtifact) -> None:
+        await take_delivery(message)
+
+    handlers: dict[type[Contract], Handler] = {
+        GrantLease: on_grant,
+        RefuseLease: on_refusal,
+        DeliverArtifact: on_delivery,
+    }
+    return Route(names.node_commands_queue(node_id), handlers, prefetch=PREFETCH)

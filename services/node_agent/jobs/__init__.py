@@ -1,0 +1,1 @@
+"""What runs by itself: beats, accounts, deliveries, the outbox."""

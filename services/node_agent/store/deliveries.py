@@ -1,0 +1,154 @@
+"""Deliveries in the ledger: orders in the order of their arrival, what became of them, and what is to be loaded.
+
+The transaction that stores a result also stores what it led to (the artifact, the bindings) and puts the report into
+the outbox. The outbox has at most one report of a delivery: `applied` takes the place of a `received` that has not
+left yet. Finished deliveries are kept, the newest `MOST_FINISHED`, so that an order sent again is answered.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from services.node_agent.domain.deliveries import Applied, Delivery, Failed, StoredArtifact, outcome_of
+from services.node_agent.domain.ports import PendingReport
+from services.node_agent.store.database import Connection, Database, Row
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, FailureCause
+from shared.randomness import Randomness
+
+# With the largest inline order of 64 KiB this bounds the ledger at some 64 MB.
+MOST_FINISHED = 1_000
+
+_COLUMNS = "body, outcome, tests_passed, cause, reason"
+
+
+class SqliteDeliveries:
+    """Implements `domain.ports.DeliveryLedger`."""
+
+    def __init__(self, database: Database, randomness: Randomness) -> None:
+        self._database = database
+        self._randomness = randomness
+
+    async def delivery(self, delivery_id: str) -> Delivery | None:
+        """What the ledger has of a delivery."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(f"select {_COLUMNS} from deliveries where delivery_id = ?", (delivery_id,))
+        return _delivery(rows[0]) if rows else None
+
+    async def receive(self, order: DeliverArtifact, report: DeliveryReported) -> None:
+        """Store an order that is to be applied, and the report that it was received."""
+        async with self._database.transaction() as connection:
+            await connection.execute("delete from deliveries where delivery_id = ?", (order.delivery_id,))
+            await connection.execute(
+                "insert into deliveries (delivery_id, body, outcome) values (?, ?, 'received')",
+                (order.delivery_id, order.model_dump_json()),
+            )
+            await self._put_report(connection, report)
+
+    async def next_received(self) -> Delivery | None:
+        """The oldest delivery that is still to be applied."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(
+                f"select {_COLUMNS} from deliveries where outcome = 'received' order by arrival limit 1"
+            )
+        return _delivery(rows[0]) if rows else None
+
+    async def finish(
+        self,
+        delivery: Delivery,
+        report: DeliveryReported,
+        *,
+        artifact: StoredArtifact | None = None,
+        bindings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store a delivery's result with its report and, if it was applied, what it led to."""
+        async with self._database.transaction() as connection:
+            await _put_result(connection, delivery)
+            if artifact is not None:
+                await _put_artifact(connection, artifact)
+            if bindings is not None:
+                await _put_bindings(connection, bindings)
+            await self._put_report(connection, report)
+
+    async def report(self, report: DeliveryReported) -> None:
+        """Put a report into the outbox; it replaces one of the same delivery that is still there."""
+        async with self._database.transaction() as connection:
+            await self._put_report(connection, report)
+
+    async def artifacts(self) -> list[StoredArtifact]:
+        """The version of each script that this node should run."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute("select body, delivery_id, issued_at from artifacts order by script_id")
+        return [
+            StoredArtifact(AppliedArtifact.model_validate_json(body), delivery_id, datetime.fromisoformat(issued_at))
+            for body, delivery_id, issued_at in rows
+        ]
+
+    async def bindings(self) -> dict[str, str]:
+        """Which account plays which script."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute("select account_id, script_id from bindings")
+        return {row[0]: row[1] for row in rows}
+
+    async def pending_reports(self, most: int) -> list[PendingReport]:
+        """Reports to publish, oldest first."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute("select message_id, body from outbox order by position limit ?", (most,))
+        return [PendingReport(message_id, DeliveryReported.model_validate_json(body)) for message_id, body in rows]
+
+    async def forget_report(self, message_id: str) -> None:
+        """The broker has confirmed this report; one that took its place meanwhile stays."""
+        async with self._database.transaction() as connection:
+            await connection.execute("delete from outbox where message_id = ?", (message_id,))
+
+    async def _put_report(self, connection: Connection, report: DeliveryReported) -> None:
+        await connection.execute("delete from outbox where delivery_id = ?", (report.delivery_id,))
+        await connection.execute(
+            "insert into outbox (message_id, delivery_id, body) values (?, ?, ?)",
+            (self._randomness.new_id(), report.delivery_id, report.model_dump_json()),
+        )
+
+
+async def _put_result(connection: Connection, delivery: Delivery) -> None:
+    result = delivery.result
+    await connection.execute("delete from deliveries where delivery_id = ?", (delivery.order.delivery_id,))
+    await connection.execute(
+        "insert into deliveries (delivery_id, body, outcome, tests_passed, cause, reason) values (?, ?, ?, ?, ?, ?)",
+        (
+            delivery.order.delivery_id,
+            # The content is on the disk now, or of no use.
+            delivery.order.model_copy(update={"content": "", "url": None}).model_dump_json(),
+            outcome_of(delivery).value,
+            isinstance(result, Applied) and result.tests_passed,
+            result.cause if isinstance(result, Failed) else None,
+            result.reason if isinstance(result, Failed) else None,
+        ),
+    )
+    await connection.execute(
+        "delete from deliveries where outcome <> 'received' and arrival <= (select max(arrival) from deliveries) - ?",
+        (MOST_FINISHED,),
+    )
+
+
+async def _put_artifact(connection: Connection, stored: StoredArtifact) -> None:
+    await connection.execute(
+        "insert or replace into artifacts values (?, ?, ?, ?)",
+        (stored.artifact.id, stored.artifact.model_dump_json(), stored.delivery_id, stored.issued_at.isoformat()),
+    )
+
+
+async def _put_bindings(connection: Connection, bindings: Mapping[str, str]) -> None:
+    await connection.execute("delete from bindings")
+    for account_id, script_id in bindings.items():
+        await connection.execute("insert into bindings values (?, ?)", (account_id, script_id))
+
+
+def _delivery(row: Row) -> Delivery:
+    body, outcome, tests_passed, cause, reason = row
+    order = DeliverArtifact.model_validate_json(body)
+    match DeliveryOutcome(outcome):
+        case DeliveryOutcome.RECEIVED:
+            return Delivery(order)
+        case DeliveryOutcome.APPLIED:
+            return Delivery(order, Applied(bool(tests_passed)))
+        case DeliveryOutcome.FAILED:
+            return Delivery(order, Failed(FailureCause(cause) if cause else None, reason or ""))

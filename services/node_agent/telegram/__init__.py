@@ -1,0 +1,1 @@
+"""Telegram: the Telethon adapter and its twin in memory."""

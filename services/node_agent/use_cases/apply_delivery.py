@@ -1,0 +1,147 @@
+"""Apply a delivery: fetch, check, rehearse, write, load, and report, in this order.
+
+Called by the delivery job, one delivery after the other. Whatever fails before the file is replaced leaves the old
+version running; the result and its report are one transaction of the ledger. Applying twice does no harm, so a crash
+at any place is mended by applying again. Raises LedgerAway when the result cannot be stored.
+"""
+
+import asyncio
+
+import structlog
+
+from services.node_agent.domain.bindings import rebound
+from services.node_agent.domain.deliveries import Applied, Delivery, Failed, StoredArtifact, overtaken
+from services.node_agent.domain.ports import (
+    DeliveryLedger,
+    Downloader,
+    DownloadFailed,
+    Offload,
+    Ring,
+    ScriptFiles,
+    StorageFailed,
+)
+from services.node_agent.use_cases.delivery_reports import DeliveryReports
+from services.node_agent.use_cases.roster import Roster
+from services.node_agent.use_cases.stage import LoadedScript, Stage
+from shared.contracts.deliveries import DeliverArtifact, FailureCause
+from shared.contracts.identifiers import content_hash
+from shared.scripts import Script, ScriptProblems, parse_script, run_tests
+
+log = structlog.get_logger(__name__)
+
+
+class ApplyDelivery:
+    """See the module's docstring. `applied` is rung when what the node runs has changed."""
+
+    def __init__(
+        self,
+        ledger: DeliveryLedger,
+        stage: Stage,
+        roster: Roster,
+        loading: "Loading",
+        reports: DeliveryReports,
+        desk: asyncio.Lock,
+    ) -> None:
+        self._ledger = ledger
+        self._stage = stage
+        self._roster = roster
+        self._loading = loading
+        self._reports = reports
+        self._desk = desk
+        self.applied: Ring = lambda: None
+
+    async def __call__(self, delivery: Delivery) -> None:
+        """Apply it and store how that ended."""
+        order = delivery.order
+        loaded = await self._tried(order)
+        async with self._desk:
+            if isinstance(loaded, Failed):
+                await self._fail(Delivery(order, loaded))
+            else:
+                await self._swap(order, loaded)
+
+    async def _tried(self, order: DeliverArtifact) -> LoadedScript | Failed:
+        later = overtaken(order, self._stage.wanted.get(order.artifact.id))
+        if later is not None:
+            return Failed(None, later.reason)
+        strangers = sorted(set(order.bind) - set(self._roster.ids())) if isinstance(order.bind, list) else []
+        if strangers:
+            return Failed(FailureCause.UNKNOWN_ACCOUNT, f"this node has no account {', '.join(strangers)}")
+        return await self._loading.prepare(order)
+
+    async def _swap(self, order: DeliverArtifact, loaded: LoadedScript) -> None:
+        bindings = rebound(self._stage.bindings, order.artifact.id, order.bind)
+        stored = StoredArtifact(loaded.artifact, order.delivery_id, order.issued_at)
+        self._stage.load(loaded)
+        self._stage.bind(bindings)
+        self._stage.wanted[order.artifact.id] = stored
+        self._roster.recast()
+        done = Delivery(order, Applied(loaded.tests_passed))
+        await self._ledger.finish(done, self._reports.of(done), artifact=stored, bindings=bindings)
+        log.info("script_loaded", script=order.artifact.id, version=order.artifact.version, hash=stored.artifact.hash)
+        self.applied()
+
+    async def _fail(self, failed: Delivery) -> None:
+        assert isinstance(failed.result, Failed)
+        await self._ledger.finish(failed, self._reports.of(failed))
+        log.warning("delivery_failed", delivery=failed.order.delivery_id, script=failed.order.artifact.id,
+                    version=failed.order.artifact.version, cause=failed.result.cause,
+                    reason=failed.result.reason)  # fmt: skip
+        self.applied()
+
+
+class Loading:
+    """From an order to a script that is on the disk and ready to be played, or to why not."""
+
+    def __init__(self, files: ScriptFiles, downloader: Downloader, offload: Offload) -> None:
+        self._files = files
+        self._downloader = downloader
+        self._offload = offload
+
+    async def prepare(self, order: DeliverArtifact) -> LoadedScript | Failed:
+        """Everything up to and with the replacement of the file."""
+        content = await self._content(order)
+        if isinstance(content, Failed):
+            return content
+        script = await self._parsed(order, content)
+        if isinstance(script, Failed):
+            return script
+        unhappy = [test for test in await self._offload(run_tests, script) if not test.passed]
+        if unhappy:
+            return Failed(FailureCause.TESTS_FAILED, f"test {unhappy[0].name!r}: {unhappy[0].difference}")
+        try:
+            await self._files.write(order.artifact.id, content)
+        except StorageFailed as error:
+            return Failed(FailureCause.STORAGE_FAILED, str(error))
+        return LoadedScript(script, content, order.artifact.version, tests_passed=True)
+
+    async def _content(self, order: DeliverArtifact) -> bytes | Failed:
+        if order.content is not None:
+            content = order.content.encode()
+        else:
+            assert order.url is not None
+            try:
+                content = await self._downloader.fetch(order.url, order.size)
+            except DownloadFailed as error:
+                return Failed(FailureCause.DOWNLOAD_FAILED, str(error))
+        if len(content) != order.size or content_hash(content) != order.artifact.hash:
+            return Failed(
+                FailureCause.HASH_MISMATCH,
+                f"got {len(content)} bytes with {content_hash(content)}, "
+                f"ordered were {order.size} with {order.artifact.hash}",
+            )
+        return content
+
+    async def _parsed(self, order: DeliverArtifact, content: bytes) -> Script | Failed:
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as error:
+            return Failed(FailureCause.INVALID_SCRIPT, f"not UTF-8: {error}")
+        script = await self._offload(parse_script, text, f"{order.artifact.id}.yaml")
+        if isinstance(script, ScriptProblems):
+            return Failed(FailureCause.INVALID_SCRIPT, str(script))
+        if script.id != order.artifact.id:
+            return Failed(
+                FailureCause.INVALID_SCRIPT, f"the script calls itself {script.id!r}, ordered was {order.artifact.id!r}"
+            )
+        return script

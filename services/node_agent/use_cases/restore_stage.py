@@ -1,0 +1,52 @@
+"""At start: load the scripts that the ledger says this node runs, from their files.
+
+A file that is missing, altered or no longer readable by this version is not loaded, and the log says why; its
+absence from the heartbeat makes the deployer deliver it again. Raises LedgerAway.
+"""
+
+import structlog
+
+from services.node_agent.domain.deliveries import StoredArtifact
+from services.node_agent.domain.ports import DeliveryLedger, Offload, ScriptFiles
+from services.node_agent.use_cases.stage import LoadedScript, Stage
+from shared.contracts.identifiers import content_hash
+from shared.scripts import ScriptProblems, parse_script
+
+log = structlog.get_logger(__name__)
+
+
+class RestoreStage:
+    """See the module's docstring."""
+
+    def __init__(self, ledger: DeliveryLedger, files: ScriptFiles, stage: Stage, offload: Offload) -> None:
+        self._ledger = ledger
+        self._files = files
+        self._stage = stage
+        self._offload = offload
+
+    async def __call__(self) -> None:
+        """Load what can be loaded."""
+        for stored in await self._ledger.artifacts():
+            self._stage.wanted[stored.artifact.id] = stored
+            loaded = await self._loaded(stored)
+            if isinstance(loaded, str):
+                log.error("script_not_loaded", script=stored.artifact.id, version=stored.artifact.version,
+                          reason=loaded)  # fmt: skip
+            else:
+                self._stage.load(loaded)
+        self._stage.bind(await self._ledger.bindings())
+
+    async def _loaded(self, stored: StoredArtifact) -> LoadedScript | str:
+        """The script, or the sentence that says why it is not loaded."""
+        try:
+            content = await self._files.read(stored.artifact.id)
+        except OSError as error:
+            return f"its file cannot be read: {error.strerror}"
+        if content is None:
+            return "its file is gone: deliver it again"
+        if content_hash(content) != stored.artifact.hash:
+            return f"its file was altered: it is {content_hash(content)}, delivered was {stored.artifact.hash}"
+        script = await self._offload(parse_script, content.decode(), f"{stored.artifact.id}.yaml")
+        if isinstance(script, ScriptProblems):
+            return f"this version of the agent refuses it: {script}"
+        return LoadedScript(script, content, stored.artifact.version, stored.artifact.tests_passed)

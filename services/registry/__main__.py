@@ -1,0 +1,49 @@
+"""`python -m services.registry [run|migrate]`: run the registry, or bring its schema to the newest version."""
+
+import argparse
+import asyncio
+import gc
+import sys
+
+from services.registry.app import PACKAGE, Registry
+from services.registry.settings import MigrationSettings, Settings
+from services.registry.store.postgres import SCHEMA
+from shared import logging
+from shared.db.migrations import migrate_now
+from shared.service import run_until_signal
+from shared.settings import read_settings
+
+# The intake holds tens of thousands of freshly parsed accounts for the length of a batch. With the default (700, 10,
+# 10) the collector walks all of them again and again, which made parsing ten times slower; none of them is in a
+# cycle, so seldom is enough.
+COLLECTION_THRESHOLDS = (100_000, 20, 20)
+
+
+async def run(settings: Settings) -> int:
+    """Run until a signal; the exit status."""
+    gc.freeze()
+    gc.set_threshold(*COLLECTION_THRESHOLDS)
+    registry = Registry(settings)
+    try:
+        return await run_until_signal(registry.jobs)
+    finally:
+        await registry.close()
+
+
+def main() -> int:
+    """The command line; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m services.registry", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=("run", "migrate"), default="run")
+    command = parser.parse_args().command
+    if command == "migrate":
+        target = read_settings(MigrationSettings)
+        logging.configure("registry", target.log_level, target.log_format)
+        migrate_now(target.database_url, PACKAGE, SCHEMA)
+        return 0
+    settings = read_settings(Settings)
+    logging.configure("registry", settings.log_level, settings.log_format)
+    return asyncio.run(run(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""HTTP in: the Workers API, the Accounts API and the event stream."""

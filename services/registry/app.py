@@ -1,0 +1,151 @@
+"""The registry, put together: the only place that constructs and wires.
+
+`Registry(settings)` opens nothing; its `jobs` do when they run. `close` gives back what is left when they have ended.
+"""
+
+import asyncio
+
+from services.registry.api.accounts import accounts_router
+from services.registry.api.events import events_router
+from services.registry.api.workers import workers_router
+from services.registry.domain.event_log import EventLog
+from services.registry.domain.verdicts import Verdicts
+from services.registry.handlers import events, reports
+from services.registry.jobs import timers
+from services.registry.publisher import BusAnswers
+from services.registry.settings import Settings
+from services.registry.store.postgres import SCHEMA, PostgresStore
+from services.registry.use_cases.announce_nodes import AnnounceNodes
+from services.registry.use_cases.follow_events import KEPT_EVENTS, EventStream
+from services.registry.use_cases.intake_health import IntakeHealth
+from services.registry.use_cases.prune_changes import PruneChanges
+from services.registry.use_cases.record_account_changes import RecordAccountChanges
+from services.registry.use_cases.record_heartbeats import RecordHeartbeats
+from services.registry.use_cases.sweep_leases import SweepLeases
+from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeartbeat
+from shared.batching import Batcher
+from shared.clock import Clock, SystemClock
+from shared.contracts import names
+from shared.db import Database, Outbox, OutboxRelay, new_engine
+from shared.db.runner import ElectedJob
+from shared.http import create_api, serve
+from shared.messaging import Unavailable
+from shared.messaging.rabbit_bus import RabbitBus
+from shared.messaging.rabbit_consumer import RabbitConsumer
+from shared.messaging.topology import static_queues
+from shared.randomness import Randomness, SystemRandomness
+from shared.service import Jobs
+
+PACKAGE = "services.registry"
+VERSION = "0.1.0"
+# Sweeps that may be missing before the watch over the intake counts as interrupted.
+SWEEPS_IN_A_GAP = 5
+
+
+class Registry:
+    """One replica."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, randomness: Randomness | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._randomness = randomness or SystemRandomness()
+        self._database = Database(new_engine(settings.database_url, application="registry", pool_size=10))
+        self._store = PostgresStore(self._database, Outbox(SCHEMA, self._randomness))
+        self._bus = RabbitBus(
+            settings.amqp_url, "registry", static_queues(settings.lease_seconds), self._clock, self._randomness
+        )
+        self._relay = OutboxRelay(SCHEMA, self._database, self._bus, self._clock, self._randomness)
+        self._wire_intake()
+        self._wire_stream()
+
+    @property
+    def jobs(self) -> Jobs:
+        """What runs, in the order in which it is to stop."""
+        return {
+            "intake": self._intake.run,
+            "event stream": self._events.run,
+            "event readers": self._hold_readers,
+            "http": self._serve,
+            "sweep": self._sweep().run,
+            "announce": self._announce().run,
+            "prune": timers.prune(PruneChanges(self._store), self._database, self._clock).run,
+            "outbox relay": self._relay.run,
+        }
+
+    async def close(self) -> None:
+        """Close the batches, the bus and the database."""
+        for batcher in self._heartbeats:
+            await batcher.close()
+        await self._changes.close()
+        await self._bus.close()
+        await self._database.close()
+
+    def _wire_intake(self) -> None:
+        settings, wake = self._settings, self._relay.wake
+        self._health = IntakeHealth(
+            self._clock,
+            consuming=lambda: self._intake.consuming,
+            backlog=lambda: self._intake.backlog(names.HEARTBEATS_QUEUE),
+        )
+        record = RecordHeartbeats(self._store, self._health, self._clock, settings.lease_seconds, wake)
+        record_changes = RecordAccountChanges(self._store, self._clock, wake)
+        most, linger = settings.batch_most, settings.batch_linger_seconds
+        self._heartbeats = [Batcher(record, most=most, linger=linger) for _ in range(settings.batches)]
+        self._changes = Batcher(record_changes, most=most, linger=linger)
+        self._take_heartbeat = TakeInHeartbeat(self._heartbeats, BusAnswers(self._bus, self._clock), self._clock)
+        routes = reports.routes(
+            self._take_heartbeat,
+            TakeInAccountChange(self._changes),
+            lease_seconds=settings.lease_seconds,
+            prefetch=settings.prefetch,
+        )
+        self._intake = RabbitConsumer(settings.amqp_url, routes, self._bus, self._clock, self._randomness)
+
+    def _wire_stream(self) -> None:
+        replica = self._randomness.new_id()
+        self._stream = EventStream(EventLog(replica, KEPT_EVENTS))
+        routes = events.routes(self._stream, replica)
+        self._events = RabbitConsumer(self._settings.amqp_url, routes, self._bus, self._clock, self._randomness)
+
+    def _sweep(self) -> ElectedJob:
+        settings = self._settings
+        quiet = settings.lease_seconds + settings.verdict_margin_seconds
+        verdicts = Verdicts(quiet, longest_gap=SWEEPS_IN_A_GAP * settings.sweep_seconds)
+        use_case = SweepLeases(self._store, verdicts, self._health.sample, self._clock, self._relay.wake)
+        return timers.sweep(use_case, settings.sweep_seconds, self._database, self._clock)
+
+    def _announce(self) -> ElectedJob:
+        use_case = AnnounceNodes(self._store, self._clock, self._relay.wake)
+        return timers.announce(use_case, self._settings.announce_seconds, self._database, self._clock)
+
+    async def _serve(self) -> None:
+        settings = self._settings
+        api = create_api(
+            "Callboard registry",
+            version=VERSION,
+            token=settings.token,
+            routers=[
+                workers_router(self._store, self._take_heartbeat, self._clock, settings.lease_seconds),
+                accounts_router(self._store),
+                events_router(self._stream),
+            ],
+            ready=self._missing,
+        )
+        await serve(api, settings.http_host, settings.http_port)
+
+    async def _hold_readers(self) -> None:
+        # Ends the readers at the moment of the signal: the server would wait for them.
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._stream.close()
+
+    async def _missing(self) -> list[str]:
+        missing = []
+        try:
+            await self._store.ping()
+        except Unavailable as error:
+            missing.append(f"the database does not answer: {error}")
+        if not self._intake.consuming:
+            missing.append("the registry's queues are not being consumed: is the broker there?")
+        return missing

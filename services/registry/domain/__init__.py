@@ -1,0 +1,1 @@
+"""The registry's rules: pure, without a clock, a database or a broker."""

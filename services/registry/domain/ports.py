@@ -1,0 +1,127 @@
+"""What the registry needs of a store: transactions that write the fleet, and questions about it.
+
+`store.postgres` and `store.in_memory` implement both under one contract suite. Everything raises
+`shared.messaging.Unavailable` when the store is away for now, and `Unwritable` for a value that it cannot hold. A
+transaction that ends by an exception has written nothing, neither rows nor messages.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Protocol
+
+from services.registry.domain.accounts import AccountGroup, FullReport, Removal, Written
+from services.registry.domain.node import StoredNode
+from services.registry.domain.views import (
+    AccountPlace,
+    AccountQuestion,
+    AccountSummary,
+    AccountView,
+    ChangeView,
+    NodeView,
+)
+from shared.contracts.accounts import AccountChanged
+from shared.contracts.contract import Contract
+from shared.contracts.fleet import NodeStatus
+
+AccountKey = tuple[str, str]
+
+
+class Unwritable(Exception):
+    """A value that the store has no room for, such as a number beyond 64 bits; trying again ends the same."""
+
+
+class Transaction(Protocol):
+    """One transaction. Whoever writes accounts of a node has locked that node."""
+
+    async def lock_nodes(self, node_ids: Iterable[str]) -> dict[str, StoredNode]:
+        """The nodes, locked until the end; one that is not there is made, offline."""
+        ...
+
+    async def save_nodes(self, nodes: Sequence[StoredNode], lease_seconds: float) -> None:
+        """Write locked nodes that have beaten; their leases run `lease_seconds` from now by the store's clock."""
+        ...
+
+    async def expire_leases(self, most: int) -> list[StoredNode]:
+        """Make at most `most` nodes offline whose lease has ended; those nodes, as they are now."""
+        ...
+
+    async def nodes_after(self, node_id: str, most: int) -> list[StoredNode]:
+        """The next nodes in the order of their ids."""
+        ...
+
+    async def write_accounts(self, groups: Sequence[AccountGroup]) -> Written:
+        """Insert or replace account rows of lower origin; what really changed."""
+        ...
+
+    async def remove_accounts(self, removals: Sequence[Removal]) -> list[AccountKey]:
+        """Delete accounts whose row is not newer than the removal; those that were there."""
+        ...
+
+    async def remove_unlisted(self, full: Sequence[FullReport]) -> list[AccountKey]:
+        """Delete the rows that are older than their node's full report; those that were there."""
+        ...
+
+    async def known_accounts(self, keys: Iterable[AccountKey]) -> set[AccountKey]:
+        """Which of these have a row."""
+        ...
+
+    async def add_changes(self, changes: Sequence[AccountChanged]) -> None:
+        """Put changes in the history; one that is there stays as it is."""
+        ...
+
+    async def advance_changes(self, node_ids: Iterable[str]) -> Mapping[str, int]:
+        """Raise `changes_through` to the end of each ledger's unbroken numbers; those nodes for which it rose."""
+        ...
+
+    async def prune_changes(self, keep: int, older_than: timedelta) -> int:
+        """Delete confirmed history beyond the newest `keep` of a node, or of this age; how many went."""
+        ...
+
+    async def emit(self, messages: Iterable[Contract]) -> None:
+        """Put messages in the outbox."""
+        ...
+
+    async def unsent(self, most: int) -> int:
+        """How many messages wait in the outbox, counted up to `most`."""
+        ...
+
+
+class FleetStore(Protocol):
+    """The fleet's rows."""
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction, committed at the end of the context."""
+        ...
+
+
+class FleetReader(Protocol):
+    """Questions about the fleet, each answered from one moment."""
+
+    async def accounts(self, question: AccountQuestion, after: AccountPlace, limit: int) -> list[AccountView]:
+        """Accounts in the order of node and account, after a place."""
+        ...
+
+    async def account(self, account_id: str, node_id: str | None) -> AccountView | None:
+        """An account; the row that was updated last if it is on several nodes and none is named."""
+        ...
+
+    async def account_changes(self, account_id: str, node_id: str | None, limit: int) -> list[ChangeView]:
+        """An account's history, newest first."""
+        ...
+
+    async def summary(self) -> AccountSummary:
+        """The fleet in numbers."""
+        ...
+
+    async def nodes(self, status: NodeStatus | None, after: str, limit: int) -> list[NodeView]:
+        """Nodes in the order of their ids, after one."""
+        ...
+
+    async def node(self, node_id: str) -> NodeView | None:
+        """A node."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise Unavailable if the store does not answer."""
+        ...

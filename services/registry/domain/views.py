@@ -1,0 +1,97 @@
+"""The fleet as the API shows it, and the questions that can be asked about it.
+
+An account's shown status is the reported one, or `offline` with the reason when its node has no lease: a node that
+comes back has its accounts as they were, without a row rewritten.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.accounts import AccountStatus
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.fleet import NodeStatus
+
+
+class View(BaseModel):
+    """The base of what is shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class AccountView(View):
+    """One account of one node."""
+
+    account_id: str
+    node_id: str
+    source: str
+    status: AccountStatus
+    status_reason: str | None
+    script_id: str | None
+    script_version: int | None
+    script_hash: str | None
+    message_count: int
+    reply_count: int
+    last_activity: datetime | None
+    session_file: str | None
+    updated_at: datetime
+
+
+class NodeView(View):
+    """One node."""
+
+    node_id: str
+    status: NodeStatus
+    source: str
+    hostname: str
+    agent_version: str
+    labels: dict[str, str]
+    account_count: int
+    artifacts: list[AppliedArtifact]
+    boot: int
+    seq: int
+    lease_until: datetime | None
+    last_heartbeat_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChangeView(View):
+    """One entry of an account's history."""
+
+    node_id: str
+    number: int
+    previous_status: AccountStatus | None
+    status: AccountStatus
+    reason: str | None
+    at: datetime
+    recorded_at: datetime
+
+
+class AccountSummary(View):
+    """The fleet in numbers; `accounts` has every status, also those that no account is in."""
+
+    nodes: dict[NodeStatus, int]
+    accounts: dict[AccountStatus, int]
+    message_count: int
+    reply_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountQuestion:
+    """Which accounts; None and () ask for all. `q` is a part of an account, node, script or session file name."""
+
+    node_id: str | None = None
+    status: tuple[AccountStatus, ...] = ()
+    source: str | None = None
+    script_id: str | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlace:
+    """Where a page of accounts ended; the order is by node, then by account."""
+
+    node_id: str = ""
+    account_id: str = ""

@@ -1,0 +1,1 @@
+"""Bus in: which queue brings which contract to which use case."""

@@ -1,0 +1,1 @@
+"""Timers: each runs on one replica, elected by an advisory lock."""

@@ -1,0 +1,45 @@
+"""What goes on the bus directly: leases, refusals, counters. Best effort, as `domain.answers` says.
+
+A node whose queue is not there (it has just been started, or the broker's disk was erased) makes it again when it
+connects and gets the answer to its next beat.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from services.registry.domain.accounts import counters
+from services.registry.domain.lease import Granted, Refused
+from shared.clock import Clock
+from shared.contracts.accounts import AccountReport
+from shared.contracts.contract import Contract
+from shared.contracts.fleet import AccountsCounted
+from shared.messaging import Bus, PublishFailed, Unroutable
+
+log = structlog.get_logger(__name__)
+
+
+class BusAnswers:
+    """`Answers` on a bus."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
+
+    async def answer(self, outcome: Granted | Refused) -> None:
+        """Send the lease or the refusal to its node."""
+        await self._try(outcome.grant if isinstance(outcome, Granted) else outcome.refusal)
+
+    async def tell_counters(self, node_id: str, accounts: Sequence[AccountReport]) -> None:
+        """Tell everyone the counters of a node's accounts."""
+        counted = [counters(report) for report in accounts]
+        at = self._clock.now()
+        await self._try(AccountsCounted.model_construct(node_id=node_id, accounts=counted, at=at))
+
+    async def _try(self, message: Contract) -> None:
+        try:
+            await self._bus.publish(message)
+        except Unroutable as error:
+            log.debug("answer_without_queue", type=message.TYPE, reason=str(error))
+        except PublishFailed as error:
+            log.info("answer_lost", type=message.TYPE, reason=str(error))

@@ -1,0 +1,87 @@
+"""Questions about accounts, for the API: the shown status is computed here, in one place.
+
+An account whose node has no lease is shown `offline` with the reason, and the filters work on what is shown.
+"""
+
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.registry.domain.judgement import offline_reason
+from services.registry.domain.views import AccountPlace, AccountQuestion, AccountSummary, AccountView
+from shared.contracts.accounts import AccountStatus
+from shared.contracts.fleet import NodeStatus
+
+_SHOWN_STATUS = "case when n.status = 'offline' then 'offline' else a.status end"
+_ROWS = (
+    f"select a.account_id, a.node_id, n.source, {_SHOWN_STATUS} as status, a.status_reason, a.script_id, "
+    "a.script_version, a.script_hash, a.message_count, a.reply_count, a.last_activity, a.session_file, a.updated_at, "
+    "n.status as node_status, n.lease_until from registry.accounts as a join registry.nodes as n using (node_id)"
+)
+_ONE = text(
+    f"{_ROWS} where a.account_id = :account_id and (cast(:node_id as text) is null or a.node_id = :node_id) "
+    "order by a.updated_at desc, a.node_id limit 1"
+)
+_SUMMARY = text(
+    f"select {_SHOWN_STATUS} as status, count(*) as accounts, sum(a.message_count) as messages, "
+    "sum(a.reply_count) as replies from registry.accounts as a join registry.nodes as n using (node_id) group by 1"
+)
+_NODES = text("select status, count(*) as nodes from registry.nodes group by 1")
+
+_CONDITIONS = {
+    "node_id": "a.node_id = :node_id",
+    "status": f"{_SHOWN_STATUS} = any(cast(:status as text[]))",
+    "source": "n.source = :source",
+    "script_id": "a.script_id = :script_id",
+    "q": "(a.account_id ilike :q or a.node_id ilike :q or a.script_id ilike :q or a.session_file ilike :q)",
+}
+
+
+async def page(
+    connection: AsyncConnection, question: AccountQuestion, after: AccountPlace, limit: int
+) -> list[AccountView]:
+    """The accounts that the question asks for, after a place."""
+    asked: dict[str, Any] = {
+        "node_id": question.node_id,
+        "status": list(question.status) or None,
+        "source": question.source,
+        "script_id": question.script_id,
+        "q": f"%{_literal(question.q)}%" if question.q else None,
+    }
+    asked = {name: value for name, value in asked.items() if value is not None}
+    conditions = ["(a.node_id, a.account_id) > (:after_node, :after_account)"]
+    conditions += [_CONDITIONS[name] for name in asked]
+    query = f"{_ROWS} where {' and '.join(conditions)} order by a.node_id, a.account_id limit :limit"
+    place = {"after_node": after.node_id, "after_account": after.account_id, "limit": limit}
+    return [_view(row) for row in await connection.execute(text(query), asked | place)]
+
+
+async def one(connection: AsyncConnection, account_id: str, node_id: str | None) -> AccountView | None:
+    """An account, the newest row if several nodes have it."""
+    row = (await connection.execute(_ONE, {"account_id": account_id, "node_id": node_id})).one_or_none()
+    return None if row is None else _view(row)
+
+
+async def summary(connection: AsyncConnection) -> AccountSummary:
+    """The fleet in numbers."""
+    accounts = dict.fromkeys(AccountStatus, 0)
+    messages = replies = 0
+    for row in await connection.execute(_SUMMARY):
+        accounts[AccountStatus(row.status)] = row.accounts
+        messages, replies = messages + int(row.messages), replies + int(row.replies)
+    nodes = dict.fromkeys(NodeStatus, 0)
+    for row in await connection.execute(_NODES):
+        nodes[NodeStatus(row.status)] = row.nodes
+    return AccountSummary(nodes=nodes, accounts=accounts, message_count=messages, reply_count=replies)
+
+
+def _literal(pattern: str) -> str:
+    return pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _view(row: Any) -> AccountView:
+    columns = {name: value for name, value in row._mapping.items() if name in AccountView.model_fields}
+    if row.node_status == NodeStatus.OFFLINE:
+        columns["status_reason"] = offline_reason(row.node_id, row.lease_until)
+    return AccountView(**columns)

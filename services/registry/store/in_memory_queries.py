@@ -1,0 +1,121 @@
+"""The questions of the API, answered from the in-memory tables by the same rules as in SQL."""
+
+from services.registry.domain.judgement import offline_reason
+from services.registry.domain.views import (
+    AccountPlace,
+    AccountQuestion,
+    AccountSummary,
+    AccountView,
+    ChangeView,
+    NodeView,
+)
+from services.registry.store.in_memory_tables import Tables
+from shared.contracts.accounts import AccountStatus
+from shared.contracts.fleet import NodeStatus
+
+
+class InMemoryQueries:
+    """`FleetReader` on tables."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def accounts(self, question: AccountQuestion, after: AccountPlace, limit: int) -> list[AccountView]:
+        """A page of accounts."""
+        place = (after.node_id, after.account_id)
+        views = (self._view(key) for key in sorted(self._tables.accounts) if key > place)
+        return [view for view in views if _fits(view, question)][:limit]
+
+    async def account(self, account_id: str, node_id: str | None) -> AccountView | None:
+        """One account."""
+        views = [self._view(key) for key in sorted(self._tables.accounts) if key[1] == account_id]
+        views = [view for view in views if node_id in (None, view.node_id)]
+        return max(views, key=lambda view: view.updated_at, default=None)
+
+    async def account_changes(self, account_id: str, node_id: str | None, limit: int) -> list[ChangeView]:
+        """An account's history."""
+        rows = [
+            row
+            for row in self._tables.changes.values()
+            if row.change.account.account_id == account_id and node_id in (None, row.change.node_id)
+        ]
+        rows.sort(key=lambda row: (row.change.at, row.change.number), reverse=True)
+        return [
+            ChangeView(
+                node_id=row.change.node_id,
+                number=row.change.number,
+                previous_status=row.change.previous_status,
+                status=row.change.account.status,
+                reason=row.change.account.status_reason,
+                at=row.change.at,
+                recorded_at=row.recorded_at,
+            )
+            for row in rows[:limit]
+        ]
+
+    async def summary(self) -> AccountSummary:
+        """The fleet in numbers."""
+        views = [self._view(key) for key in self._tables.accounts]
+        accounts = dict.fromkeys(AccountStatus, 0)
+        for view in views:
+            accounts[view.status] += 1
+        nodes = dict.fromkeys(NodeStatus, 0)
+        for node in self._tables.nodes.values():
+            nodes[node.status] += 1
+        return AccountSummary(
+            nodes=nodes,
+            accounts=accounts,
+            message_count=sum(view.message_count for view in views),
+            reply_count=sum(view.reply_count for view in views),
+        )
+
+    async def nodes(self, status: NodeStatus | None, after: str, limit: int) -> list[NodeView]:
+        """A page of nodes."""
+        node_ids = [each for each in sorted(self._tables.nodes) if each > after]
+        views = (self._node_view(node_id) for node_id in node_ids)
+        return [view for view in views if status in (None, view.status)][:limit]
+
+    async def node(self, node_id: str) -> NodeView | None:
+        """One node."""
+        return self._node_view(node_id) if node_id in self._tables.nodes else None
+
+    async def ping(self) -> None:
+        """Memory answers."""
+
+    def _view(self, key: tuple[str, str]) -> AccountView:
+        row, node = self._tables.accounts[key], self._tables.nodes[key[0]]
+        shown = row.report.model_dump() | {"node_id": key[0], "source": node.facts.source, "updated_at": row.updated_at}
+        if node.status is NodeStatus.OFFLINE:
+            reason = offline_reason(node.node_id, self._tables.times[node.node_id].lease_until)
+            shown |= {"status": AccountStatus.OFFLINE, "status_reason": reason}
+        return AccountView(**shown)
+
+    def _node_view(self, node_id: str) -> NodeView:
+        node, times = self._tables.nodes[node_id], self._tables.times[node_id]
+        return NodeView(
+            node_id=node_id,
+            status=node.status,
+            source=node.facts.source,
+            hostname=node.facts.hostname,
+            agent_version=node.facts.agent_version,
+            labels=node.facts.labels,
+            account_count=node.account_count,
+            artifacts=list(node.artifacts),
+            boot=node.boot,
+            seq=node.seq,
+            lease_until=times.lease_until,
+            last_heartbeat_at=times.last_heartbeat_at,
+            created_at=times.created_at,
+            updated_at=times.updated_at,
+        )
+
+
+def _fits(view: AccountView, question: AccountQuestion) -> bool:
+    named = (view.account_id, view.node_id, view.script_id or "", view.session_file or "")
+    return (
+        question.node_id in (None, view.node_id)
+        and (not question.status or view.status in question.status)
+        and question.source in (None, view.source)
+        and question.script_id in (None, view.script_id)
+        and (not question.q or any(question.q.lower() in name.lower() for name in named))
+    )

@@ -1,0 +1,158 @@
+"""The `nodes` table: locking, saving, expiring and reading nodes.
+
+Whoever writes anything of a node holds its row's lock, and locks are taken in the order of ids, so that two
+replicas with the same nodes in their batches wait for each other and never in a circle.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.registry.domain.node import StoredNode
+from services.registry.domain.views import NodeView
+from services.registry.store.columns import numbers, texts, unnest
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.fleet import NodeStatus
+from shared.contracts.heartbeats import NodeFacts
+
+_ARTIFACTS: TypeAdapter[tuple[AppliedArtifact, ...]] = TypeAdapter(tuple[AppliedArtifact, ...])
+_LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+
+_SAVED = {
+    "node_id": "text",
+    "status": "text",
+    "source": "text",
+    "hostname": "text",
+    "agent_version": "text",
+    "labels": "text",
+    "boot": "bigint",
+    "seq": "bigint",
+    "digest": "text",
+    "recent_digests": "text",
+    "ledger_id": "text",
+    "changes_through": "bigint",
+    "account_count": "bigint",
+    "artifacts": "text",
+}
+# Arrays of arrays do not unnest into rows of arrays and JSON has no array type here: these travel as text.
+_AS_WRITTEN = {
+    "labels": "cast(saved.labels as jsonb)",
+    "artifacts": "cast(saved.artifacts as jsonb)",
+    "recent_digests": "string_to_array(saved.recent_digests, ' ')",
+}
+
+_COLUMNS = (
+    "node_id, status, source, hostname, agent_version, cast(labels as text) as labels, boot, seq, digest, "
+    "recent_digests, ledger_id, changes_through, account_count, cast(artifacts as text) as artifacts"
+)
+_TIMES = "lease_until, last_heartbeat_at, created_at, updated_at"
+
+_LOCK = text(f"select {_COLUMNS} from registry.nodes where node_id = any(:ids) order by node_id for update")
+_MAKE = text(
+    "insert into registry.nodes (node_id) select * from unnest(cast(:ids as text[])) on conflict (node_id) do nothing"
+)
+_SAVE = text(
+    "update registry.nodes as n set "
+    + ", ".join(f"{name} = {_AS_WRITTEN.get(name, 'saved.' + name)}" for name in _SAVED if name != "node_id")
+    + ", lease_until = now() + make_interval(secs => :lease), last_heartbeat_at = now(), updated_at = now() "
+    f"from {unnest(_SAVED)} as saved ({', '.join(_SAVED)}) where n.node_id = saved.node_id"
+)
+# A node whose lease is being renewed right now is locked and is not dead: skip it.
+_EXPIRE = text(
+    "update registry.nodes set status = 'offline', updated_at = now() where node_id in (select node_id "
+    "from registry.nodes where status = 'online' and lease_until < now() order by node_id limit :most "
+    f"for update skip locked) returning {_COLUMNS}"
+)
+_AFTER = text(f"select {_COLUMNS} from registry.nodes where node_id > :after order by node_id limit :most")
+_LIST = text(
+    f"select {_COLUMNS}, {_TIMES} from registry.nodes where node_id > :after "
+    "and (cast(:status as text) is null or status = :status) order by node_id limit :most"
+)
+_ONE = text(f"select {_COLUMNS}, {_TIMES} from registry.nodes where node_id = :node_id")
+
+
+async def lock(connection: AsyncConnection, node_ids: Iterable[str]) -> dict[str, StoredNode]:
+    """The nodes, locked; missing ones are made first."""
+    wanted = sorted(set(node_ids))
+    found = {row.node_id: _stored(row) for row in await connection.execute(_LOCK, {"ids": wanted})}
+    missing = [node_id for node_id in wanted if node_id not in found]
+    if missing:
+        await connection.execute(_MAKE, {"ids": missing})
+        found |= {row.node_id: _stored(row) for row in await connection.execute(_LOCK, {"ids": missing})}
+    return found
+
+
+async def save(connection: AsyncConnection, nodes: Sequence[StoredNode], lease_seconds: float) -> None:
+    """Write nodes that have beaten and renew their leases."""
+    if not nodes:
+        return
+    parameters: dict[str, Any] = {
+        "lease": lease_seconds,
+        "node_id": texts([node.node_id for node in nodes]),
+        "status": texts([node.status.value for node in nodes]),
+        "source": texts([node.facts.source for node in nodes]),
+        "hostname": texts([node.facts.hostname for node in nodes]),
+        "agent_version": texts([node.facts.agent_version for node in nodes]),
+        "labels": texts([_LABELS.dump_json(node.facts.labels).decode() for node in nodes]),
+        "boot": numbers([node.boot for node in nodes]),
+        "seq": numbers([node.seq for node in nodes]),
+        "digest": texts([node.digest for node in nodes]),
+        "recent_digests": texts([" ".join(node.recent_digests) for node in nodes]),
+        "ledger_id": texts([node.ledger_id for node in nodes]),
+        "changes_through": numbers([node.changes_through for node in nodes]),
+        "account_count": numbers([node.account_count for node in nodes]),
+        "artifacts": texts([_ARTIFACTS.dump_json(node.artifacts).decode() for node in nodes]),
+    }
+    await connection.execute(_SAVE, parameters)
+
+
+async def expire(connection: AsyncConnection, most: int) -> list[StoredNode]:
+    """Make nodes offline whose lease has ended."""
+    return [_stored(row) for row in await connection.execute(_EXPIRE, {"most": most})]
+
+
+async def after(connection: AsyncConnection, node_id: str, most: int) -> list[StoredNode]:
+    """The next nodes by id."""
+    return [_stored(row) for row in await connection.execute(_AFTER, {"after": node_id, "most": most})]
+
+
+async def views(connection: AsyncConnection, status: NodeStatus | None, node_id: str, most: int) -> list[NodeView]:
+    """The next nodes by id, for the API."""
+    parameters = {"after": node_id, "most": most, "status": status.value if status else None}
+    return [_view(row) for row in await connection.execute(_LIST, parameters)]
+
+
+async def view(connection: AsyncConnection, node_id: str) -> NodeView | None:
+    """One node, for the API."""
+    row = (await connection.execute(_ONE, {"node_id": node_id})).one_or_none()
+    return None if row is None else _view(row)
+
+
+def _stored(row: Any) -> StoredNode:
+    return StoredNode(
+        node_id=row.node_id,
+        status=NodeStatus(row.status),
+        facts=NodeFacts.model_construct(
+            source=row.source,
+            hostname=row.hostname,
+            agent_version=row.agent_version,
+            labels=_LABELS.validate_json(row.labels),
+        ),
+        artifacts=_ARTIFACTS.validate_json(row.artifacts),
+        account_count=row.account_count,
+        boot=row.boot,
+        seq=row.seq,
+        digest=row.digest,
+        recent_digests=tuple(row.recent_digests),
+        ledger_id=row.ledger_id,
+        changes_through=row.changes_through,
+    )
+
+
+def _view(row: Any) -> NodeView:
+    columns = {name: value for name, value in row._mapping.items() if name in NodeView.model_fields}
+    columns |= {"labels": _LABELS.validate_json(row.labels), "artifacts": _ARTIFACTS.validate_json(row.artifacts)}
+    return NodeView(**columns)

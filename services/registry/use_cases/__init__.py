@@ -1,0 +1,1 @@
+"""What the registry does: each one transaction, each called by handlers, the API or jobs."""

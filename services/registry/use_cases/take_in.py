@@ -1,0 +1,87 @@
+"""The way of one report through its batch: in, committed, answered.
+
+Whoever brings a report waits here until its batch is committed, so that a message is settled only after that; the
+answers go out directly, each by its own waiter. Answers are best effort: a lost lease is repaired by the next beat.
+"""
+
+from collections.abc import Sequence
+from zlib import crc32
+
+from services.registry.domain.answers import Answers
+from services.registry.domain.lease import Granted, Outcome, Recorded, Refused, Unrecordable
+from services.registry.domain.ports import Unwritable
+from shared.batching import Batcher
+from shared.clock import Clock
+from shared.contracts.accounts import AccountChanged
+from shared.contracts.heartbeats import HeartbeatReported
+from shared.messaging import Rejected
+
+# Accounts a second whose counters are told to the event stream; above it they are left out, because nobody can
+# watch so many numbers and the next beat brings newer ones. States are never left out: they take the outbox.
+COUNTERS_PER_SECOND = 5_000
+
+
+class TakeInHeartbeat:
+    """Heartbeats, from the bus and over HTTP.
+
+    There are several batchers, so that one batch is parsed and encoded here while the database writes another. A
+    node always goes to the same one: two batches never wait for each other's locks.
+    """
+
+    def __init__(self, batches: Sequence[Batcher[HeartbeatReported, Outcome]], answers: Answers, clock: Clock) -> None:
+        self._batches = batches
+        self._answers = answers
+        self._clock = clock
+        self._second = 0.0
+        self._told = 0
+
+    async def from_bus(self, beat: HeartbeatReported) -> None:
+        """Record the beat, then send its lease or refusal. Raises Unavailable, Rejected, or what failed."""
+        outcome = await self._recorded(beat)
+        await self._answers.answer(outcome)
+        await self._tell_counters(beat.node_id, outcome)
+
+    async def from_http(self, beat: HeartbeatReported) -> Granted | Refused:
+        """Record the beat; the response is the answer. Raises as `from_bus`."""
+        outcome = await self._recorded(beat)
+        await self._tell_counters(beat.node_id, outcome)
+        return outcome
+
+    async def _recorded(self, beat: HeartbeatReported) -> Granted | Refused:
+        batcher = self._batches[crc32(beat.node_id.encode()) % len(self._batches)]
+        outcome = await batcher.submit(beat)
+        if isinstance(outcome, Unrecordable):
+            raise _told(outcome.error)
+        return outcome
+
+    async def _tell_counters(self, node_id: str, outcome: Granted | Refused) -> None:
+        if isinstance(outcome, Granted) and outcome.counted and self._within_budget(len(outcome.counted)):
+            await self._answers.tell_counters(node_id, outcome.counted)
+
+    def _within_budget(self, accounts: int) -> bool:
+        now = self._clock.monotonic()
+        if now - self._second >= 1.0:
+            self._second, self._told = now, 0
+        # The first one of a second always goes, however large its node is.
+        if self._told and self._told + accounts > COUNTERS_PER_SECOND:
+            return False
+        self._told += accounts
+        return True
+
+
+def _told(error: Exception) -> Exception:
+    """Values that cannot be stored are the sender's mistake; anything else keeps its name and is tried again."""
+    return Rejected(str(error)) if isinstance(error, Unwritable) else error
+
+
+class TakeInAccountChange:
+    """Account changes from the bus."""
+
+    def __init__(self, batches: Batcher[AccountChanged, Recorded | Unrecordable]) -> None:
+        self._batches = batches
+
+    async def __call__(self, change: AccountChanged) -> None:
+        """Record the change. Raises Unavailable, Rejected, or what failed."""
+        outcome = await self._batches.submit(change)
+        if isinstance(outcome, Unrecordable):
+            raise _told(outcome.error)

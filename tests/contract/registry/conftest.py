@@ -1,0 +1,75 @@
+"""Both stores behind one fixture: whatever a test says holds for memory and for PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import pytest
+from sqlalchemy import text
+
+from services.registry.domain.ports import FleetReader, FleetStore
+from services.registry.store.in_memory import InMemoryStore
+from services.registry.store.postgres import SCHEMA, PostgresStore
+from shared.clock import VirtualClock
+from shared.contracts.catalogue import CONTRACT_BY_TYPE
+from shared.contracts.contract import Contract
+from shared.db import Database, Outbox, new_engine
+from shared.randomness import SystemRandomness
+
+
+class Store(FleetStore, FleetReader, Protocol):
+    """Both ports on the same rows."""
+
+
+class Subject:
+    """A store under test, with a look into its outbox and a hand on its time."""
+
+    def __init__(self, store: Store, database: Database | None, clock: VirtualClock | None) -> None:
+        self.store = store
+        self._database = database
+        self._clock = clock
+
+    async def take_sent(self) -> list[Contract]:
+        """The messages in the outbox, which is empty afterwards."""
+        if isinstance(self.store, InMemoryStore):
+            sent = list(self.store.sent)
+            self.store.sent.clear()
+            return sent
+        assert self._database is not None
+        async with self._database.begin() as connection:
+            rows = await connection.execute(text(f"delete from {SCHEMA}.outbox returning id, type, body"))
+            found = sorted(rows, key=lambda row: row.id)
+        return [CONTRACT_BY_TYPE[row.type].model_validate_json(row.body) for row in found]
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let leases and history grow older."""
+        if self._clock is not None:
+            await self._clock.run_for(seconds)
+            return
+        assert self._database is not None
+        async with self._database.begin() as connection:
+            age = f"interval '{seconds} seconds'"
+            await connection.execute(text(f"update {SCHEMA}.nodes set lease_until = lease_until - {age}"))
+            await connection.execute(text(f"update {SCHEMA}.account_changes set recorded_at = recorded_at - {age}"))
+
+
+@pytest.fixture
+def in_memory() -> Subject:
+    """The twin, empty."""
+    clock = VirtualClock()
+    return Subject(InMemoryStore(clock), None, clock)
+
+
+@pytest.fixture
+async def postgres(database_url: str) -> AsyncIterator[Subject]:
+    """The real store, empty."""
+    database = Database(new_engine(database_url, application="test"))
+    yield Subject(PostgresStore(database, Outbox(SCHEMA, SystemRandomness())), database, None)
+    await database.close()
+
+
+@pytest.fixture(params=["in_memory", "postgres"])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """One of the two stores; asked for by name, so that the in-memory half waits for no server."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Subject)
+    return found

@@ -1,0 +1,13 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.unit.node_agent.virtual_agent import World
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Two accounts in the demo chat with a guest."""
+    world = World("anna", "bert")
+    yield world
+    await world.close()

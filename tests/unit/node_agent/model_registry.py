@@ -1,0 +1,81 @@
+"""A registry for tests: applies the heartbeat protocol as strictly as the real one, and grants leases."""
+
+from dataclasses import dataclass, field
+
+from services.node_agent.domain.beats import digest_of
+from shared.contracts import names
+from shared.contracts.accounts import AccountChanged, AccountReport
+from shared.contracts.deliveries import DeliveryReported
+from shared.contracts.heartbeats import HeartbeatReported
+from shared.contracts.leases import GrantLease
+from shared.messaging import Bus, Route
+
+
+class WrongState(AssertionError):
+    """Applying a beat gave another state than its digest names."""
+
+
+@dataclass
+class ModelRegistry:
+    """One node's rows. `apply` is the protocol; the handlers put it on a bus."""
+
+    bus: Bus | None = None
+    lease_seconds: float = 30.0
+    granting: bool = True
+    accounts: dict[str, AccountReport] = field(default_factory=dict)
+    digest: str | None = None
+    newest: tuple[int, int] = (0, 0)
+    beats: list[HeartbeatReported] = field(default_factory=list)
+    changes: dict[int, AccountChanged] = field(default_factory=dict)
+    reports: list[DeliveryReported] = field(default_factory=list)
+
+    def apply(self, beat: HeartbeatReported) -> GrantLease:
+        """Commit a beat if it builds on what is here; the lease that answers it."""
+        self.beats.append(beat)
+        builds = beat.full or beat.base_digest == self.digest
+        if builds and (beat.boot, beat.seq) > self.newest:
+            self.newest = (beat.boot, beat.seq)
+            kept = {} if beat.full else {each: row for each, row in self.accounts.items() if each not in beat.removed}
+            self.accounts = kept | {report.account_id: report for report in beat.changed}
+            self.digest = digest_of(self.accounts)
+            if self.digest != beat.digest or len(self.accounts) != beat.account_count:
+                raise WrongState(f"beat {beat.seq}")
+        return GrantLease(
+            node_id=beat.node_id,
+            boot=beat.boot,
+            seq=beat.seq,
+            seconds=self.lease_seconds,
+            full_report=not builds,
+            ledger_id=beat.ledger_id,
+            changes_through=self._gapless(),
+        )
+
+    def routes(self) -> list[Route]:
+        """What a registry and a deployer consume."""
+        return [
+            Route(names.heartbeats_queue(self.lease_seconds), {HeartbeatReported: self._on_beat}, prefetch=1),
+            Route(names.registry_reports_queue(), {AccountChanged: self._on_change}),
+            Route(names.deployer_reports_queue(), {DeliveryReported: self._on_report}),
+        ]
+
+    def statuses(self, account_id: str) -> list[str]:
+        """The states that an account went through, in order."""
+        ordered = [self.changes[number] for number in sorted(self.changes)]
+        return [change.account.status.value for change in ordered if change.account.account_id == account_id]
+
+    async def _on_beat(self, beat: HeartbeatReported) -> None:
+        grant = self.apply(beat)
+        if self.granting and self.bus is not None:
+            await self.bus.publish(grant)
+
+    async def _on_change(self, change: AccountChanged) -> None:
+        self.changes[change.number] = change
+
+    async def _on_report(self, report: DeliveryReported) -> None:
+        self.reports.append(report)
+
+    def _gapless(self) -> int:
+        through = 0
+        while through + 1 in self.changes:
+            through += 1
+        return through

@@ -1,0 +1,315 @@
+"""The whole agent, in virtual time."""
+
+from services.node_agent.domain.telegram import FloodWait, Limited, SuspectLogin, Unreachable
+from shared.contracts.accounts import AccountChanged
+from shared.contracts.leases import RefusalCause, RefuseLease
+from tests.unit.node_agent.virtual_agent import CHAT, GUEST, NODE, World, order, script
+
+
+async def test_accounts_come_online_under_the_first_lease(world: World) -> None:
+    """Without this a node would never run: beat, lease, connect, report."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        assert world.status_of("anna") == world.status_of("bert") == "online"
+        assert world.registry.statuses("anna") == ["stopped", "connecting", "online"]
+        assert world.registry.accounts["anna"].session_file == "anna.session"
+        assert world.status.last is not None and world.status.last.lease == "valid"
+
+
+async def test_nothing_connects_without_a_lease(world: World) -> None:
+    """A session that is live without the registry's word may be live on two nodes."""
+    world.registry.granting = False
+    async with world.agent():
+        await world.clock.run_for(60)
+        assert world.telegram.connects == {}
+        assert world.status_of("anna") == "stopped"
+
+
+async def test_a_delivered_script_is_played_and_counted(world: World) -> None:
+    """The main path: an order comes in, accounts answer with it, counters and artifacts are reported."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(1)
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(15)
+        assert world.replies() == ["hi", "hi"]
+        row = world.registry.accounts["anna"]
+        assert (row.script_id, row.script_version, row.message_count, row.reply_count) == ("greeter", 1, 2, 1)
+        assert row.last_activity is not None
+        [artifact] = world.registry.beats[-1].artifacts
+        assert artifact.hash == row.script_hash and artifact.tests_passed
+        assert [report.outcome for report in world.registry.reports][-1] == "applied"
+        assert world.registry.reports[-1].loaded_hash == artifact.hash
+
+
+async def test_a_new_version_takes_over_without_a_reconnect(world: World) -> None:
+    """Hot reload: the next answer is the new one and no connection was touched."""
+    async with world.agent():
+        await world.bus.publish(order(script("old"), 1))
+        await world.clock.run_for(5)
+        await world.bus.publish(order(script("new"), 2))
+        await world.clock.run_for(1)
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(1)
+        assert world.replies() == ["new", "new"]
+        assert world.telegram.connects == {"anna": 1, "bert": 1}
+
+
+async def test_the_accounts_stop_before_the_lease_ends_and_start_with_the_next(world: World) -> None:
+    """The promise behind every move of a session: who hears nothing from the registry is silent in time."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        world.registry.granting = False
+        last_sent = world.registry.beats[-1].sent_at
+        lapse = (last_sent - world.clock.now()).total_seconds() + world.registry.lease_seconds
+        await world.clock.run_for(lapse - 4)
+        assert world.telegram.connected("anna")
+        await world.clock.run_for(3)
+        assert not world.telegram.connected("anna") and not world.telegram.connected("bert")
+        world.registry.granting = True
+        await world.clock.run_for(15)
+        assert world.telegram.connected("anna")
+        assert "the lease ran out" in str(
+            next(
+                change.account.status_reason
+                for change in world.registry.changes.values()
+                if change.account.status == "stopped" and change.previous_status == "online"
+            )
+        )
+
+
+async def test_a_refused_node_stops_and_says_why(world: World) -> None:
+    """Two machines with one node id must not run the same accounts."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        world.registry.granting = False
+        beat = world.registry.beats[-1]
+        await world.bus.publish(
+            RefuseLease(
+                node_id=NODE,
+                boot=beat.boot,
+                seq=beat.seq,
+                cause=RefusalCause.NEWER_BOOT,
+                newest_boot=beat.boot + 1,
+            )
+        )
+        await world.clock.run_for(130)
+        assert not world.telegram.connected("anna")
+        assert "another agent" in (world.registry.accounts["anna"].status_reason or "")
+
+
+async def test_a_dead_login_is_an_error_until_its_file_changes(world: World) -> None:
+    """Asking for a dead login again and again is what Telegram punishes."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        world.telegram.kill("anna", "SESSION_REVOKED: ended elsewhere")
+        await world.clock.run_for(3600)
+        row = world.registry.accounts["anna"]
+        assert row.status == "error" and "SESSION_REVOKED" in (row.status_reason or "")
+        assert world.telegram.connects["anna"] == 1 and world.telegram.connected("bert")
+        world.telegram.add_account("anna", 100)
+        world.sessions.files["anna"] = "2"
+        await world.clock.run_for(15)
+        assert world.status_of("anna") == "online"
+
+
+async def test_a_dead_login_is_not_tried_again_after_a_restart(world: World) -> None:
+    """An agent that is restarted by its supervisor must not turn into the loop that is forbidden."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        world.telegram.kill("anna")
+        await world.clock.run_for(5)
+    async with world.agent():
+        await world.clock.run_for(60)
+    assert world.telegram.connects["anna"] == 1
+    assert world.status_of("anna") == "error"
+
+
+async def test_a_lost_connection_is_made_again_and_what_was_missed_is_answered(world: World) -> None:
+    """A short cut costs no message and no reply."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(5)
+        world.telegram.connect_troubles["anna"].append(Unreachable("connection refused"))
+        world.telegram.drop("anna")
+        await world.clock.run_for(0.1)
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(30)
+        assert world.status_of("anna") == "online"
+        assert world.replies() == ["hi", "hi"]
+
+
+async def test_a_connection_that_is_cut_again_and_again_is_made_more_and_more_slowly(world: World) -> None:
+    """A server that accepts and drops would be called once a second for ever."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        for _ in range(600):
+            world.telegram.drop("anna")
+            await world.clock.run_for(1)
+        assert world.telegram.connects["anna"] < 25
+        assert world.telegram.connects["bert"] == 1
+
+
+async def test_a_mistake_in_one_accounts_path_is_told_and_tried_again(world: World) -> None:
+    """An unexpected error must neither end the agent nor leave the account shown as online."""
+    world.telegram.connect_troubles["anna"].append(KeyError("unexpected"))  # type: ignore[arg-type]
+    async with world.agent():
+        await world.clock.run_for(30)
+        assert world.status_of("anna") == "online"
+        reasons = [change.account.status_reason or "" for change in world.registry.changes.values()]
+        assert any("a mistake in the agent: KeyError" in reason for reason in reasons)
+
+
+async def test_what_was_missed_for_long_is_not_answered(world: World) -> None:
+    """An account that comes back after a day must not answer yesterday's questions."""
+    await world.clock.run_for(0)
+    async with world.agent():
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(5)
+    world.telegram.say(CHAT, GUEST, "/hello")
+    await world.clock.run_for(3600)
+    async with world.agent():
+        await world.clock.run_for(30)
+        assert world.replies() == []
+        assert world.registry.accounts["anna"].message_count == 1
+
+
+async def test_a_flood_wait_is_waited_out_where_the_operator_sees_it(world: World) -> None:
+    """Telegram's waits are obeyed, shown with their end, and then the reply is sent."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi"), bind=["anna"]))
+        await world.clock.run_for(5)
+        world.telegram.send_troubles["anna"].append(FloodWait(40, "FLOOD_WAIT for SendMessage"))
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(20)
+        row = world.registry.accounts["anna"]
+        assert row.status == "waiting" and "until 2026-01-01 00:00:45" in (row.status_reason or "")
+        assert world.replies() == []
+        await world.clock.run_for(40)
+        assert world.status_of("anna") == "online" and world.replies() == ["hi"]
+
+
+async def test_a_flood_wait_at_sign_in_is_waited_out(world: World) -> None:
+    """A wait that Telegram orders before an account is online counts as much."""
+    world.telegram.connect_troubles["anna"].append(FloodWait(100, "FLOOD_WAIT for GetState"))
+    async with world.agent():
+        await world.clock.run_for(90)
+        assert world.status_of("anna") == "waiting" and world.telegram.connects["anna"] == 1
+        await world.clock.run_for(30)
+        assert world.status_of("anna") == "online"
+
+
+async def test_a_limited_account_is_silent_and_comes_back(world: World) -> None:
+    """PEER_FLOOD is no reason to go on sending."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi"), bind=["anna"]))
+        await world.clock.run_for(5)
+        world.telegram.send_troubles["anna"].append(Limited("PEER_FLOOD"))
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(600)
+        assert world.status_of("anna") == "limited" and world.replies() == []
+        await world.clock.run_for(3600)
+        assert world.status_of("anna") == "online"
+
+
+async def test_a_key_that_stays_unknown_becomes_an_error(world: World) -> None:
+    """A data centre may forget a key for a moment, so it is asked a few times, and not for ever."""
+    world.telegram.connect_troubles["anna"].extend([SuspectLogin("unknown key")] * 100)
+    async with world.agent():
+        await world.clock.run_for(3600)
+        assert world.status_of("anna") == "error"
+        assert world.telegram.connects["anna"] == 6
+
+
+async def test_own_accounts_do_not_answer_each_other(world: World) -> None:
+    """Two accounts with an echo would talk for ever."""
+    echo = script("/hello")
+    async with world.agent():
+        await world.bus.publish(order(echo))
+        await world.clock.run_for(5)
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(60)
+        assert world.replies() == ["/hello", "/hello"]
+
+
+async def test_session_files_that_come_and_go_are_followed(world: World) -> None:
+    """Putting a file into the folder is how an account comes to a node."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        world.telegram.add_account("carl", 300)
+        world.sessions.files["carl"] = "1"
+        del world.sessions.files["bert"]
+        await world.clock.run_for(15)
+        assert world.status_of("carl") == "online"
+        assert "bert" not in world.registry.accounts and not world.telegram.connected("bert")
+
+
+async def test_everything_is_told_after_the_broker_was_away(world: World) -> None:
+    """Changes and reports wait in the ledger; heartbeats do not pile up."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(5)
+        world.bus.connected = False
+        world.telegram.kill("anna")
+        await world.clock.run_for(20)
+        before = len(world.registry.beats)
+        world.bus.connected = True
+        await world.clock.run_for(12)
+        assert world.registry.statuses("anna")[-1] == "error"
+        assert len(world.registry.beats) - before <= 4
+
+
+async def test_changes_that_the_broker_lost_are_sent_again(world: World) -> None:
+    """A broker that lost its disk after confirming must cost no account event."""
+    world.bus.lose = lambda message: isinstance(message, AccountChanged)
+    async with world.agent():
+        await world.clock.run_for(10)
+        assert not world.registry.changes and world.status_of("anna") == "online"
+        world.bus.lose = lambda message: False
+        await world.clock.run_for(60)
+        assert world.registry.statuses("anna") == ["stopped", "connecting", "online"]
+
+
+async def test_the_script_and_the_counters_survive_a_restart(world: World) -> None:
+    """A restarted node goes on with what it was given."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(5)
+        world.telegram.say(CHAT, GUEST, "hello there")
+        await world.clock.run_for(5)
+    async with world.agent():
+        await world.clock.run_for(20)
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(15)
+        assert world.replies() == ["hi", "hi"]
+        assert world.registry.accounts["anna"].message_count == 3
+        assert world.registry.beats[-1].boot > world.registry.beats[0].boot
+
+
+async def test_an_altered_script_file_is_not_reported_as_loaded(world: World) -> None:
+    """What the node says it runs must be what it runs; the same delivery, sent again, mends it."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(5)
+    world.files.files["greeter"] += b"# edited by hand\n"
+    async with world.agent():
+        await world.clock.run_for(15)
+        assert world.registry.beats[-1].artifacts == []
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(15)
+        assert [artifact.version for artifact in world.registry.beats[-1].artifacts] == [1]
+
+
+async def test_limits_hold_across_a_burst(world: World) -> None:
+    """A script's limit is a promise to the people in the chat."""
+    limits = "limits:\n  per_chat_per_minute: 2\n  per_account_per_minute: 5\n"
+    async with world.agent():
+        await world.bus.publish(order(script("hi", limits=limits), bind=["anna"]))
+        await world.clock.run_for(5)
+        for _ in range(5):
+            world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(50)
+        assert len(world.replies()) == 2
+        await world.clock.run_for(50)
+        assert len(world.replies()) == 4

@@ -1,0 +1,99 @@
+"""The small pure rules: states of an account, bindings, and the verdict on an order."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.node_agent.domain.account_states import AccountState, ImpossibleTransition, entered
+from services.node_agent.domain.accounts import Seen
+from services.node_agent.domain.bindings import rebound, script_of
+from services.node_agent.domain.deliveries import (
+    Answer,
+    Applied,
+    Apply,
+    Delivery,
+    Failed,
+    Overtaken,
+    StoredArtifact,
+    judged,
+    mistaken,
+)
+from shared.contracts.accounts import AccountStatus
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.deliveries import DeliverArtifact, FailureCause
+from tests.unit.node_agent.virtual_agent import order, script
+
+ORDER = order(script("hi"))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def stored(by: DeliverArtifact) -> StoredArtifact:
+    """What the order led to."""
+    return StoredArtifact(AppliedArtifact(**by.artifact.model_dump()), by.delivery_id, by.issued_at)
+
+
+def test_a_dead_login_cannot_come_online_without_connecting() -> None:
+    """The table is what keeps a dead login from being shown as well."""
+    with pytest.raises(ImpossibleTransition):
+        entered(AccountState(AccountStatus.ERROR, "dead"), AccountStatus.ONLINE)
+
+
+def test_long_reasons_are_cut_to_what_a_report_may_carry() -> None:
+    """A long error text must not make a report invalid."""
+    state = entered(AccountState(AccountStatus.CONNECTING), AccountStatus.ERROR, "x" * 900)
+    assert state.reason is not None and len(state.reason) == 500
+
+
+def test_all_means_later_accounts_too_and_a_list_names_exactly_who() -> None:
+    """The operator's words for who plays a script."""
+    everyone = rebound({"a": "old"}, "new", "all")
+    assert script_of(everyone, "a") == script_of(everyone, "came-later") == "new"
+    some = rebound(everyone, "other", ["b"])
+    assert (script_of(some, "a"), script_of(some, "b")) == ("new", "other")
+    fewer = rebound(some, "new", ["a"])
+    assert (script_of(fewer, "a"), script_of(fewer, "b"), script_of(fewer, "c")) == ("new", "other", None)
+    assert rebound(fewer, "new", None) == fewer
+
+
+def test_a_message_is_a_repeat_only_if_nothing_about_it_is_newer() -> None:
+    """A world that counts its messages anew must still be heard."""
+    seen = Seen(10, NOW)
+    assert seen.covers(10, NOW) and seen.covers(9, NOW - timedelta(seconds=1))
+    assert not seen.covers(11, NOW) and not seen.covers(1, NOW + timedelta(seconds=1))
+
+
+def test_an_unknown_order_is_applied_unless_a_later_one_stands() -> None:
+    """An order that was overtaken on its way must not roll the node back."""
+    later = order(script("later"), 2)
+    assert judged(ORDER, None, None, None) == Apply()
+    assert isinstance(judged(ORDER, None, stored(later), later.artifact.hash), Overtaken)
+    assert judged(later, None, stored(ORDER), ORDER.artifact.hash) == Apply()
+
+
+def test_a_known_order_is_answered_and_not_applied_again() -> None:
+    """Exactly once: the deployer repeats itself, the node does not."""
+    waiting, done = Delivery(ORDER), Delivery(ORDER, Applied(True))
+    again = ORDER.model_copy(update={"attempt": 2})
+    assert judged(again, waiting, None, None) == Answer(waiting)
+    assert judged(again, done, stored(ORDER), ORDER.artifact.hash) == Answer(done)
+    later = stored(order(script("later"), 2))
+    assert judged(again, done, later, later.artifact.hash) == Answer(done)
+
+
+def test_a_failed_order_is_tried_again_only_by_a_later_attempt() -> None:
+    """A redelivered message is no new attempt; the deployer's next one is."""
+    failed = Delivery(ORDER, Failed(FailureCause.DOWNLOAD_FAILED, "404"))
+    assert judged(ORDER, failed, None, None) == Answer(failed)
+    assert judged(ORDER.model_copy(update={"attempt": 2}), failed, None, None) == Apply()
+
+
+def test_an_applied_order_whose_file_was_damaged_is_applied_again() -> None:
+    """Otherwise a node with a damaged file could never be mended."""
+    assert judged(ORDER, Delivery(ORDER, Applied(True)), stored(ORDER), None) == Apply()
+
+
+def test_an_order_names_its_content_once() -> None:
+    """Without content there is nothing to load; with two, nobody could say which counts."""
+    assert mistaken(ORDER) is None
+    assert mistaken(ORDER.model_copy(update={"url": "http://x"})) is not None
+    assert mistaken(ORDER.model_copy(update={"content": None})) is not None

@@ -1,0 +1,121 @@
+"""Session files: who is noticed, what is trusted, what is written back."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from telethon.crypto import AuthKey
+from telethon.sessions import SQLiteSession
+
+from services.node_agent.domain.telegram import UnusableSession
+from services.node_agent.store.session_files import SessionFolder
+from services.node_agent.telegram.sessions import DATA_CENTRES, Place, load_session
+
+KEY = b"\x01" * 256
+
+
+def session_bytes(dc_id: int = 2, address: str = "203.0.113.9", key: bytes = KEY) -> bytes:
+    """A Telethon session file."""
+    session = SQLiteSession(None)
+    session.set_dc(dc_id, address, 1234)
+    session.auth_key = AuthKey(key)
+    session.save()
+    content: bytes = session._conn.serialize()
+    session._conn.close()
+    return content
+
+
+def altered(*statements: str) -> bytes:
+    """A session file to which something was done."""
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(session_bytes())
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    content = connection.serialize()
+    connection.close()
+    return content
+
+
+def test_the_address_in_a_file_is_not_believed() -> None:
+    """A hostile file would choose whom the account speaks to."""
+    session = load_session(session_bytes(4, "203.0.113.9"), None)
+    assert (session.dc_id, session.server_address, session.port) == (4, DATA_CENTRES[4], 443)
+    assert session.auth_key.key == KEY
+    session.release()
+    sandbox = load_session(session_bytes(4), Place(2, "127.0.0.1", 8443))
+    assert (sandbox.dc_id, sandbox.server_address, sandbox.port) == (2, "127.0.0.1", 8443)
+    sandbox.release()
+
+
+def test_what_is_given_back_is_the_same_login() -> None:
+    """The state that is written back must still be a session that can be loaded."""
+    session = load_session(session_bytes(), None)
+    content = session.content()
+    session.release()
+    again = load_session(content, None)
+    assert again.auth_key.key == KEY
+    again.release()
+
+
+def test_a_session_of_an_older_schema_is_upgraded_in_the_copy() -> None:
+    """Files of older Telethons are what operators have."""
+    old = altered("alter table sessions drop column tmp_auth_key", "update version set version = 7")
+    session = load_session(old, None)
+    assert session.auth_key.key == KEY
+    session.release()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "no SQLite database"),
+        (b"1BVtsOK8Bu", "no SQLite database"),
+        (session_bytes()[:3000], "damaged"),
+        (altered("delete from sessions"), "0 logins"),
+        (altered("update sessions set auth_key = x'00'"), "no login"),
+        (altered("update sessions set auth_key = zeroblob(256)"), "no login"),
+        (altered("update sessions set dc_id = 9"), "data centre 9"),
+        (altered("drop table sessions"), "damaged or of another program"),
+        (altered("insert into sessions values (3, 'x', 1, x'00', null, null)"), "2 logins"),
+    ],
+)
+def test_a_file_that_is_no_login_is_refused_with_the_reason(content: bytes, why: str) -> None:
+    """Without a reason an operator cannot tell a half-copied file from a wrong one."""
+    with pytest.raises(UnusableSession, match=why):
+        load_session(content, None)
+
+
+async def test_only_files_that_are_named_like_accounts_are_accounts(tmp_path: Path) -> None:
+    """Journals, notes and odd names must not become accounts."""
+    for name in ("anna.session", "anna.session-journal", "a b.session", "notes.txt", "+49170.session"):
+        (tmp_path / name).touch()
+    assert sorted(await SessionFolder(tmp_path).present()) == ["+49170", "anna"]
+
+
+async def test_the_agents_own_writing_is_no_change(tmp_path: Path) -> None:
+    """An agent that takes its own saving for a new file would reconnect every minute."""
+    path = tmp_path / "anna.session"
+    path.write_bytes(b"first")
+    folder = SessionFolder(tmp_path)
+    _, file = await folder.read("anna")
+    assert await folder.write("anna", b"second", file)
+    assert (await folder.present())["anna"] == file and path.stat().st_mode & 0o777 == 0o600
+    assert await folder.write("anna", b"third", file)
+    assert path.read_bytes() == b"third"
+
+
+async def test_a_file_that_somebody_replaced_is_not_written_over(tmp_path: Path) -> None:
+    """The operator's new login would be lost to the old one's state."""
+    path = tmp_path / "anna.session"
+    path.write_bytes(b"first")
+    folder = SessionFolder(tmp_path)
+    _, file = await folder.read("anna")
+    path.write_bytes(b"somebody's")
+    os.utime(path, ns=(1, 1))
+    assert (await folder.present())["anna"] != file
+    assert not await folder.write("anna", b"second", file)
+    path.unlink()
+    assert not await folder.write("anna", b"second", file)
+    assert not path.exists()
