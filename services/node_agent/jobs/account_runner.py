@@ -177,13 +177,14 @@ class AccountRunner:
                 await self._moved.wait(None if wake is None else wake - clock.monotonic())
 
     async def _keep_alive(self, connection: TelegramConnection) -> TelegramTrouble:
-        """Save now and then, and ask Telegram whether the login lives; ends with the answer if it does not."""
+        """Save, and ask Telegram whether the login lives, again and again; ends with the answer if it does not."""
         clock = self._parts.clock
         probe_at = clock.monotonic() + PROBE_SECONDS * self._parts.randomness.uniform(0.5, 1.0)
         while True:
-            await clock.sleep(SAVE_SECONDS)
             try:
+                # At once too: from the first saved state on, a crash makes the account miss nothing.
                 await connection.save()
+                await clock.sleep(SAVE_SECONDS)
                 if clock.monotonic() >= probe_at:
                     await connection.probe()
                     probe_at = clock.monotonic() + PROBE_SECONDS

@@ -97,6 +97,8 @@ class AccountVoice:
         if not self._stage.may_speak(self._id, outgoing.chat):
             log.info("message_dropped", account=self._id, chat=outgoing.chat, reason="no chat of the script now")
             return None
+        # The message that is answered is noted as heard first, or a crash after the send would answer it again.
+        await self._roster.flush()
         try:
             await connection.send(peer_of(outgoing.chat), outgoing.text, outgoing.reply_to)
         except (ChatWait, FloodWait, Limited, ChatForbidden, Refused) as trouble:

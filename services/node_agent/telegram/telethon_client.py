@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 30.0
 CALL_SECONDS = 15.0
+# Two pages of Telegram's; the chats that a script lists are among the ones used last.
+MOST_DIALOGS = 200
 # Disconnecting must fit into the lease's margin.
 DISCONNECT_SECONDS = 2.0
 
@@ -101,6 +103,7 @@ class TelethonConnection:
         self._file = file
         self._login_died = False
         self._disconnected = False
+        self._is_new = not any(True for _ in session.get_update_states())
         self._user_id = 0
 
     @property
@@ -125,6 +128,8 @@ class TelethonConnection:
         if me is None:
             raise Unreachable("Telegram did not say whose login this is")
         self._user_id = me.id
+        if self._is_new:
+            await self._learn_chats()
 
     async def send(self, peer: str | int, text: str, reply_to: int | None) -> None:
         """Say `text` in a chat, as it is: no markup is read out of it. Raises TelegramTrouble."""
@@ -184,6 +189,16 @@ class TelethonConnection:
         self._disconnected = True
         await self._close()
         self._session.release()
+
+    async def _learn_chats(self) -> None:
+        """Once for each login: without its dialogs it could not send to a chat by number, nor catch up in one."""
+        try:
+            async with self._watched():
+                await self._client.get_dialogs(limit=MOST_DIALOGS)
+        except DeadLogin:
+            raise
+        except TelegramTrouble as trouble:
+            log.warning("chats_not_learnt", account=self._account_id, reason=str(trouble))
 
     async def _close(self) -> None:
         try:

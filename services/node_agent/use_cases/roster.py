@@ -5,6 +5,7 @@ state is in the ledger, numbered, before anybody hears of it; counters are writt
 LedgerAway when the ledger cannot be written, and then nothing has changed.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -35,6 +36,7 @@ class Roster:
         self._seen: dict[str, dict[int, Seen]] = {}
         self._unsaved: dict[str, set[int]] = {}
         self._own: set[int] = set()
+        self._flushing = asyncio.Lock()
         self.changed: Ring = lambda: None
 
     def __contains__(self, account_id: object) -> bool:
@@ -123,7 +125,11 @@ class Roster:
             self._tell(account)
 
     async def flush(self) -> None:
-        """Write the counters that have risen since."""
+        """Write what has risen since. When it returns, everything counted before it was called is durable."""
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         unsaved, self._unsaved = self._unsaved, {}
         activities = [
             Activity(self._accounts[account_id], {chat: self._seen[account_id][chat] for chat in chats})

@@ -97,6 +97,16 @@ async def test_a_cut_connection_is_told_and_what_was_missed_is_heard(stage: Stag
     await until(lambda: "meanwhile" in stage.texts(), "the missed message")
 
 
+async def test_the_very_first_message_is_not_missed_after_a_crash(stage: Stage) -> None:
+    """A login that was never heard on before has no state to catch up from, unless it is made at the start."""
+    first = await stage.connect()
+    await first.save()
+    await first.disconnect()
+    await stage.world.guest_says("meanwhile")
+    await stage.connect()
+    await until(lambda: stage.texts() == ["meanwhile"], "the missed message")
+
+
 async def test_a_dead_login_is_named_at_once(stage: Stage) -> None:
     """A dead key connects without an error; only a probe tells."""
     await stage.world.kill(ACCOUNT)

@@ -161,6 +161,18 @@ async def test_a_mistake_in_one_accounts_path_is_told_and_tried_again(world: Wor
         assert any("a mistake in the agent: KeyError" in reason for reason in reasons)
 
 
+async def test_a_message_that_was_answered_before_a_crash_is_not_answered_after_it(world: World) -> None:
+    """Catching up brings the last minute again; what was answered must be remembered before it is answered."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi"), bind=["anna"]))
+        await world.clock.run_for(5.0)
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(0.1)
+        assert world.replies() == ["hi"]
+        rows = await world.ledger.execute("select message_id from seen where account_id = 'anna'")
+        assert rows == [(1,)]
+
+
 async def test_what_was_missed_for_long_is_not_answered(world: World) -> None:
     """An account that comes back after a day must not answer yesterday's questions."""
     await world.clock.run_for(0)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from services.cli.failures import ExitCode
-from tests.unit.cli.commands.back_office import DEPLOYMENT, BackOffice, deployment
-from tests.unit.cli.commands.conftest import Callboard
+from tests.integration.cli.commands.back_office import DEPLOYMENT, BackOffice, deployment
+from tests.integration.cli.commands.conftest import Callboard
 
 RUNNING = deployment("running", ("node-a", "verified", None), ("node-b", "sent", None))
 DONE = deployment("succeeded", ("node-a", "verified", None), ("node-b", "verified", None))

@@ -88,7 +88,7 @@ async def test_killing_the_supervisor_leaves_no_child(tmp_path: Path) -> None:
         import asyncio, sys
         from pathlib import Path
         from services.cli.stack.supervisor import Supervisor
-        from tests.unit.cli.stack.test_supervisor import web
+        from tests.integration.cli.stack.test_supervisor import web
         async def main():
             place = Path({str(tmp_path)!r})
             parts = [web("one", place), web("two", place)]

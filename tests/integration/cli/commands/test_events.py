@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from services.cli.failures import ExitCode
-from tests.unit.cli.commands.back_office import TOKEN, BackOffice
-from tests.unit.cli.commands.conftest import Callboard
+from tests.integration.cli.commands.back_office import TOKEN, BackOffice
+from tests.integration.cli.commands.conftest import Callboard
 
 ROOT = Path(__file__).parents[4]
 NODE = ("1", "fleet.node.v1", '{"node_id": "node-a", "status": "online", "account_count": 3}')

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from services.cli.app import build_app
 from tests.support.live_http import live
-from tests.unit.cli.commands.back_office import TOKEN, BackOffice, Reception
+from tests.integration.cli.commands.back_office import TOKEN, BackOffice, Reception
 
 Callboard = Callable[..., Result]
 

@@ -7,8 +7,8 @@ import pytest
 
 from services.cli.failures import ExitCode
 from shared.http.problems import problem_response
-from tests.unit.cli.commands.back_office import DEPLOYMENT, BackOffice, deployment
-from tests.unit.cli.commands.conftest import Callboard
+from tests.integration.cli.commands.back_office import DEPLOYMENT, BackOffice, deployment
+from tests.integration.cli.commands.conftest import Callboard
 
 GOOD = """\
 id: welcome

@@ -6,8 +6,8 @@ import pytest
 
 from services.cli.failures import ExitCode
 from shared.http.problems import problem_response
-from tests.unit.cli.commands.back_office import BackOffice, account, node
-from tests.unit.cli.commands.conftest import Callboard
+from tests.integration.cli.commands.back_office import BackOffice, account, node
+from tests.integration.cli.commands.conftest import Callboard
 
 
 def test_nodes_as_a_table(callboard: Callboard, office: BackOffice) -> None:

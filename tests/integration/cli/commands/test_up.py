@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.stack import StackOptions
-from tests.unit.cli.commands.conftest import Callboard
+from tests.integration.cli.commands.conftest import Callboard
 
 
 def test_up_starts_the_stack_as_it_was_told(alone: Callboard, monkeypatch: pytest.MonkeyPatch) -> None:
