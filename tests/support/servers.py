@@ -5,6 +5,7 @@ for the want of a broker or a database.
 """
 
 import asyncio
+import functools
 import os
 import shutil
 import subprocess
@@ -42,6 +43,7 @@ class Postgres:
     base: str
 
 
+@functools.cache
 def has_engine() -> bool:
     """Whether a container engine answers, with the images at hand; CALLBOARD_TEST_ENGINE=none says no."""
     if os.environ.get("CALLBOARD_TEST_ENGINE") == "none" or shutil.which("docker") is None:

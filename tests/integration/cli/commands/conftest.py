@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.app import build_app
-from tests.support.live_http import live
 from tests.integration.cli.commands.back_office import TOKEN, BackOffice, Reception
+from tests.support.live_http import live
 
 Callboard = Callable[..., Result]
 

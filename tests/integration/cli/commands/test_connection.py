@@ -7,9 +7,9 @@ import pytest
 
 from services.cli.connection import Connection, find_connection
 from services.cli.failures import CommandFailed, ExitCode
-from tests.support.live_http import free_url
 from tests.integration.cli.commands.back_office import TOKEN, BackOffice, node
 from tests.integration.cli.commands.conftest import Callboard
+from tests.support.live_http import free_url
 
 KEPT = Connection("http://127.0.0.1:1234", "token-of-the-file")
 
