@@ -22,7 +22,6 @@ from services.node_agent.domain.ports import Downloader, Offload, ScriptFiles, S
 from services.node_agent.domain.telegram import Telegram
 from services.node_agent.handlers.commands import commands_route
 from services.node_agent.jobs.account_runner import RunnerParts
-from services.node_agent.jobs.alarm import Alarm
 from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew
 from services.node_agent.jobs.deliveries import DeliveryJob
@@ -48,6 +47,7 @@ from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
 from services.node_agent.use_cases.take_delivery import TakeDelivery
+from shared.alarm import Alarm
 from shared.clock import Clock
 from shared.contracts import names
 from shared.contracts.heartbeats import NodeFacts

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.alarm import Alarm
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.contracts.catalogue import CONTRACT_BY_TYPE
@@ -78,17 +79,16 @@ class OutboxRelay:
         self._bus = bus
         self._clock = clock
         self._randomness = randomness
-        self._woken = asyncio.Event()
+        self._alarm = Alarm(clock)
 
     def wake(self) -> None:
         """Something was just committed to the outbox: do not wait for the poll."""
-        self._woken.set()
+        self._alarm.ring()
 
     async def run(self) -> None:
         """Relay until cancelled."""
         backoff, failures = Backoff(first=0.2, most=5.0), 0
         while True:
-            self._woken.clear()
             try:
                 while await self.relay_once():
                     failures = 0
@@ -97,7 +97,7 @@ class OutboxRelay:
                 await self._clock.sleep(backoff.delay(failures, self._randomness))
                 failures += 1
                 continue
-            await self._woken_or_poll()
+            await self._alarm.wait(POLL_SECONDS)
 
     async def relay_once(self) -> bool:
         """Publish one batch; whether there may be more. Raises PublishFailed or Unavailable."""
@@ -116,15 +116,6 @@ class OutboxRelay:
             await self._bus.publish(row.message, message_id=row.message_id)
         except Unroutable as error:
             log.info("order_dropped", reason=str(error))
-
-    async def _woken_or_poll(self) -> None:
-        waiter = asyncio.ensure_future(self._woken.wait())
-        poll = asyncio.ensure_future(self._clock.sleep(POLL_SECONDS))
-        try:
-            await asyncio.wait({waiter, poll}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiter.cancel()
-            poll.cancel()
 
 
 def _row(found: Any) -> _Row:

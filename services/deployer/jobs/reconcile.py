@@ -4,11 +4,11 @@ Deadlines are due times like any other, so this is the only timer of the deploye
 When the database is away it waits and tries again.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from shared.alarm import Alarm
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.messaging import Unavailable
@@ -26,17 +26,16 @@ class Reconcile:
         self._step = step
         self._clock = clock
         self._randomness = randomness
-        self._woken = asyncio.Event()
+        self._alarm = Alarm(clock)
 
     def wake(self) -> None:
         """Something is due now."""
-        self._woken.set()
+        self._alarm.ring()
 
     async def run(self) -> None:
         """Reconcile until cancelled."""
         backoff, failures = Backoff(first=0.5, most=5.0), 0
         while True:
-            self._woken.clear()
             try:
                 while await self._step():
                     failures = 0
@@ -46,12 +45,4 @@ class Reconcile:
                 await self._clock.sleep(backoff.delay(failures, self._randomness))
                 failures += 1
                 continue
-            await self._woken_or_poll()
-
-    async def _woken_or_poll(self) -> None:
-        waits = [asyncio.ensure_future(self._woken.wait()), asyncio.ensure_future(self._clock.sleep(POLL_SECONDS))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+            await self._alarm.wait(POLL_SECONDS)

@@ -28,9 +28,9 @@ from services.node_agent.domain.telegram import (
     UnusableSession,
 )
 from services.node_agent.jobs.account_voice import AccountVoice
-from services.node_agent.jobs.alarm import Alarm
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
+from shared.alarm import Alarm
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.randomness import Randomness

@@ -24,9 +24,9 @@ from services.node_agent.domain.telegram import (
     Unanswered,
     Unreachable,
 )
-from services.node_agent.jobs.alarm import Alarm
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
+from shared.alarm import Alarm
 from shared.clock import Clock
 from shared.contracts.accounts import AccountStatus
 from shared.scripts import SendText, peer_of

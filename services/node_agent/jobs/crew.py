@@ -15,8 +15,8 @@ from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.domain.lease import Lease
 from services.node_agent.domain.ports import LedgerAway, Sessions
 from services.node_agent.jobs.account_runner import AccountRunner, RunnerParts
-from services.node_agent.jobs.alarm import Alarm
 from services.node_agent.use_cases.roster import Roster
+from shared.alarm import Alarm
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)

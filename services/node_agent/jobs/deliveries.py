@@ -7,8 +7,8 @@ waited for.
 import structlog
 
 from services.node_agent.domain.ports import DeliveryLedger, LedgerAway
-from services.node_agent.jobs.alarm import Alarm
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery
+from shared.alarm import Alarm
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.randomness import Randomness

@@ -12,9 +12,9 @@ import structlog
 from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.lease import Lease
-from services.node_agent.jobs.alarm import Alarm
 from services.node_agent.publisher import BusPublisher
 from services.node_agent.use_cases.stage import Stage
+from shared.alarm import Alarm
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.contracts.heartbeats import HeartbeatReported, NodeFacts

@@ -3,8 +3,8 @@
 import structlog
 
 from services.node_agent.domain.lease import Lease
-from services.node_agent.jobs.alarm import Alarm
 from services.node_agent.jobs.crew import Crew
+from shared.alarm import Alarm
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)

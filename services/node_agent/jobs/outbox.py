@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from services.node_agent.domain.ports import AccountLedger, DeliveryLedger, LedgerAway, Publisher
-from services.node_agent.jobs.alarm import Alarm
+from shared.alarm import Alarm
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.messaging import PublishFailed
