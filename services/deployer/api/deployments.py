@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from services.deployer.api.deploy_body import DeployBody, read_targets, refusal
-from services.deployer.api.paging import Cursor, Limit, cursor_of, place_of
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion
@@ -17,6 +16,7 @@ from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState, DeploymentState
 from shared.contracts.identifiers import DeploymentId, ScriptId
 from shared.http import Problem
+from shared.http.paging import Cursor, Limit, cursor_of, place_of
 
 
 class Ordered(BaseModel):

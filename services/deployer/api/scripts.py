@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
-from services.deployer.api.paging import Cursor, Limit, cursor_of, place_of
 from services.deployer.api.script_source import REQUEST_BODY, read_source, refusal
 from services.deployer.domain.scripts import StoredScript, VersionInfo
 from services.deployer.use_cases.browse import BrowseScripts
 from services.deployer.use_cases.store_script import StoreScript
 from shared.contracts.identifiers import ScriptId
 from shared.http import Problem
+from shared.http.paging import Cursor, Limit, cursor_of, place_of
 
 Id = Annotated[ScriptId, Path(description="the script's id", examples=["greeter"])]
 

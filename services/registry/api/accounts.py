@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from services.registry.api.paging import Cursor, Limit, Page, decode, encode
 from services.registry.domain.ports import FleetReader
 from services.registry.domain.views import (
     AccountPlace,
@@ -16,6 +15,7 @@ from services.registry.domain.views import (
 from shared.contracts.accounts import AccountStatus
 from shared.contracts.identifiers import ACCOUNT_ID_PATTERN, NODE_ID_PATTERN, SCRIPT_ID_PATTERN
 from shared.http import Problem
+from shared.http.paging import Cursor, Limit, Page, cursor_of, place_of
 
 NodeFilter = Annotated[str | None, Query(pattern=NODE_ID_PATTERN)]
 AccountPath = Annotated[str, Path(pattern=ACCOUNT_ID_PATTERN)]
@@ -44,8 +44,8 @@ def accounts_router(reader: FleetReader) -> APIRouter:
     ) -> Page[AccountView]:
         """Accounts by node and id. The filters work on what is shown: an account of a silent node is offline."""
         question = AccountQuestion(node_id, tuple(status), source, script_id, q)
-        rows = await reader.accounts(question, AccountPlace(*decode(cursor, 2)), limit + 1)
-        more = encode(rows[limit - 1].node_id, rows[limit - 1].account_id) if len(rows) > limit else None
+        rows = await reader.accounts(question, AccountPlace(*(place_of(cursor, 2) or ("", ""))), limit + 1)
+        more = cursor_of(rows[limit - 1].node_id, rows[limit - 1].account_id) if len(rows) > limit else None
         return Page(items=rows[:limit], next_cursor=more)
 
     @router.get("/summary")

@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, Field, model_validator
 
-from services.registry.api.paging import Cursor, Limit, Page, decode, encode
 from services.registry.domain.lease import Refused
 from services.registry.domain.ports import FleetReader
 from services.registry.domain.views import NodeView, View
@@ -21,6 +20,7 @@ from shared.contracts.heartbeats import MOST_ACCOUNTS, HeartbeatReported
 from shared.contracts.identifiers import NODE_ID_PATTERN, AccountId, NodeId, ScriptId
 from shared.http import Problem
 from shared.http.api import Body
+from shared.http.paging import Cursor, Limit, Page, cursor_of, place_of
 from shared.messaging import Rejected
 
 # A worker over HTTP has no ledger and no digests; the contract wants 32 digits of each.
@@ -77,9 +77,9 @@ def workers_router(reader: FleetReader, take_in: TakeInHeartbeat, clock: Clock, 
         status: Annotated[NodeStatus | None, Query()] = None, limit: Limit = 100, cursor: Cursor = None
     ) -> Page[NodeView]:
         """Nodes by id."""
-        (after,) = decode(cursor, 1)
+        (after,) = place_of(cursor, 1) or ("",)
         rows = await reader.nodes(status, after, limit + 1)
-        return Page(items=rows[:limit], next_cursor=encode(rows[limit - 1].node_id) if len(rows) > limit else None)
+        return Page(items=rows[:limit], next_cursor=cursor_of(rows[limit - 1].node_id) if len(rows) > limit else None)
 
     @router.get("/{node_id}")
     async def one_worker(node_id: Annotated[str, Path(pattern=NODE_ID_PATTERN)]) -> NodeView:

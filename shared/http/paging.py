@@ -11,7 +11,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Query
 from pydantic import BaseModel
 
-from shared.http import Problem
+from shared.http.problems import Problem
 
 Item = TypeVar("Item")
 
@@ -26,22 +26,23 @@ class Page(BaseModel, Generic[Item]):
     next_cursor: str | None
 
 
-def encode(*place: str) -> str:
+def cursor_of(*place: str) -> str:
     """The cursor of a place."""
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str | None, parts: int) -> list[str]:
-    """The place of a cursor, `parts` strings, empty for the beginning. Raises Problem for anything else."""
+def place_of(cursor: str | None, parts: int) -> list[str] | None:
+    """The place of a cursor, `parts` strings; None for the first page. Raises Problem for anything else."""
     if cursor is None:
-        return [""] * parts
+        return None
     try:
         place = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         place = None
     if not (isinstance(place, list) and len(place) == parts and all(_is_text(part) for part in place)):
-        detail = "query.cursor: send back a next_cursor exactly as it came, or none for the first page"
-        raise Problem(422, "invalid-request", detail, errors=[{"field": "query.cursor", "message": "is no cursor"}])
+        message = "is no cursor of this list: send the next_cursor of the page before, unchanged"
+        errors = [{"field": "query.cursor", "message": message}]
+        raise Problem(422, "invalid-request", f"query.cursor: {message}", errors=errors)
     return place
 
 
