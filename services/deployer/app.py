@@ -1,12 +1,15 @@
 """The deployer put together: the only place where its parts are made and joined.
 
 What runs side by side: the HTTP door, the consumer of reports, the reconcile job and the relay of the outbox. All of it
-bears that the broker or the database is away; any number of replicas may run at once.
+bears that the broker or the database is away; any number of replicas may run at once. It stands on PostgreSQL and
+RabbitMQ unless it is given other `Ports`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -16,8 +19,9 @@ from services.deployer.api.deployments import deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.scripts import scripts_router
 from services.deployer.dead_letters import RabbitDeadLetters
+from services.deployer.domain.ports import Store
 from services.deployer.downloads import SignedDownloads
-from services.deployer.handlers.reports import BATCH, LINGER_SECONDS, reports_route
+from services.deployer.handlers.reports import BATCH, reports_route
 from services.deployer.jobs.reconcile import Reconcile
 from services.deployer.settings import DeployerSettings
 from services.deployer.store.postgres import SCHEMA, PostgresStore
@@ -28,37 +32,74 @@ from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
 from services.deployer.use_cases.store_script import StoreScript
 from shared.backoff import Backoff
 from shared.batching import Batcher
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.http import create_api, serve
-from shared.messaging import Unavailable
+from shared.messaging import Consumer, Route, Unavailable
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.messaging.topology import static_queues
-from shared.randomness import SystemRandomness
+from shared.randomness import Randomness, SystemRandomness
 from shared.service import Jobs, run_until_signal
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the deployer is connected to.
+
+    `relay` publishes what the store's transactions have announced. `ping` raises Unavailable when the store is away.
+    `close` gives everything back.
+    """
+
+    store: Store
+    consumer: Callable[[Sequence[Route]], Consumer]
+    relay: Callable[[], Coroutine[Any, Any, None]]
+    ping: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
+    clock: Clock
+    randomness: Randomness
+
+
+def real_ports(settings: DeployerSettings) -> Ports:
+    """PostgreSQL, RabbitMQ and the machine's clock; nothing is opened yet."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    database = Database(new_engine(settings.database_url, application="deployer", pool_size=settings.database_pool))
+    bus = RabbitBus(settings.amqp_url, "deployer", static_queues(settings.lease_seconds), clock, randomness)
+    relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
+
+    async def ping() -> None:
+        async with database.begin() as connection:
+            await connection.execute(text("select 1"))
+
+    async def close() -> None:
+        await bus.close()
+        await database.close()
+
+    return Ports(
+        store=PostgresStore(database, Outbox(SCHEMA, randomness), relay.wake),
+        consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
+        relay=relay.run,
+        ping=ping,
+        close=close,
+        clock=clock,
+        randomness=randomness,
+    )
 
 
 class DeployerApp:
     """The deployer of one process."""
 
-    def __init__(self, settings: DeployerSettings) -> None:
+    def __init__(self, settings: DeployerSettings, ports: Ports | None = None) -> None:
         self._settings = settings
-        clock, randomness = SystemClock(), SystemRandomness()
-        self._database = Database(
-            new_engine(settings.database_url, application="deployer", pool_size=settings.database_pool)
-        )
-        queues = static_queues(settings.lease_seconds)
-        self._bus = RabbitBus(settings.amqp_url, "deployer", queues, clock, randomness)
-        self._relay = OutboxRelay(SCHEMA, self._database, self._bus, clock, randomness)
-        store = PostgresStore(self._database, Outbox(SCHEMA, randomness), self._relay.wake)
+        self._ports = ports = ports or real_ports(settings)
+        store, clock, randomness = ports.store, ports.clock, ports.randomness
         backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
         downloads = SignedDownloads(settings.secret, settings.public_url)
         send = SendDueDeliveries(store, downloads.url_of, backoff, clock, randomness)
         self._reconcile = Reconcile(send, clock, randomness)
         record = RecordReports(store, backoff, self._reconcile.wake, clock, randomness)
-        self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=LINGER_SECONDS)
-        self._consumer = RabbitConsumer(settings.amqp_url, [reports_route(self._intake)], self._bus, clock, randomness)
+        self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
+        self._consumer = ports.consumer([reports_route(self._intake)])
         deadline = timedelta(seconds=settings.deployment_deadline_seconds)
         scripts = BrowseScripts(store)
         self.api: FastAPI = create_api(
@@ -83,7 +124,7 @@ class DeployerApp:
             "http": self._serve,
             "consumer": self._consumer.run,
             "reconcile": self._reconcile.run,
-            "relay": self._relay.run,
+            "relay": self._ports.relay,
         }
 
     async def run(self) -> int:
@@ -96,8 +137,7 @@ class DeployerApp:
     async def close(self) -> None:
         """Close what is open."""
         await self._intake.close()
-        await self._bus.close()
-        await self._database.close()
+        await self._ports.close()
 
     async def _serve(self) -> None:
         await serve(self.api, self._settings.http_host, self._settings.http_port)
@@ -105,8 +145,7 @@ class DeployerApp:
     async def _missing(self) -> Sequence[str]:
         missing = [] if self._consumer.consuming else ["the broker is not consumed from; is RabbitMQ up?"]
         try:
-            async with self._database.begin() as connection:
-                await connection.execute(text("select 1"))
+            await self._ports.ping()
         except Unavailable as error:
             missing.append(str(error))
         return missing

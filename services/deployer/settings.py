@@ -25,6 +25,8 @@ class DeployerSettings(ServiceSettings):
     resend_first_seconds: Annotated[float, Field(gt=0)] = 5.0
     resend_most_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
     deployment_deadline_seconds: Annotated[float, Field(gt=0)] = 86_400.0
+    # How long a report waits for others to be recorded with it.
+    batch_linger_seconds: Annotated[float, Field(ge=0, le=1)] = 0.02
     database_pool: Annotated[int, Field(ge=2, le=100)] = 10
 
 

@@ -1,14 +1,19 @@
 """The registry, put together: the only place that constructs and wires.
 
 `Registry(settings)` opens nothing; its `jobs` do when they run. `close` gives back what is left when they have ended.
+It stands on PostgreSQL and RabbitMQ unless it is given other `Ports`.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from services.registry.api.accounts import accounts_router
 from services.registry.api.events import events_router
 from services.registry.api.workers import workers_router
 from services.registry.domain.event_log import EventLog
+from services.registry.domain.ports import FleetReader, FleetStore
 from services.registry.domain.verdicts import Verdicts
 from services.registry.handlers import events, reports
 from services.registry.jobs import timers
@@ -29,7 +34,7 @@ from shared.contracts import names
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
-from shared.messaging import Unavailable
+from shared.messaging import Bus, Consumer, Route, Unavailable
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.messaging.topology import static_queues
@@ -42,19 +47,60 @@ VERSION = "0.1.0"
 SWEEPS_IN_A_GAP = 5
 
 
+class Store(FleetStore, FleetReader, Protocol):
+    """The fleet's rows, and the questions about them."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the registry is connected to.
+
+    `relay` publishes what the store's transactions have put into the outbox, and `wake` tells it that there is
+    something. `timer` makes the job that one replica runs every so many seconds. `close` gives everything back.
+    """
+
+    store: Store
+    bus: Bus
+    consumer: Callable[[Sequence[Route]], Consumer]
+    relay: Callable[[], Coroutine[Any, Any, None]]
+    wake: Callable[[], None]
+    timer: timers.Timer
+    close: Callable[[], Awaitable[None]]
+    clock: Clock
+    randomness: Randomness
+
+
+def real_ports(settings: Settings) -> Ports:
+    """PostgreSQL, RabbitMQ and the machine's clock; nothing is opened yet."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    database = Database(new_engine(settings.database_url, application="registry", pool_size=10))
+    bus = RabbitBus(settings.amqp_url, "registry", static_queues(settings.lease_seconds), clock, randomness)
+    relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
+
+    async def close() -> None:
+        await bus.close()
+        await database.close()
+
+    return Ports(
+        store=PostgresStore(database, Outbox(SCHEMA, randomness)),
+        bus=bus,
+        consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
+        relay=relay.run,
+        wake=relay.wake,
+        timer=lambda name, step, seconds: ElectedJob(name, step, seconds, database, clock).run,
+        close=close,
+        clock=clock,
+        randomness=randomness,
+    )
+
+
 class Registry:
     """One replica."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None, randomness: Randomness | None = None) -> None:
+    def __init__(self, settings: Settings, ports: Ports | None = None) -> None:
         self._settings = settings
-        self._clock = clock or SystemClock()
-        self._randomness = randomness or SystemRandomness()
-        self._database = Database(new_engine(settings.database_url, application="registry", pool_size=10))
-        self._store = PostgresStore(self._database, Outbox(SCHEMA, self._randomness))
-        self._bus = RabbitBus(
-            settings.amqp_url, "registry", static_queues(settings.lease_seconds), self._clock, self._randomness
-        )
-        self._relay = OutboxRelay(SCHEMA, self._database, self._bus, self._clock, self._randomness)
+        self._ports = ports or real_ports(settings)
+        self._store, self._clock = self._ports.store, self._ports.clock
         self._wire_intake()
         self._wire_stream()
 
@@ -66,22 +112,21 @@ class Registry:
             "event stream": self._events.run,
             "event readers": self._hold_readers,
             "http": self._serve,
-            "sweep": self._sweep().run,
-            "announce": self._announce().run,
-            "prune": timers.prune(PruneChanges(self._store), self._database, self._clock).run,
-            "outbox relay": self._relay.run,
+            "sweep": self._sweep(),
+            "announce": self._announce(),
+            "prune": timers.prune(PruneChanges(self._store), self._ports.timer),
+            "outbox relay": self._ports.relay,
         }
 
     async def close(self) -> None:
-        """Close the batches, the bus and the database."""
+        """Close the batches, then the bus and the database."""
         for batcher in self._heartbeats:
             await batcher.close()
         await self._changes.close()
-        await self._bus.close()
-        await self._database.close()
+        await self._ports.close()
 
     def _wire_intake(self) -> None:
-        settings, wake = self._settings, self._relay.wake
+        settings, ports, wake = self._settings, self._ports, self._ports.wake
         self._health = IntakeHealth(
             self._clock,
             consuming=lambda: self._intake.consuming,
@@ -92,31 +137,30 @@ class Registry:
         most, linger = settings.batch_most, settings.batch_linger_seconds
         self._heartbeats = [Batcher(record, most=most, linger=linger) for _ in range(settings.batches)]
         self._changes = Batcher(record_changes, most=most, linger=linger)
-        self._take_heartbeat = TakeInHeartbeat(self._heartbeats, BusAnswers(self._bus, self._clock), self._clock)
+        self._take_heartbeat = TakeInHeartbeat(self._heartbeats, BusAnswers(ports.bus, self._clock), self._clock)
         routes = reports.routes(
             self._take_heartbeat,
             TakeInAccountChange(self._changes),
             lease_seconds=settings.lease_seconds,
             prefetch=settings.prefetch,
         )
-        self._intake = RabbitConsumer(settings.amqp_url, routes, self._bus, self._clock, self._randomness)
+        self._intake = ports.consumer(routes)
 
     def _wire_stream(self) -> None:
-        replica = self._randomness.new_id()
+        replica = self._ports.randomness.new_id()
         self._stream = EventStream(EventLog(replica, KEPT_EVENTS))
-        routes = events.routes(self._stream, replica)
-        self._events = RabbitConsumer(self._settings.amqp_url, routes, self._bus, self._clock, self._randomness)
+        self._events = self._ports.consumer(events.routes(self._stream, replica))
 
-    def _sweep(self) -> ElectedJob:
+    def _sweep(self) -> timers.Job:
         settings = self._settings
         quiet = settings.lease_seconds + settings.verdict_margin_seconds
         verdicts = Verdicts(quiet, longest_gap=SWEEPS_IN_A_GAP * settings.sweep_seconds)
-        use_case = SweepLeases(self._store, verdicts, self._health.sample, self._clock, self._relay.wake)
-        return timers.sweep(use_case, settings.sweep_seconds, self._database, self._clock)
+        use_case = SweepLeases(self._store, verdicts, self._health.sample, self._clock, self._ports.wake)
+        return timers.sweep(use_case, settings.sweep_seconds, self._ports.timer)
 
-    def _announce(self) -> ElectedJob:
-        use_case = AnnounceNodes(self._store, self._clock, self._relay.wake)
-        return timers.announce(use_case, self._settings.announce_seconds, self._database, self._clock)
+    def _announce(self) -> timers.Job:
+        use_case = AnnounceNodes(self._store, self._clock, self._ports.wake)
+        return timers.announce(use_case, self._settings.announce_seconds, self._ports.timer)
 
     async def _serve(self) -> None:
         settings = self._settings

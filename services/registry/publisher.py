@@ -25,6 +25,7 @@ class BusAnswers:
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._bus = bus
         self._clock = clock
+        self._losing = False
 
     async def answer(self, outcome: Granted | Refused) -> None:
         """Send the lease or the refusal to its node."""
@@ -39,7 +40,11 @@ class BusAnswers:
     async def _try(self, message: Contract) -> None:
         try:
             await self._bus.publish(message)
+            self._losing = False
         except Unroutable as error:
             log.debug("answer_without_queue", type=message.TYPE, reason=str(error))
         except PublishFailed as error:
-            log.info("answer_lost", type=message.TYPE, reason=str(error))
+            # One line for an outage, not one for each of thousands of answers.
+            if not self._losing:
+                log.warning("answers_are_lost", type=message.TYPE, reason=str(error))
+            self._losing = True

@@ -26,8 +26,8 @@ class Settings(MigrationSettings):
     # its way for a moment.
     verdict_margin_seconds: Annotated[float, Field(ge=0, le=600)] = 5.0
     # Reports in work at once: several batches, so that one is being read while another is being written.
-    prefetch: Annotated[int, Field(ge=1, le=5000)] = 400
-    batch_most: Annotated[int, Field(ge=1, le=500)] = 100
+    prefetch: Annotated[int, Field(ge=1, le=5000)] = 500
+    batch_most: Annotated[int, Field(ge=1, le=500)] = 200
     batch_linger_seconds: Annotated[float, Field(ge=0, le=1)] = 0.02
     # Batches written at once, each on a database connection of its own.
     batches: Annotated[int, Field(ge=1, le=8)] = 2

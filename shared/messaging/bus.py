@@ -49,3 +49,20 @@ class Route:
     queue: Queue
     handlers: Mapping[type[Contract], Handler]
     prefetch: int = 100
+
+
+class Consumer(Protocol):
+    """Whoever consumes the routes of one service: `RabbitConsumer`, and its twins in tests."""
+
+    @property
+    def consuming(self) -> bool:
+        """Whether every queue has its consumer."""
+        ...
+
+    def backlog(self, queue: str) -> int:
+        """How many messages are ready in the queue, as far as is known."""
+        ...
+
+    async def run(self) -> None:
+        """Consume until cancelled, through every loss of the broker."""
+        ...

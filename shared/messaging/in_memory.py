@@ -1,11 +1,13 @@
 """The bus in memory: the broker's twin for tests in virtual time.
 
-It routes like RabbitMQ does (topic, direct and fanout, bound queues, one delivery per queue), encodes and
-decodes every message for real, applies the same handling policy, and keeps dead letters with their reason.
-`lose` and `erase` do what a bad day does to a real broker.
+It routes like RabbitMQ does (topic, direct and fanout, bound queues, one delivery per queue, consumers of one queue in
+turn), encodes and decodes every message for real, applies the same handling policy, and keeps dead letters with their
+reason. Queues keep their bounds (length, time to live), and what a consumer had not settled when it ended comes back.
+`connected`, `lose` and `erase` do what a bad day does to a real broker.
 """
 
 import asyncio
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -28,32 +30,83 @@ class DeadLetter:
     reason: str
 
 
+class _Queue:
+    """A declared queue: its messages, each with the time at which it expires, and the consumers that wait in turn."""
+
+    def __init__(self, declared: names.Queue) -> None:
+        self.declared = declared
+        self.messages: deque[tuple[float, Received]] = deque()
+        self._most = int(declared.arguments.get("x-max-length", 2**31))
+        self._ttl = int(declared.arguments.get("x-message-ttl", 0)) / 1000 or math.inf
+        self._turns: deque[asyncio.Future[None]] = deque()
+
+    def put(self, received: Received, now: float) -> None:
+        """At the end; the oldest makes room in a full queue."""
+        self.messages.append((now + self._ttl, received))
+        if len(self.messages) > self._most:
+            self.messages.popleft()
+        self.wake()
+
+    def give_back(self, unsettled: Iterable[tuple[float, Received]]) -> None:
+        """At the head, where it was taken."""
+        self.messages.extendleft(unsettled)
+        self.wake()
+
+    def wake(self) -> None:
+        """It is the next waiting consumer's turn."""
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def turn(self) -> None:
+        """Wait to be woken."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.wake()
+            raise
+
+
 class InMemoryBus:
-    """Exchanges and queues in one process. Connected until `connected` is set to False."""
+    """Exchanges and queues in one process. While `connected` is False nothing is published and nothing consumed."""
 
     def __init__(self, clock: Clock, randomness: Randomness) -> None:
         self._clock = clock
         self._randomness = randomness
-        self.connected = True
+        self._connected = True
         self.dead: list[DeadLetter] = []
         self.lose: Callable[[Contract], bool] = lambda _: False
-        self._queues: dict[str, tuple[names.Queue, deque[Received]]] = {}
-        self._arrivals: dict[str, asyncio.Event] = {}
+        self._queues: dict[str, _Queue] = {}
         self._consumers: list[asyncio.Task[None]] = []
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._connected
+
+    @connected.setter
+    def connected(self, connected: bool) -> None:
+        self._connected = connected
+        for queue in self._queues.values():
+            queue.wake()
 
     def declare(self, queue: names.Queue) -> None:
         """Make the queue with its bindings; again does nothing."""
-        self._queues.setdefault(queue.name, (queue, deque()))
-        self._arrivals.setdefault(queue.name, asyncio.Event())
+        self._queues.setdefault(queue.name, _Queue(queue))
 
     def erase(self) -> None:
         """Lose every message in every queue."""
-        for _, messages in self._queues.values():
-            messages.clear()
+        for queue in self._queues.values():
+            queue.messages.clear()
 
     def waiting(self, queue: str) -> int:
         """How many messages are in the queue."""
-        return len(self._queues[queue][1])
+        return len(self._queues[queue].messages)
 
     async def publish(self, message: Contract, *, message_id: str | None = None) -> None:
         """Route to every queue bound to the message's exchange and key."""
@@ -61,15 +114,14 @@ class InMemoryBus:
         if not self.connected:
             raise PublishFailed("the in-memory bus is disconnected")
         entry, key = ENTRY_BY_CONTRACT[type(message)], routing_key(message)
-        takers = [name for name, (queue, _) in self._queues.items() if _takes(queue, entry.exchange, key)]
+        takers = [queue for queue in self._queues.values() if _takes(queue.declared, entry.exchange, key)]
         if not takers and must_be_taken(entry):
             raise Unroutable(f"no queue takes {key!r}")
         if self.lose(message):
             return
-        body = message.model_dump_json().encode()
-        for name in takers:
-            self._queues[name][1].append(Received(name, body, message.TYPE, entry.exchange, key, message_id))
-            self._arrivals[name].set()
+        body, now = message.model_dump_json().encode(), self._clock.monotonic()
+        for queue in takers:
+            queue.put(Received(queue.declared.name, body, message.TYPE, entry.exchange, key, message_id), now)
 
     def attach(self, routes: Iterable[Route]) -> "list[asyncio.Task[None]]":
         """Start consuming; the tasks run until they are cancelled or the bus is closed."""
@@ -88,18 +140,35 @@ class InMemoryBus:
         self._consumers.clear()
 
     async def _consume(self, route: Route) -> None:
-        messages, arrival = self._queues[route.queue.name][1], self._arrivals[route.queue.name]
-        places = asyncio.Semaphore(route.prefetch)
+        queue = self._queues[route.queue.name]
         handling = Handling(route, self._bury, self._clock, self._randomness)
-        async with asyncio.TaskGroup() as in_work:
-            while True:
-                await arrival.wait()
-                arrival.clear()
-                while messages:
+        places = asyncio.Semaphore(route.prefetch)
+        unsettled: dict[asyncio.Task[None], tuple[float, Received]] = {}
+
+        def settled(task: asyncio.Task[None]) -> None:
+            places.release()
+            if not task.cancelled() and task.exception() is None:
+                del unsettled[task]
+
+        try:
+            async with asyncio.TaskGroup() as in_work:
+                while True:
                     await places.acquire()
-                    if messages:  # `erase` may have come between
-                        task = in_work.create_task(handling.handle(messages.popleft()))
-                        task.add_done_callback(lambda _: places.release())
+                    taken = await self._take(queue)
+                    task = in_work.create_task(handling.handle(taken[1]))
+                    unsettled[task] = taken
+                    task.add_done_callback(settled)
+                    await asyncio.sleep(0)  # another consumer's turn
+        finally:
+            queue.give_back(reversed(list(unsettled.values())))
+
+    async def _take(self, queue: _Queue) -> tuple[float, Received]:
+        while True:
+            while self.connected and queue.messages:
+                expires, received = queue.messages.popleft()
+                if expires > self._clock.monotonic():
+                    return expires, received
+            await queue.turn()
 
     async def _bury(self, received: Received, reason: str) -> None:
         self.dead.append(DeadLetter(received, reason))

@@ -42,6 +42,6 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """What is about `callboard up` itself is not asked of a compose stack."""
-    if os.environ.get("CALLBOARD_SYSTEM_URL") and collection_path.name == "test_up.py":
+    if os.environ.get("CALLBOARD_SYSTEM_URL") and collection_path.name in ("test_up.py", "test_readme.py"):
         return True
     return None

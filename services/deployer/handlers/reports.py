@@ -14,7 +14,6 @@ from shared.messaging import Route
 # Twice the batch, so that the next one fills while one is written.
 PREFETCH = 1_000
 BATCH = 500
-LINGER_SECONDS = 0.02
 
 
 def reports_route(intake: Batcher[Report, Result]) -> Route:

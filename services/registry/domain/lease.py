@@ -28,6 +28,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """The beat is committed, and a newer one of its node in the same batch brings the answer for both."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unrecordable:
     """This one message alone cannot be written; the others of its batch were."""
 
@@ -39,7 +44,8 @@ class Recorded:
     """An account change is committed, now or before."""
 
 
-Outcome = Granted | Refused | Unrecordable
+Answer = Granted | Refused | Superseded
+Outcome = Answer | Unrecordable
 
 
 def lease_for(beat: HeartbeatReported, node: StoredNode, seconds: float) -> Granted | Refused:

@@ -1,7 +1,8 @@
 """Record a batch of heartbeats: one transaction for all of them, then an outcome for each.
 
 Lock the nodes, judge the beats in pure code, write what the judgement asks for, put the real changes in the
-outbox, commit. A lease exists only in the result, so only after the commit. The number of statements does not
+outbox, commit. A lease exists only in the result, so only after the commit, and a node with several beats in the
+batch gets one, for its newest. The number of statements does not
 depend on the number of beats, but for one more with every thousand account rows.
 """
 
@@ -11,7 +12,7 @@ from datetime import datetime
 
 from services.registry.domain.accounts import Written, in_pieces, placed
 from services.registry.domain.batch import Batch, judged
-from services.registry.domain.lease import Granted, Outcome, Refused, lease_for
+from services.registry.domain.lease import Answer, Granted, Outcome, Superseded, lease_for
 from services.registry.domain.node import observed, visible_change
 from services.registry.domain.ports import AccountKey, FleetStore, Transaction
 from services.registry.use_cases.intake_health import IntakeHealth
@@ -42,7 +43,7 @@ class RecordHeartbeats:
         with self._health.batch():
             return list(await record_each(beats, self._record))
 
-    async def _record(self, beats: Sequence[HeartbeatReported]) -> list[Granted | Refused]:
+    async def _record(self, beats: Sequence[HeartbeatReported]) -> list[Answer]:
         async with self._store.begin() as transaction:
             batch = judged(await transaction.lock_nodes(beat.node_id for beat in beats), beats)
             await transaction.save_nodes(list(batch.after.values()), self._lease_seconds)
@@ -54,14 +55,16 @@ class RecordHeartbeats:
         if events:
             self._wake()
         batch.confirm_changes(through)
-        return [self._outcome(beat, batch, counted) for beat in beats]
+        newest = {beat.node_id: beat for beat in sorted(beats, key=lambda each: (each.boot, each.seq))}
+        return [self._answer(beat, newest[beat.node_id], batch, counted) for beat in beats]
 
-    def _outcome(self, beat: HeartbeatReported, batch: Batch, counted: Reports) -> Granted | Refused:
-        outcome = lease_for(beat, batch.node(beat.node_id), self._lease_seconds)
-        if isinstance(outcome, Granted):
-            # One of the node's beats tells the counters of all of them.
-            return Granted(outcome.grant, tuple(counted.pop(beat.node_id, ())))
-        return outcome
+    def _answer(self, beat: HeartbeatReported, newest: HeartbeatReported, batch: Batch, counted: Reports) -> Answer:
+        if beat is not newest and beat.boot == newest.boot:
+            return Superseded()
+        answer = lease_for(beat, batch.node(beat.node_id), self._lease_seconds)
+        if isinstance(answer, Granted):
+            return Granted(answer.grant, tuple(counted.get(beat.node_id, ())))
+        return answer
 
 
 async def _write_accounts(transaction: Transaction, batch: Batch) -> tuple[Reports, Reports, list[AccountKey]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from zlib import crc32
 
 from services.registry.domain.answers import Answers
-from services.registry.domain.lease import Granted, Outcome, Recorded, Refused, Unrecordable
+from services.registry.domain.lease import Answer, Granted, Outcome, Recorded, Superseded, Unrecordable
 from services.registry.domain.ports import Unwritable
 from shared.batching import Batcher
 from shared.clock import Clock
@@ -18,7 +18,7 @@ from shared.messaging import Rejected
 
 # Accounts a second whose counters are told to the event stream; above it they are left out, because nobody can
 # watch so many numbers and the next beat brings newer ones. States are never left out: they take the outbox.
-COUNTERS_PER_SECOND = 5_000
+COUNTERS_PER_SECOND = 2_000
 
 
 class TakeInHeartbeat:
@@ -38,23 +38,24 @@ class TakeInHeartbeat:
     async def from_bus(self, beat: HeartbeatReported) -> None:
         """Record the beat, then send its lease or refusal. Raises Unavailable, Rejected, or what failed."""
         outcome = await self._recorded(beat)
-        await self._answers.answer(outcome)
+        if not isinstance(outcome, Superseded):
+            await self._answers.answer(outcome)
         await self._tell_counters(beat.node_id, outcome)
 
-    async def from_http(self, beat: HeartbeatReported) -> Granted | Refused:
+    async def from_http(self, beat: HeartbeatReported) -> Answer:
         """Record the beat; the response is the answer. Raises as `from_bus`."""
         outcome = await self._recorded(beat)
         await self._tell_counters(beat.node_id, outcome)
         return outcome
 
-    async def _recorded(self, beat: HeartbeatReported) -> Granted | Refused:
+    async def _recorded(self, beat: HeartbeatReported) -> Answer:
         batcher = self._batches[crc32(beat.node_id.encode()) % len(self._batches)]
         outcome = await batcher.submit(beat)
         if isinstance(outcome, Unrecordable):
             raise _told(outcome.error)
         return outcome
 
-    async def _tell_counters(self, node_id: str, outcome: Granted | Refused) -> None:
+    async def _tell_counters(self, node_id: str, outcome: Answer) -> None:
         if isinstance(outcome, Granted) and outcome.counted and self._within_budget(len(outcome.counted)):
             await self._answers.tell_counters(node_id, outcome.counted)
 

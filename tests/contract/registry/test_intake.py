@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.registry.domain.lease import Granted, Outcome, Recorded, Refused, Unrecordable
+from services.registry.domain.lease import Granted, Outcome, Recorded, Refused, Superseded, Unrecordable
 from services.registry.domain.views import AccountPlace, AccountQuestion
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.intake_health import IntakeHealth
@@ -76,6 +76,13 @@ async def test_counters_that_rose_are_in_the_outcome(intake: Intake) -> None:
     (outcome,) = await intake.beats([beat(2, account("a", message_count=5), account("b", status="error"), base=1)])
     assert isinstance(outcome, Granted)
     assert [report.account_id for report in outcome.counted] == ["a"]
+
+
+async def test_several_beats_of_a_node_get_one_answer(intake: Intake) -> None:
+    """A registry that is behind would make itself more work with leases that nobody needs any more."""
+    beats = [beat(1, account("a")), beat(3, account("a"), base=1), beat(2, account("a"), base=1), beat(9, boot=0)]
+    outcomes = await intake.beats(beats)
+    assert [type(outcome) for outcome in outcomes] == [Superseded, Granted, Superseded, Refused]
 
 
 async def test_a_difference_to_an_unknown_state_changes_no_account(intake: Intake) -> None:

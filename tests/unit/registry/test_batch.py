@@ -94,9 +94,8 @@ async def test_order_and_duplicates_do_not_matter(delivery: tuple[Node, list[lis
     store = InMemoryStore(VirtualClock())
     record = recorder(store)
     answers = [answer for batch in batches for answer in await record(batch)]
-    last = answers[-1]
-    assert isinstance(last, Granted)
-    if last.grant.full_report:
+    last = [answer.grant for answer in answers if isinstance(answer, Granted)][-1]
+    if last.full_report:
         await record([node.beat(None)])
     assert await rows(store) == {each: report.message_count for each, report in node.accounts.items()}
 
