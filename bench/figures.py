@@ -50,6 +50,11 @@ class Result:
         return f"{head}{rows}\n{goals}"
 
 
+def spread(values: list[float]) -> str:
+    """The lowest and the highest of several measurements."""
+    return f"{min(values):,.3g} to {max(values):,.3g}"
+
+
 def write(results: list[Result], path: Path) -> None:
     """Write the results with a line about the machine."""
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
