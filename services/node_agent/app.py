@@ -7,7 +7,7 @@ disconnects the accounts, saves what they counted and closes the ledger, in this
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +22,7 @@ from services.node_agent.domain.ports import Downloader, Offload, ScriptFiles, S
 from services.node_agent.domain.telegram import Telegram
 from services.node_agent.handlers.commands import commands_route
 from services.node_agent.jobs.account_runner import RunnerParts
+from services.node_agent.jobs.command_intake import CommandIntake
 from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew
 from services.node_agent.jobs.deliveries import DeliveryJob
@@ -75,9 +76,13 @@ class StatusWriter(Protocol):
         ...
 
 
+async def _nothing() -> None:
+    """There is nothing to close."""
+
+
 @dataclass(frozen=True)
 class Ports:
-    """What the agent is connected to."""
+    """What the agent is connected to; `close` gives the connections back."""
 
     bus: Bus
     consume: Consume
@@ -90,6 +95,7 @@ class Ports:
     status: StatusWriter
     clock: Clock
     randomness: Randomness
+    close: Callable[[], Awaitable[None]] = _nothing
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,7 @@ class Agent:
             await self._run(_assemble(self._settings, self._ports, database, identity))
         finally:
             await database.close()
+            await self._ports.close()
 
     async def _run(self, parts: "_Parts") -> None:
         await parts.restore()
@@ -159,7 +166,7 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
     accept = AcceptLease(node_id, identity, lease, beats, accounts)
     report_outbox = ReportOutbox(deliveries, publisher)
     change_outbox = ChangeOutbox(accounts, publisher, clock, settings.heartbeat_seconds)
-    beat, received, leased, to_report, to_tell = (Alarm(clock) for _ in range(5))
+    beat, received, leased, answered, to_report, to_tell = (Alarm(clock) for _ in range(6))
 
     def changed() -> None:
         to_tell.ring()
@@ -178,8 +185,12 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
         change_outbox.confirmed(through)
         to_tell.ring()
 
+    def heard_of_lease() -> None:
+        leased.ring()
+        answered.ring()
+
     roster.changed, take.taken, apply.applied = changed, taken, applied
-    accept.answered, accept.wanted, accept.confirmed = leased.ring, beat.ring, confirmed
+    accept.answered, accept.wanted, accept.confirmed = heard_of_lease, beat.ring, confirmed
     heartbeat = HeartbeatJob(
         HeartbeatWriter(node_id, settings.facts, identity, beats, stage),
         lease,
@@ -189,7 +200,7 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
     )
     route = commands_route(node_id, accept, take)
     jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        "consumer": lambda: ports.consume(route),
+        "consumer": CommandIntake(lambda: ports.consume(route), lease, answered).run,
         "crew": crew.run,
         "lease": LeaseWatch(lease, crew, clock, leased).run,
         "deliveries": lambda: DeliveryJob(deliveries, apply, received).run(clock, randomness),
@@ -247,6 +258,7 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         status=StatusFile(status_path(settings.state_dir)),
         clock=clock,
         randomness=randomness,
+        close=bus.close,
     )
     facts = NodeFacts(
         source=settings.source, hostname=socket.gethostname(), agent_version=_version(), labels=settings.labels
@@ -261,10 +273,7 @@ def status_path(state_dir: Path) -> Path:
 
 def _rabbit_consume(settings: AgentSettings, bus: RabbitBus, clock: Clock, randomness: Randomness) -> Consume:
     async def consume(route: Route) -> None:
-        try:
-            await RabbitConsumer(settings.amqp_url, [route], bus, clock, randomness).run()
-        finally:
-            await bus.close()
+        await RabbitConsumer(settings.amqp_url, [route], bus, clock, randomness).run()
 
     return consume
 

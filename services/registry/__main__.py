@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import sys
 
 from services.registry.app import PACKAGE, Registry
@@ -13,16 +12,9 @@ from shared.db.migrations import migrate_now
 from shared.service import run_until_signal
 from shared.settings import read_settings
 
-# The intake holds tens of thousands of freshly parsed accounts for the length of a batch. With the default (700, 10,
-# 10) the collector walks all of them again and again, which made parsing ten times slower; none of them is in a
-# cycle, so seldom is enough.
-COLLECTION_THRESHOLDS = (100_000, 20, 20)
-
 
 async def run(settings: Settings) -> int:
     """Run until a signal; the exit status."""
-    gc.freeze()
-    gc.set_threshold(*COLLECTION_THRESHOLDS)
     registry = Registry(settings)
     try:
         return await run_until_signal(registry.jobs)

@@ -8,8 +8,10 @@ exchanges, and publishing to a missing exchange closes the channel.
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 import aio_pika
+import aiormq
 import structlog
 from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import PublishError
@@ -125,7 +127,7 @@ class RabbitBus:
         # each message: in a busy process that is a few hundred messages a second, however many publish at once.
         # Without the drain they go out side by side, and the confirm that each of them awaits bounds how many.
         assert self._channel is not None
-        channel = await self._channel.get_underlay_channel()
+        channel = cast(aiormq.Channel, await self._channel.get_underlay_channel())
         await channel.basic_publish(
             message.body,
             exchange=exchange,
