@@ -17,12 +17,14 @@ from services.registry.domain.ports import FleetReader, FleetStore
 from services.registry.domain.verdicts import Verdicts
 from services.registry.handlers import events, reports
 from services.registry.jobs import timers
+from services.registry.jobs.own_accounts import refresh_own_accounts
 from services.registry.publisher import BusAnswers
 from services.registry.settings import Settings
 from services.registry.store.postgres import SCHEMA, PostgresStore
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.follow_events import KEPT_EVENTS, EventStream
 from services.registry.use_cases.intake_health import IntakeHealth
+from services.registry.use_cases.own_accounts import OwnAccounts
 from services.registry.use_cases.prune_changes import PruneChanges
 from services.registry.use_cases.record_account_changes import RecordAccountChanges
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
@@ -115,6 +117,7 @@ class Registry:
             "sweep": self._sweep(),
             "announce": self._announce(),
             "prune": timers.prune(PruneChanges(self._store), self._ports.timer),
+            "own accounts": refresh_own_accounts(self._own_accounts, self._clock),
             "outbox relay": self._ports.relay,
         }
 
@@ -137,7 +140,9 @@ class Registry:
         most, linger = settings.batch_most, settings.batch_linger_seconds
         self._heartbeats = [Batcher(record, most=most, linger=linger) for _ in range(settings.batches)]
         self._changes = Batcher(record_changes, most=most, linger=linger)
-        self._take_heartbeat = TakeInHeartbeat(self._heartbeats, BusAnswers(ports.bus, self._clock), self._clock)
+        self._own_accounts = OwnAccounts(self._store)
+        answers = BusAnswers(ports.bus, self._clock)
+        self._take_heartbeat = TakeInHeartbeat(self._heartbeats, answers, self._own_accounts, self._clock)
         routes = reports.routes(
             self._take_heartbeat,
             TakeInAccountChange(self._changes),

@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.contracts.accounts import AccountReport
 from shared.contracts.contract import Contract
 from shared.contracts.fleet import AccountsCounted
+from shared.contracts.own_accounts import NameOwnAccounts
 from shared.messaging import Bus, PublishFailed, Unroutable
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,10 @@ class BusAnswers:
     async def answer(self, outcome: Granted | Refused) -> None:
         """Send the lease or the refusal to its node."""
         await self._try(outcome.grant if isinstance(outcome, Granted) else outcome.refusal)
+
+    async def name_own_accounts(self, message: NameOwnAccounts) -> None:
+        """Send a node the list of the operator's own accounts."""
+        await self._try(message)
 
     async def tell_counters(self, node_id: str, accounts: Sequence[AccountReport]) -> None:
         """Tell everyone the counters of a node's accounts."""

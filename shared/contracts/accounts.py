@@ -30,7 +30,10 @@ class AccountStatus(StrEnum):
 
 
 class AccountReport(Part):
-    """One account as its node sees it. Counters are totals since the account came to the node's ledger."""
+    """One account as its node sees it. Counters are totals since the account came to the node's ledger.
+
+    `user_id` is the account's Telegram user, known once it was online.
+    """
 
     account_id: AccountId
     status: AccountStatus
@@ -42,6 +45,7 @@ class AccountReport(Part):
     reply_count: Count = 0
     last_activity: Instant | None = None
     session_file: str | None = Field(default=None, max_length=255)
+    user_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
 
 
 class AccountChanged(Contract):

@@ -14,6 +14,7 @@ from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.leases import GrantLease, RefuseLease
+from shared.contracts.own_accounts import NameOwnAccounts
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(DeliveryChanged, names.EVENTS, "deploy.delivery.{state}", "deployer", ("event stream",)),
     Entry(GrantLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(RefuseLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
+    Entry(NameOwnAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(DeliverArtifact, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
 )
 

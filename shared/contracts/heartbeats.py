@@ -32,7 +32,10 @@ class NodeFacts(Part):
 
 
 class HeartbeatReported(Contract):
-    """A node is alive, and this changed since the state `base_digest`. `base_digest` is null when `full`."""
+    """A node is alive, and this changed since the state `base_digest`. `base_digest` is null when `full`.
+
+    `own_accounts` is the digest of the user ids that the node knows to be the operator's own (`own_accounts.py`).
+    """
 
     TYPE: ClassVar[str] = "node.heartbeat.v1"
 
@@ -48,4 +51,5 @@ class HeartbeatReported(Contract):
     removed: list[AccountId] = Field(default_factory=list, max_length=MOST_ACCOUNTS)
     node: NodeFacts = NodeFacts()
     artifacts: list[AppliedArtifact] = Field(default_factory=list, max_length=MOST_ARTIFACTS)
+    own_accounts: Digest | None = None
     sent_at: Instant

@@ -156,3 +156,25 @@ async def test_a_command_typed_into_the_management_console_is_carried_out(stack:
 
     await until(playing, "the accounts of the node play the script", 30)
     assert await heard(stack, "!by-hand") == {"typed by hand"}
+
+
+async def test_accounts_of_one_operator_never_answer_each_other(stack: Stack) -> None:
+    """Two nodes' accounts that answer each other never stop: here the answer is itself what triggers it."""
+    await online(stack)
+    await push(stack, script("loop", "!loop"))
+    await deploy(stack, "loop")
+    async with stack.sandbox() as sandbox:
+        users = {user.user_id: user.username or "" for user in await sandbox.users()}
+        guest = next(user_id for user_id, name in users.items() if name.startswith("guest"))
+        asked: list[int] = []
+        for _ in range(2):
+            asked.append((await sandbox.say(CHAT, guest, "!loop")).message_id)
+
+            async def all_answered() -> bool:
+                messages = await sandbox.messages(CHAT, after=asked[0])
+                return sum(message.reply_to == asked[-1] for message in messages) >= 6
+
+            await until(all_answered, "all six accounts answer the guest", 30)
+        said = await sandbox.messages(CHAT, after=asked[0], limit=500)
+        answers = [message for message in said if users.get(message.sender_id, "").startswith("demo_")]
+        assert {message.reply_to for message in answers if message.text == "!loop"} == set(asked)

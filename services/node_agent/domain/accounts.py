@@ -63,4 +63,5 @@ class Account:
             reply_count=self.reply_count,
             last_activity=self.last_activity,
             session_file=self.session_file,
+            user_id=self.user_id,
         )

@@ -1,8 +1,8 @@
 """The way in: consumes the node's command queue, until the registry refuses this agent.
 
-Two agents with one node id share that queue, and the broker deals its messages out to both. A refused agent that stayed
-would take leases and scripts that are for the other one, and answer for it. So it leaves, for good: the registry refuses
-a boot for as long as it knows a newer one, and only another start has a newer number.
+Two agents with one node id share that queue, and the broker deals its messages out to both. A refused agent that
+stayed would take leases and scripts that are for the other one, and answer for it. So it leaves, for good: the
+registry refuses a boot for as long as it knows a newer one, and only another start has a newer number.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 A beat is built and published now or never: while the broker is away nothing is kept, because a late beat is
 worthless; the next try comes after a short back-off. The time of sending is noted before publishing, so the lease is
-counted from too early rather than too late. A refused node beats slowly, to be there when the refusal ends.
+counted from too early rather than too late. A refused node beats slowly: it is only refused again.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.lease import Lease
 from services.node_agent.publisher import BusPublisher
+from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
 from shared.alarm import Alarm
 from shared.backoff import Backoff
@@ -35,8 +36,17 @@ AfterBeat = Callable[[str | None], None]
 class HeartbeatWriter:
     """Makes heartbeats of what the node is now."""
 
-    def __init__(self, node_id: str, facts: NodeFacts, identity: Identity, beats: Beats, stage: Stage) -> None:
+    def __init__(
+        self,
+        node_id: str,
+        facts: NodeFacts,
+        identity: Identity,
+        beats: Beats,
+        stage: Stage,
+        roster: Roster,
+    ) -> None:
         self._node_id = node_id
+        self._roster = roster
         self._facts = facts
         self._identity = identity
         self._beats = beats
@@ -58,6 +68,7 @@ class HeartbeatWriter:
             removed=list(beat.removed),
             node=self._facts,
             artifacts=self._stage.artifacts(),
+            own_accounts=self._roster.own_accounts,
             sent_at=clock.now(),
         )
 

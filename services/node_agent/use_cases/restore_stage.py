@@ -1,7 +1,7 @@
 """At start: load the scripts that the ledger says this node runs, from their files.
 
-A file that is missing, altered or no longer readable by this version is not loaded, and the log says why; its
-absence from the heartbeat makes the deployer deliver it again. Raises LedgerAway.
+A file that is missing, altered or no longer readable by this version is not loaded, and the log says why; it is
+absent from the heartbeat, so the node never claims to run it. Raises LedgerAway.
 """
 
 import structlog

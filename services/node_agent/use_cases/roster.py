@@ -6,7 +6,7 @@ LedgerAway when the ledger cannot be written, and then nothing has changed.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from services.node_agent.domain.account_states import ERROR, STOPPED, entered
@@ -18,6 +18,7 @@ from services.node_agent.domain.telegram import IncomingMessage
 from services.node_agent.use_cases.stage import Stage
 from shared.clock import Clock
 from shared.contracts.accounts import AccountChanged, AccountStatus
+from shared.contracts.own_accounts import own_accounts_digest
 
 
 class Roster:
@@ -37,6 +38,8 @@ class Roster:
         self._unsaved: dict[str, set[int]] = {}
         self._own: set[int] = set()
         self._flushing = asyncio.Lock()
+        self._elsewhere: frozenset[int] = frozenset()
+        self.own_accounts = own_accounts_digest(())
         self.changed: Ring = lambda: None
 
     def __contains__(self, account_id: object) -> bool:
@@ -98,8 +101,13 @@ class Roster:
         await self._record(after, account.state.status)
 
     def is_own(self, user_id: int) -> bool:
-        """Whether a Telegram user is one of this node's accounts."""
-        return user_id in self._own
+        """Whether a Telegram user is one of the operator's accounts, here or on another node."""
+        return user_id in self._own or user_id in self._elsewhere
+
+    def know(self, user_ids: Iterable[int]) -> None:
+        """These are the accounts of all nodes, as the registry has them."""
+        self._elsewhere = frozenset(user_ids)
+        self.own_accounts = own_accounts_digest(self._elsewhere)
 
     def heard(self, account_id: str, message: IncomingMessage) -> bool:
         """Count a message; False for one that was heard before, which counts no more."""

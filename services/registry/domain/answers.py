@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.registry.domain.lease import Granted, Refused
 from shared.contracts.accounts import AccountReport
+from shared.contracts.own_accounts import NameOwnAccounts
 
 
 class Answers(Protocol):
@@ -16,6 +17,10 @@ class Answers(Protocol):
 
     async def answer(self, outcome: Granted | Refused) -> None:
         """Send the lease or the refusal to its node."""
+        ...
+
+    async def name_own_accounts(self, message: NameOwnAccounts) -> None:
+        """Send a node the list of the operator's own accounts."""
         ...
 
     async def tell_counters(self, node_id: str, accounts: Sequence[AccountReport]) -> None:

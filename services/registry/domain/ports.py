@@ -110,6 +110,10 @@ class FleetReader(Protocol):
         """An account's history, newest first."""
         ...
 
+    async def user_ids(self, most: int) -> list[int]:
+        """The Telegram users of all accounts, the smallest first, at most so many."""
+        ...
+
     async def summary(self) -> AccountSummary:
         """The fleet in numbers."""
         ...

@@ -27,6 +27,7 @@ _SUMMARY = text(
     f"select {_SHOWN_STATUS} as status, count(*) as accounts, sum(a.message_count) as messages, "
     "sum(a.reply_count) as replies from registry.accounts as a join registry.nodes as n using (node_id) group by 1"
 )
+_USERS = text("select distinct user_id from registry.accounts where user_id is not null order by user_id limit :most")
 _NODES = text("select status, count(*) as nodes from registry.nodes group by 1")
 
 _CONDITIONS = {
@@ -61,6 +62,11 @@ async def one(connection: AsyncConnection, account_id: str, node_id: str | None)
     """An account, the newest row if several nodes have it."""
     row = (await connection.execute(_ONE, {"account_id": account_id, "node_id": node_id})).one_or_none()
     return None if row is None else _view(row)
+
+
+async def user_ids(connection: AsyncConnection, most: int) -> list[int]:
+    """The Telegram users of all accounts."""
+    return list((await connection.execute(_USERS, {"most": most})).scalars())
 
 
 async def summary(connection: AsyncConnection) -> AccountSummary:

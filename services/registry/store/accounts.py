@@ -26,6 +26,7 @@ _COLUMNS = {
     "script_version": "int",
     "script_hash": "text",
     "session_file": "text",
+    "user_id": "bigint",
     "message_count": "bigint",
     "reply_count": "bigint",
     "last_activity": "timestamptz",
@@ -33,7 +34,7 @@ _COLUMNS = {
     "seq": "bigint",
     "change_number": "bigint",
 }
-_STATE = ("status", "status_reason", "script_id", "script_version", "script_hash", "session_file")
+_STATE = ("status", "status_reason", "script_id", "script_version", "script_hash", "session_file", "user_id")
 _COUNTERS = ("message_count", "reply_count", "last_activity")
 _ORIGIN = ("boot", "seq", "change_number")
 _NAMES = ", ".join(_COLUMNS)
@@ -147,6 +148,7 @@ def _columns(origins: Sequence[AccountGroup], reports: Sequence[AccountReport]) 
         "script_version": numbers([report.script_version for report in reports]),
         "script_hash": texts([report.script_hash for report in reports]),
         "session_file": texts([report.session_file for report in reports]),
+        "user_id": numbers([report.user_id for report in reports]),
         "message_count": numbers([report.message_count for report in reports]),
         "reply_count": numbers([report.reply_count for report in reports]),
         "last_activity": instants([report.last_activity for report in reports]),

@@ -53,6 +53,10 @@ class InMemoryQueries:
             for row in rows[:limit]
         ]
 
+    async def user_ids(self, most: int) -> list[int]:
+        """The Telegram users of all accounts."""
+        return sorted({row.report.user_id for row in self._tables.accounts.values() if row.report.user_id})[:most]
+
     async def summary(self) -> AccountSummary:
         """The fleet in numbers."""
         views = [self._view(key) for key in self._tables.accounts]

@@ -127,6 +127,11 @@ class PostgresStore:
         async with self._database.begin() as connection:
             return await changes.history(connection, account_id, node_id, limit)
 
+    async def user_ids(self, most: int) -> list[int]:
+        """The Telegram users of all accounts."""
+        async with self._database.begin() as connection:
+            return await account_queries.user_ids(connection, most)
+
     async def summary(self) -> AccountSummary:
         """The fleet in numbers."""
         async with self._database.begin() as connection:

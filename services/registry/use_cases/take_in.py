@@ -10,6 +10,7 @@ from zlib import crc32
 from services.registry.domain.answers import Answers
 from services.registry.domain.lease import Answer, Granted, Outcome, Recorded, Superseded, Unrecordable
 from services.registry.domain.ports import Unwritable
+from services.registry.use_cases.own_accounts import OwnAccounts
 from shared.batching import Batcher
 from shared.clock import Clock
 from shared.contracts.accounts import AccountChanged
@@ -28,9 +29,16 @@ class TakeInHeartbeat:
     node always goes to the same one: two batches never wait for each other's locks.
     """
 
-    def __init__(self, batches: Sequence[Batcher[HeartbeatReported, Outcome]], answers: Answers, clock: Clock) -> None:
+    def __init__(
+        self,
+        batches: Sequence[Batcher[HeartbeatReported, Outcome]],
+        answers: Answers,
+        own_accounts: OwnAccounts,
+        clock: Clock,
+    ) -> None:
         self._batches = batches
         self._answers = answers
+        self._own_accounts = own_accounts
         self._clock = clock
         self._second = 0.0
         self._told = 0
@@ -40,6 +48,8 @@ class TakeInHeartbeat:
         outcome = await self._recorded(beat)
         if not isinstance(outcome, Superseded):
             await self._answers.answer(outcome)
+        if isinstance(outcome, Granted) and (missing := self._own_accounts.missing(beat)):
+            await self._answers.name_own_accounts(missing)
         await self._tell_counters(beat.node_id, outcome)
 
     async def from_http(self, beat: HeartbeatReported) -> Answer:

@@ -14,6 +14,7 @@ from shared.contracts.deployments import DeliveryChanged, DeliveryState, Deploym
 from shared.contracts.fleet import AccountCounters, AccountsChanged, AccountsCounted, NodeObserved, NodeStatus
 from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
 from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
+from shared.contracts.own_accounts import NameOwnAccounts
 
 FOLDER = Path(__file__).parent.parent.parent / "golden"
 AT = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -118,6 +119,7 @@ SAMPLES: tuple[Contract, ...] = (
     RefuseLease(
         node_id="tokyo-7", boot=1763886600000000, seq=12, cause=RefusalCause.NEWER_BOOT, newest_boot=1763886700000000
     ),
+    NameOwnAccounts(node_id="tokyo-7", user_ids=[1001, 1002]),
     DeliverArtifact(
         node_id="tokyo-7",
         delivery_id=DELIVERY,

@@ -18,13 +18,14 @@ from shared.clock import SystemClock
 from shared.contracts import names
 from shared.contracts.contract import Contract
 from shared.contracts.leases import GrantLease, RefuseLease
+from shared.contracts.own_accounts import NameOwnAccounts
 from shared.messaging import Route
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
 from tests.support.waiting import until
 
-Answer = TypeVar("Answer", GrantLease, RefuseLease)
+Answer = TypeVar("Answer", GrantLease, RefuseLease, NameOwnAccounts)
 
 TOKEN = "a-token-for-these-tests"
 
@@ -154,7 +155,9 @@ async def node(settings: Settings) -> AsyncIterator[Node]:
     queues = (names.registry_reports_queue(), names.dead_letters_queue())
     bus = RabbitBus(settings.amqp_url, "node_agent/n", queues, clock, randomness)
     node = Node(bus)
-    route = Route(names.node_commands_queue("n"), {GrantLease: node.keep, RefuseLease: node.keep})
+    route = Route(
+        names.node_commands_queue("n"), {GrantLease: node.keep, RefuseLease: node.keep, NameOwnAccounts: node.keep}
+    )
     consumer = RabbitConsumer(settings.amqp_url, [route], bus, clock, randomness)
     task = asyncio.create_task(consumer.run())
     await until(lambda: consumer.consuming, "the node consumes")

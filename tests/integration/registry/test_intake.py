@@ -6,6 +6,7 @@ import pytest
 
 from services.registry.domain.judgement import RECENT_DIGESTS
 from services.registry.settings import Settings
+from shared.contracts.own_accounts import NameOwnAccounts, own_accounts_digest
 from shared.messaging.rabbit_bus import RabbitBus
 from tests.integration.registry.conftest import Node, Running, running_registry
 from tests.support.waiting import until
@@ -50,6 +51,20 @@ async def test_an_account_change_does_not_wait_for_a_beat(registry: Running, nod
     assert (await node.lease(2)).changes_through == 1
     history = await registry.get("/api/v1/group-ai/accounts/a/changes")
     assert [entry["reason"] for entry in history["items"]] == ["AuthKeyDuplicated"]
+
+
+async def test_a_node_is_told_the_own_accounts_that_it_does_not_know(registry: Running, node: Node) -> None:
+    """A node that does not know the others' accounts answers them, and they answer it."""
+    await node.bus.publish(beat(1, account("a", user_id=77)))
+    await node.lease(1)
+    knows_none, seq = own_accounts_digest(()), iter(range(2, 200))
+
+    async def told() -> list[NameOwnAccounts]:
+        await node.bus.publish(beat(next(seq), base=1, own_accounts=knows_none))
+        return [answer for answer in node.of(NameOwnAccounts) if answer.user_ids]
+
+    [first, *_] = await until(told, "the list of own accounts", 20)
+    assert first.user_ids == [77]
 
 
 async def test_an_older_start_is_refused(registry: Running, node: Node) -> None:

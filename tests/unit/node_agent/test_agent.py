@@ -1,8 +1,10 @@
 """The whole agent, in virtual time."""
 
 from services.node_agent.domain.telegram import FloodWait, Limited, SuspectLogin, Unreachable
+from shared.contracts import names
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.leases import RefusalCause, RefuseLease
+from shared.contracts.own_accounts import NameOwnAccounts, own_accounts_digest
 from tests.unit.node_agent.virtual_agent import CHAT, GUEST, NODE, World, order, script
 
 
@@ -97,6 +99,27 @@ async def test_a_refused_node_stops_and_says_why(world: World) -> None:
         await world.clock.run_for(130)
         assert not world.telegram.connected("anna")
         assert "another agent" in (world.registry.accounts["anna"].status_reason or "")
+
+
+async def test_a_refused_agent_leaves_the_orders_to_the_other_one(world: World) -> None:
+    """Two agents share the queue of their node id: the refused one would answer for scripts that the other lacks."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        beat = world.registry.beats[-1]
+        await world.bus.publish(
+            RefuseLease(
+                node_id=NODE,
+                boot=beat.boot,
+                seq=beat.seq,
+                cause=RefusalCause.NEWER_BOOT,
+                newest_boot=beat.boot + 1,
+            )
+        )
+        await world.clock.run_for(1)
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(60)
+        assert world.registry.reports == []
+        assert world.bus.waiting(names.node_commands_queue(NODE).name) > 0
 
 
 async def test_a_dead_login_is_an_error_until_its_file_changes(world: World) -> None:
@@ -325,3 +348,20 @@ async def test_limits_hold_across_a_burst(world: World) -> None:
         assert len(world.replies()) == 2
         await world.clock.run_for(50)
         assert len(world.replies()) == 4
+
+
+async def test_an_own_account_on_another_node_is_never_answered(world: World) -> None:
+    """Two accounts of one operator that answer each other would never stop, and here only the registry knows both."""
+    elsewhere = 900
+    world.telegram.add_guest(elsewhere, "Own, but on another node")
+    world.telegram.add_chat(CHAT, "Demo_Chat", GUEST, elsewhere, 100, 101)
+    async with world.agent():
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(5)
+        before = world.registry.beats[-1].own_accounts
+        await world.bus.publish(NameOwnAccounts(node_id=NODE, user_ids=[100, 101, elsewhere]))
+        await world.clock.run_for(15)
+        world.telegram.say(CHAT, elsewhere, "/hello")
+        await world.clock.run_for(10)
+        assert world.registry.beats[-1].own_accounts == own_accounts_digest([elsewhere, 101, 100]) != before
+        assert world.telegram.said[-1].sender_id == elsewhere

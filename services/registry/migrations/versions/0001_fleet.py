@@ -48,6 +48,7 @@ create table registry.accounts (
     reply_count bigint not null,
     last_activity timestamptz,
     session_file text,
+    user_id bigint,
     boot bigint not null,
     seq bigint not null,
     change_number bigint not null default 0,

@@ -1,0 +1,206 @@
+"""The machines of a simulated fleet: each with its disk, its sessions, its clock, its line, and an agent or none.
+
+An agent can be killed and started again. A killed one writes nothing any more, not even that it stops: what its ledger
+has not committed is gone, as after SIGKILL.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from services.node_agent.app import Agent, NodeSettings
+from services.node_agent.app import Ports as AgentPorts
+from services.node_agent.domain.bindings import script_of
+from services.node_agent.domain.ports import DownloadFailed
+from services.node_agent.store.accounts import SqliteAccounts
+from services.node_agent.store.database import Connection, Database, Row
+from services.node_agent.store.deliveries import SqliteDeliveries
+from services.node_agent.store.script_files import InMemoryScriptFiles
+from services.node_agent.store.session_files import InMemorySessions
+from services.node_agent.store.status_file import Status
+from services.node_agent.telegram.in_memory import InMemoryTelegram
+from shared.contracts.accounts import AccountReport
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.heartbeats import NodeFacts
+from shared.messaging import Route
+from shared.randomness import SeededRandomness
+from tests.simulation.clocks import FleetClock, NodeClock
+from tests.simulation.services import assert_running, end
+from tests.simulation.wire import Broker, Line, gated
+
+T = TypeVar("T")
+
+
+class Disk:
+    """A node's ledger. It outlives its agents; `connect` gives one agent its connection."""
+
+    def __init__(self) -> None:
+        self.database = sqlite3.connect(":memory:", isolation_level=None)
+
+    def connect(self) -> "DiskConnection":
+        """A connection that a crash can take away."""
+        return DiskConnection(self.database)
+
+
+class DiskConnection:
+    """Implements the ledger's `Connection`."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._gone = False
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement, unless the process is dead."""
+        if self._gone:
+            raise sqlite3.OperationalError("the process is dead")
+        return self._database.execute(sql, parameters).fetchall()
+
+    async def close(self) -> None:
+        """End the connection and keep the disk."""
+        self.crash()
+
+    def crash(self) -> None:
+        """Lose what is not committed, and write nothing any more."""
+        if not self._gone:
+            self._gone = True
+            self._database.rollback()
+
+
+class NoDownloads:
+    """Everything that is delivered here travels in its order."""
+
+    async def fetch(self, url: str, most: int) -> bytes:
+        """There is nothing."""
+        raise DownloadFailed(f"{url} is not there")
+
+
+class LastStatus:
+    """The status file: what the agent said of itself last."""
+
+    def __init__(self) -> None:
+        self.last: Status | None = None
+
+    def write(self, status: Status) -> None:
+        """Keep it."""
+        self.last = status
+
+
+class Machine:
+    """One node: its disk, its sessions, its clock, its line, and the agent that runs there or does not."""
+
+    def __init__(
+        self,
+        node_id: str,
+        accounts: Sequence[str],
+        broker: Broker,
+        telegram: InMemoryTelegram,
+        clock: FleetClock,
+        seed: int,
+    ) -> None:
+        self.node_id = node_id
+        self.accounts = list(accounts)
+        self.clock = NodeClock(clock)
+        self.disk = Disk()
+        self.wiped = False
+        self.status = LastStatus()
+        self._files = InMemoryScriptFiles()
+        self._sessions = InMemorySessions(*accounts)
+        self._broker = broker
+        self._telegram = telegram
+        self._randomness = SeededRandomness(seed)
+        self._line: Line | None = None
+        self._connections: list[DiskConnection] = []
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether an agent runs here."""
+        return self._task is not None
+
+    def start(self) -> None:
+        """Start an agent; one that runs goes on."""
+        if self._task is None:
+            self._line = Line(self._broker, self.clock, self._randomness)
+            settings = NodeSettings(self.node_id, NodeFacts(hostname=self.node_id), 10.0)
+            self._task = asyncio.create_task(Agent(settings, self._ports(self._line)).run(), name=self.node_id)
+
+    async def kill(self, *, wipe: bool = False) -> None:
+        """End the agent in the middle of whatever it does; `wipe` also loses the disk."""
+        task, self._task = self._task, None
+        if task is not None and self._line is not None:
+            self._line.close()
+            for connection in self._connections:
+                connection.crash()
+            self._connections.clear()
+            self.clock.resume()
+            await end([task])
+        if wipe:
+            self.disk, self.wiped = Disk(), True
+            self._files.files.clear()
+
+    def cut(self) -> None:
+        """Take the node's network away."""
+        if self._line is not None:
+            self._line.cut()
+
+    def mend(self) -> None:
+        """Give it back."""
+        if self._line is not None and self.runs:
+            self._line.mend()
+
+    def check(self) -> None:
+        """Raises what ended the agent, if it ended by itself."""
+        assert_running([self._task] if self._task is not None else [])
+
+    async def reports(self) -> dict[str, AccountReport]:
+        """The node's accounts as its ledger has them."""
+        database = Database(self.disk.connect())
+        accounts = SqliteAccounts(database)
+        artifacts = {artifact.id: artifact for artifact in await self.artifacts()}
+        bindings = await SqliteDeliveries(database, self._randomness).bindings()
+        found = {}
+        for account in await accounts.accounts():
+            script = script_of(bindings, account.account_id)
+            found[account.account_id] = account.report(script, artifacts.get(script) if script else None)
+        return found
+
+    async def artifacts(self) -> list[AppliedArtifact]:
+        """What the node should run, as its ledger has it."""
+        stored = await SqliteDeliveries(Database(self.disk.connect()), self._randomness).artifacts()
+        return [each.artifact for each in stored]
+
+    def ledger(self) -> tuple[str, int]:
+        """The ledger's id, and the number of its last account change."""
+        row = self.disk.database.execute("select ledger_id, last_change from identity").fetchone()
+        return str(row[0]), int(row[1])
+
+    def unconfirmed(self) -> int:
+        """How many account changes the ledger keeps because no lease has confirmed them."""
+        return int(self.disk.database.execute("select count(*) from changes").fetchone()[0])
+
+    def _ports(self, line: Line) -> AgentPorts:
+        async def open_ledger() -> Connection:
+            self._connections.append(self.disk.connect())
+            return self._connections[-1]
+
+        async def consume(route: Route) -> None:
+            await line.consumer([gated(route, self.clock.awake)]).run()
+
+        return AgentPorts(
+            bus=line,
+            consume=consume,
+            telegram=self._telegram,
+            sessions=self._sessions,
+            open_ledger=open_ledger,
+            files=self._files,
+            downloader=NoDownloads(),
+            offload=_at_once,
+            status=self.status,
+            clock=self.clock,
+            randomness=self._randomness,
+        )
+
+
+async def _at_once(function: Callable[..., T], *arguments: Any) -> T:
+    return function(*arguments)
