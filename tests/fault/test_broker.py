@@ -31,6 +31,7 @@ async def test_a_broker_killed_and_erased_during_a_deployment_costs_nothing(flee
     # While the broker is away an account changes its state: that event must not be lost either.
     session = next(one for one in await fleet.sandbox.sessions() if one.connections)
     await fleet.sandbox.kill(session.key_id, "SESSION_REVOKED")
+    await fleet.sandbox.drop(session.key_id)
     await fleet.rabbit.start()
     await deployment_ended_verified(fleet, deployment)
 
