@@ -41,7 +41,8 @@ def create_api(
     largest_body: int = LARGEST_BODY,
 ) -> FastAPI:
     """The service's HTTP application. `open_routers` need no sign-in: they bring an authorisation of their own."""
-    api = FastAPI(title=title, version=version, lifespan=lifespan, redoc_url=None)
+    # A redirect for a slash too many would name this service's own address, which a client of the origin cannot reach.
+    api = FastAPI(title=title, version=version, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     problems.install(api)
     api.add_middleware(BodyLimit, largest=largest_body)
     api.include_router(_health(ready))
@@ -60,7 +61,11 @@ def bearer_check(token: SecretStr) -> Callable[..., None]:
     def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         if given is None or not hmac.compare_digest(given.credentials.encode(), expected):
             raise problems.Problem(
-                401, "not-signed-in", "send the header 'Authorization: Bearer <token>' with the operator's token"
+                401,
+                "not-signed-in",
+                "no such token: send the header 'Authorization: Bearer <token>' with the operator's token"
+                if given
+                else "send the header 'Authorization: Bearer <token>' with the operator's token",
             )
 
     return check

@@ -33,6 +33,7 @@ class Problem(Exception):
         errors: Sequence[dict[str, Any]] = (),
     ) -> None:
         super().__init__(detail)
+        self.headers = {"www-authenticate": "Bearer"} if status == 401 else None
         self.status = status
         self.slug = slug
         self.detail = detail
@@ -65,7 +66,7 @@ def install(api: FastAPI) -> None:
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return problem_response(error.status, error.slug, error.detail, error.errors)
+    return problem_response(error.status, error.slug, error.detail, error.errors, error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -39,6 +39,15 @@ async def test_a_wrong_type_is_named_by_its_path(stack: Stack) -> None:
     assert any("node_ids" in error["field"] for error in answer.json()["errors"])
 
 
+async def test_a_slash_too_many_is_not_found_and_names_no_inner_address(stack: Stack) -> None:
+    """A redirect would name the service behind the origin, which a client cannot reach."""
+    async with stack.api() as api:
+        answer = await api.get("/api/v1/workers/")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "location" not in answer.headers
+
+
 async def test_a_body_of_fifty_megabytes_is_refused(stack: Stack) -> None:
     """Nobody gets to fill the memory of a service."""
     async with stack.api() as api:

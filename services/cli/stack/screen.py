@@ -120,8 +120,9 @@ def sign_in_lines(connection: Connection) -> list[str]:
     lines = [
         f"Console   {connection.url}",
         f"Token     {connection.token}",
-        "Sign in   open the address and give the token; the API takes it as `Authorization: Bearer <token>`;",
-        "          `callboard nodes` and the other commands find it by themselves",
+        "Sign in   `callboard nodes` and the other commands find address and token by themselves,",
+        "          in this folder or with the same CALLBOARD_HOME; the API takes the header",
+        "          `Authorization: Bearer <token>`, its pages are at /docs (Authorize)",
     ]
     if connection.management:
         login = connection.management

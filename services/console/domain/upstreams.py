@@ -9,13 +9,11 @@ from dataclasses import dataclass
 REGISTRY_PREFIXES = (
     "/api/v1/workers",
     "/api/v1/group-ai/accounts",
-    "/api/v1/group-ai/servers",
     "/api/v1/events",
 )
 DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
-    "/api/v1/group-ai/sessions",
     "/api/v1/dead-letters",
 )
 # A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
