@@ -47,6 +47,7 @@ compose-test: .venv/.development ## bring the compose stack up for real, test it
 
 docs: .venv/.development ## write the generated documents
 	@$(BIN)/python -m tools.event_api
+	@$(BIN)/python -m tools.script_schema
 
 golden: .venv/.development ## write the golden message of every type that has none
 	@$(BIN)/python -m tests.contract.events.golden

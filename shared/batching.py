@@ -58,7 +58,9 @@ class Batcher(Generic[Item, Result]):
         while True:
             await self._arrived.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._linger)
+                # Not wait_for: in Python 3.11 it can lose the cancellation of `close`.
+                async with asyncio.timeout(self._linger):
+                    await self._full.wait()
             while self._places:
                 await self._flush_once()
                 if len(self._places) < self._most:

@@ -7,6 +7,7 @@ have cleaned up.
 
 import asyncio
 import gc
+import resource
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -24,6 +25,12 @@ STOP_SECONDS = 8.0
 # A batch of heartbeats is tens of thousands of small objects that live for a moment and have no cycles. At Python's
 # threshold of 700 the collector walks all of them again and again, which took a quarter of the registry's time.
 GARBAGE_THRESHOLDS = (100_000, 20, 20)
+
+
+def allow_many_files() -> None:
+    """Let this process hold as many sockets as the system allows: the usual limit is about a thousand."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def run_until_signal(jobs: Jobs) -> int:

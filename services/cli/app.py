@@ -10,9 +10,11 @@ from services.cli.command import AsJson, Asked, Token, Url, remember
 from services.cli.commands.accounts import accounts
 from services.cli.commands.dead import dead
 from services.cli.commands.deployments import deployments
+from services.cli.commands.differences import register_diff
 from services.cli.commands.events import events
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
+from services.cli.commands.trials import register_trials
 from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
 
@@ -23,10 +25,15 @@ def build_app() -> typer.Typer:
         help="Callboard: one back office for the Telegram accounts that you run on many computers.",
         epilog=EXIT_CODES_HELP,
         no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
+        # Plain text: frames and colours break ids and commands that somebody will copy.
+        rich_markup_mode=None,
     )
     app.callback()(_opened)
     register_up(app)
+    register_trials(scripts)
+    register_diff(scripts)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")

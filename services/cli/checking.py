@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.contracts.deliveries import LARGEST_ARTIFACT
 from shared.scripts import Script, ScriptProblem, ScriptProblems, TestOutcome, parse_script, run_tests, script_hash
+from shared.scripts.places import place_of_test
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,16 @@ class Verdict:
     def lines(self) -> list[str]:
         """What is wrong, one line each, as `file:line:column: …`."""
         told = [f"{self.file}:{problem}" for problem in self.problems]
-        return told + [f"{self.file}: test {one.name!r}: {one.difference}" for one in self.tests if not one.passed]
+        failed = [number for number, test in enumerate(self.tests) if not test.passed]
+        for number in failed:
+            test = self.tests[number]
+            told.append(f"{self.place(number)}: test {test.name!r} failed: {test.difference}")
+        return told
+
+    def place(self, number: int) -> str:
+        """Where the test of this index failed, as `file:line:column`."""
+        line, column = self._position(number)
+        return f"{self.file}:{line}:{column}"
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -41,8 +51,23 @@ class Verdict:
             "script_id": self.script.id if self.script else None,
             "hash": script_hash(self.content.decode()) if self.script else None,
             "problems": [{name: getattr(problem, name) for name in names} for problem in self.problems],
-            "tests": [{"name": one.name, "passed": one.passed, "difference": one.difference} for one in self.tests],
+            "tests": [self._test_as_json(number) for number in range(len(self.tests))],
         }
+
+    def _test_as_json(self, number: int) -> dict[str, Any]:
+        test = self.tests[number]
+        line, column = self._position(number) if not test.passed else (None, None)
+        return {
+            "name": test.name,
+            "passed": test.passed,
+            "line": line,
+            "column": column,
+            "difference": test.difference,
+            "transcript": list(test.transcript),
+        }
+
+    def _position(self, number: int) -> tuple[int, int]:
+        return place_of_test(self.content.decode(), number, self.tests[number])[0]
 
 
 def check_file(path: Path) -> Verdict:

@@ -1,10 +1,13 @@
 """The HTTP client under every command: paths in, JSON objects out, errors as `CommandFailed`.
 
-It knows no command. An address where nothing answers, a token that is refused and a service that is away are
-`UNREACHABLE`; problem details become a sentence with a line for each field. Every request has a timeout.
+It knows no command. An address where nothing answers, a token that is not taken and a service that is away are
+`UNREACHABLE`; problem details become a sentence with a line for each field, in the operator's words and not in HTTP's.
+Every request has a timeout.
 """
 
 import ipaddress
+import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +18,7 @@ from httpx_sse import EventSource, SSEError, connect_sse
 
 from services.cli.connection import Connection
 from services.cli.failures import CommandFailed, ExitCode
+from services.cli.problems import NO_SUCH_ADDRESS, NO_SUCH_VERSION, read_problem
 
 Record = dict[str, Any]
 Parameters = Mapping[str, str | int | None]
@@ -30,34 +34,41 @@ class Client:
     """One operator's connection to Callboard."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._url = connection.url
+        self._local = _is_loopback(httpx.URL(connection.url).host)
         self._http = httpx.Client(
             base_url=connection.url,
             headers={"authorization": f"Bearer {connection.token}", "accept": "application/json"},
             timeout=TIMEOUTS,
             # A proxy named in the environment is for the world, not for this machine.
-            trust_env=not _is_loopback(httpx.URL(connection.url).host),
+            trust_env=not self._local,
         )
+
+    @property
+    def url(self) -> str:
+        """Where Callboard is."""
+        return self._url
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def get(self, path: str, parameters: Parameters | None = None) -> Record:
-        """Read one thing."""
-        return self._ask("GET", path, params=_given(parameters))
+    def get(self, path: str, parameters: Parameters | None = None, *, missing: str | None = None) -> Record:
+        """Read one thing; `missing` is the sentence for one that is not there."""
+        return self._ask("GET", path, missing, params=_given(parameters))
 
-    def post(self, path: str, body: Record | None = None) -> Record:
+    def post(self, path: str, body: Record | None = None, *, missing: str | None = None) -> Record:
         """Order something."""
-        return self._ask("POST", path, json=body)
+        return self._ask("POST", path, missing, json=body)
 
     def upload(self, path: str, content: bytes, media_type: str) -> Record:
         """Order something whose body is a file."""
-        return self._ask("POST", path, content=content, headers={"content-type": media_type})
+        return self._ask("POST", path, None, content=content, headers={"content-type": media_type})
 
-    def delete(self, path: str) -> Record:
+    def delete(self, path: str, *, missing: str | None = None) -> Record:
         """Remove something."""
-        return self._ask("DELETE", path)
+        return self._ask("DELETE", path, missing)
 
     def listing(self, path: str, parameters: Parameters, most: int | None) -> Record:
         """At most `most` items (all for None), page by page: `{"items": […], "next_cursor": …}`."""
@@ -78,17 +89,17 @@ class Client:
         """An open stream of events after `last_id`. A break while reading is a passing `CommandFailed` too."""
         headers = {"last-event-id": last_id} if last_id else {}
         asked = _given(parameters)
-        with self._told_plainly(), connect_sse(self._http, "GET", path, params=asked, headers=headers) as source:
+        with self._told_plainly("GET"), connect_sse(self._http, "GET", path, params=asked, headers=headers) as source:
             if not source.response.is_success:
                 source.response.read()
-                raise _failure(source.response)
+                raise self._failure(source.response, None)
             yield source
 
-    def _ask(self, method: str, path: str, **options: Any) -> Record:
-        with self._told_plainly():
+    def _ask(self, method: str, path: str, missing: str | None, **options: Any) -> Record:
+        with self._told_plainly(method):
             answer = self._http.request(method, path, **options)
         if not answer.is_success:
-            raise _failure(answer)
+            raise self._failure(answer, missing)
         if not answer.content:
             return {}
         try:
@@ -96,26 +107,70 @@ class Client:
         except ValueError:
             record = None
         if not isinstance(record, dict):
-            sentence = f"{self._url} answers, but not as Callboard does: is the address right?"
-            raise CommandFailed(ExitCode.UNREACHABLE, sentence)
+            raise self._stranger()
         return record
 
     @contextmanager
-    def _told_plainly(self) -> Iterator[None]:
+    def _told_plainly(self, method: str) -> Iterator[None]:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            sentence = f"nothing answers at {self._url}: is Callboard running there? `callboard up` starts it here"
-            raise CommandFailed(ExitCode.UNREACHABLE, sentence, passing=True) from error
+            raise CommandFailed(ExitCode.UNREACHABLE, self._unreached(error), passing=True) from error
         except httpx.TimeoutException as error:
-            sentence = f"{self._url} did not answer in time; whether it did what was asked is not known"
+            doubt = "" if method == "GET" else "; whether it did what was asked is not known"
+            sentence = f"{self._url} did not answer in time{doubt}"
             raise CommandFailed(ExitCode.UNREACHABLE, sentence, passing=True) from error
         except SSEError as error:
-            sentence = f"{self._url} answers, but not with events: is the address right?"
-            raise CommandFailed(ExitCode.UNREACHABLE, sentence) from error
+            raise self._stranger() from error
         except httpx.HTTPError as error:
-            sentence = f"the connection to {self._url} broke: {error}"
+            doubt = "" if method == "GET" else "; whether what was asked is done is not known"
+            sentence = f"the connection to {self._url} broke{doubt}"
             raise CommandFailed(ExitCode.UNREACHABLE, sentence, passing=True) from error
+
+    def _unreached(self, error: BaseException) -> str:
+        causes = list(_causes(error))
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+            return f"{self._url} shows a certificate that is not trusted here: {causes[-1]}"
+        if any(isinstance(cause, ssl.SSLError) for cause in causes):
+            return f"{self._url} does not answer with TLS: is its address http:// and not https://?"
+        if any(isinstance(cause, socket.gaierror) for cause in causes):
+            return f"the name in {self._url} is not known: is it spelt right?"
+        start = " `callboard up` starts it here" if self._local else ""
+        return f"nothing answers at {self._url}: is Callboard running there?{start}"
+
+    def _failure(self, answer: httpx.Response, missing: str | None) -> CommandFailed:
+        status, problem = answer.status_code, read_problem(answer)
+        if status == httpx.codes.UNAUTHORIZED:
+            return self._not_signed_in()
+        if problem is None or problem.kind == NO_SUCH_ADDRESS:
+            return self._unexplained(answer)
+        code = _code(status)
+        sentence = problem.sentence
+        # A version that is missing is told by the service, which knows the newest.
+        if missing and code is ExitCode.NOT_FOUND and problem.kind != NO_SUCH_VERSION:
+            sentence = missing
+        return CommandFailed(code, sentence, problem.details, passing=status in _PASSING)
+
+    def _not_signed_in(self) -> CommandFailed:
+        source = self._connection.source
+        sentence = f"not signed in: {self._url} does not take the token from {source.name}: {source.advice}"
+        return CommandFailed(ExitCode.UNREACHABLE, sentence)
+
+    def _unexplained(self, answer: httpx.Response) -> CommandFailed:
+        """An answer that is not Callboard's own: of a proxy before it, or of something else at this address."""
+        if answer.is_redirect:
+            to = answer.headers.get("location", "elsewhere")
+            return CommandFailed(ExitCode.UNREACHABLE, f"{self._url} sends on to {to}: give the right address as --url")
+        if answer.status_code in _PASSING:
+            sentence = f"what answers at {self._url} cannot reach Callboard at the moment"
+            return CommandFailed(ExitCode.UNREACHABLE, sentence, passing=True)
+        if answer.is_server_error:
+            return CommandFailed(ExitCode.FAILED, f"{self._url} failed over this request: its log says why")
+        return self._stranger()
+
+    def _stranger(self) -> CommandFailed:
+        sentence = f"{self._url} answers, but not as Callboard does: is the address right?"
+        return CommandFailed(ExitCode.UNREACHABLE, sentence)
 
 
 def segment(identifier: str) -> str:
@@ -134,17 +189,11 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _failure(answer: httpx.Response) -> CommandFailed:
-    status = answer.status_code
-    try:
-        problem = answer.json()
-        detail = str(problem["detail"])
-        errors = problem.get("errors") or []
-    except (ValueError, KeyError, TypeError, AttributeError):
-        detail, errors = f"Callboard answered with status {status}", []
-    sentence = f"not signed in: {detail}" if status in (401, 403) else detail
-    details = [line for line in map(_error_line, errors) if line != detail]
-    return CommandFailed(_code(status), sentence, details, passing=status in _PASSING)
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from, the first cause last."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _code(status: int) -> ExitCode:
@@ -157,10 +206,3 @@ def _code(status: int) -> ExitCode:
             return ExitCode.REFUSED
         case _:
             return ExitCode.FAILED
-
-
-def _error_line(error: Record) -> str:
-    where = ":".join(str(error[name]) for name in ("line", "column") if error.get(name) is not None)
-    parts = [part for part in (where, str(error.get("field") or ""), str(error.get("message", error))) if part]
-    hint = f" ({error['hint']})" if error.get("hint") else ""
-    return ": ".join(parts) + hint

@@ -1,13 +1,13 @@
 """What every command has: the options for connection and output, before or after its name, and a tidy end.
 
 A command is a function of a `Session` and its own options. `command` gives it `--json`, `--url` and `--token`, runs
-it, and turns whatever happens into an exit code: `CommandFailed` into its sentence, Ctrl-C into 130 without a word, a
-fault of our own into one sentence (`CALLBOARD_DEBUG=1` shows where it happened).
+it, and turns whatever happens into an exit code: `CommandFailed` into its sentence, Ctrl-C into 130 without a word,
+what the machine refuses into its reason, a fault of our own into one sentence (`CALLBOARD_DEBUG=1` shows where).
 """
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Concatenate, ParamSpec, cast
@@ -17,17 +17,24 @@ import typer
 from services.cli.client import Client
 from services.cli.connection import find_connection
 from services.cli.failures import EXIT_CODES_HELP, CommandFailed, ExitCode
+from services.cli.groups import ListGroup
 from services.cli.output import Output
 
 P = ParamSpec("P")
 Run = Callable[Concatenate["Session", P], None]
 
 DEBUG = "CALLBOARD_DEBUG"
-_PANEL = "Connection and output"
 
-AsJson = Annotated[bool, typer.Option("--json", help="JSON to stdout instead of a table.", rich_help_panel=_PANEL)]
-Url = Annotated[str | None, typer.Option("--url", help="Where Callboard is.", rich_help_panel=_PANEL)]
-Token = Annotated[str | None, typer.Option("--token", help="The operator's token.", rich_help_panel=_PANEL)]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON to stdout instead of a table.")]
+Url = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="Where Callboard is, such as http://127.0.0.1:8080.")
+]
+Token = Annotated[str | None, typer.Option("--token", metavar="TOKEN", help="The operator's token.")]
+
+_SHARED = tuple(
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+    for name, kind, default in (("as_json", AsJson, False), ("url", Url, None), ("token", Token, None))
+)
 
 
 @dataclass(frozen=True)
@@ -61,24 +68,31 @@ class Session:
             self.client.close()
 
 
-def new_group(purpose: str, default: Run[[]] | None = None) -> typer.Typer:
-    """A group of commands; `default` is what its bare name does."""
-    group = typer.Typer(help=purpose, no_args_is_help=default is None, pretty_exceptions_enable=False)
+def new_group(purpose: str, *, lists: bool = True) -> typer.Typer:
+    """A group of commands; with `lists` its bare name is its command `list`."""
+    group = typer.Typer(
+        cls=ListGroup if lists else None,
+        help=f"{purpose} Without a command: list, with the options of list." if lists else purpose,
+        no_args_is_help=not lists,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
 
     def opened(ctx: typer.Context, as_json: AsJson = False, url: Url = None, token: Token = None) -> None:
         remember(ctx, Asked(as_json, url, token))
-        if ctx.invoked_subcommand is None and default is not None:
-            run_to_the_end(ctx.obj, default)
 
-    group.callback(invoke_without_command=default is not None)(opened)
+    group.callback()(opened)
     return group
 
 
-def command(group: typer.Typer, name: str) -> Callable[[Run[P]], Run[P]]:
-    """Register a function as a command of `group`; the function itself stays as it is."""
+def command(group: typer.Typer, name: str, *, connects: bool = True) -> Callable[[Run[P]], Run[P]]:
+    """Register a function as a command of `group`; the function itself stays as it is.
+
+    One that does not connect has no options for that.
+    """
 
     def register(run: Run[P]) -> Run[P]:
-        group.command(name, epilog=EXIT_CODES_HELP)(_with_shared_options(run))
+        group.command(name, epilog=EXIT_CODES_HELP)(_for_typer(run, _SHARED if connects else ()))
         return run
 
     return register
@@ -104,25 +118,27 @@ def run_to_the_end(asked: Asked, run: Callable[[Session], None]) -> None:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        sentence = f"this is a fault of Callboard ({type(error).__name__}: {error}); {DEBUG}=1 shows where it happened"
-        session.out.failure(CommandFailed(ExitCode.FAILED, sentence))
+        session.out.failure(CommandFailed(ExitCode.FAILED, _unforeseen(error)))
         raise typer.Exit(ExitCode.FAILED) from None
     finally:
         session.close()
 
 
-def _with_shared_options(run: Callable[..., None]) -> Callable[..., None]:
+def _unforeseen(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"this machine refuses: {place}{error.strerror}"
+    return f"this is a fault of Callboard ({type(error).__name__}: {error}); {DEBUG}=1 shows where it happened"
+
+
+def _for_typer(run: Callable[..., None], shared: Sequence[inspect.Parameter]) -> Callable[..., None]:
     # Typer reads a function's signature: this one has the command's own parameters and the shared ones.
     own = list(inspect.signature(run).parameters.values())[1:]
-    shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-        for name, kind, default in (("as_json", AsJson, False), ("url", Url, None), ("token", Token, None))
-    ]
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     parameters = [context, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own), *shared]
 
     def started(ctx: typer.Context, **given: Any) -> None:
-        remember(ctx, Asked(given.pop("as_json"), given.pop("url"), given.pop("token")))
+        remember(ctx, Asked(**{one.name: given.pop(one.name) for one in shared}))
         run_to_the_end(ctx.obj, lambda session: run(session, **given))
 
     started.__doc__ = run.__doc__

@@ -1,29 +1,42 @@
 """Where Callboard is and how to sign in: from options, the environment, or the file that `callboard up` writes.
 
-The file is `<CALLBOARD_HOME or .callboard>/connection.json`: `{"url": …, "token": …}`. Its token goes only to its own
-address: with another `--url` a token must be given too. Raises `CommandFailed` that says what to do when there is none.
+Each value for itself, the options first. The file is `<CALLBOARD_HOME or .callboard>/connection.json`. Its token goes
+only to its own address: with another `--url` a token must be given too. Raises `CommandFailed` that says what to do
+when there is none, or when what was given cannot be an address or a token. A token is never shown.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from services.cli.connection_file import FILE, KeptConnection, UnusableFile, read_connection
 from services.cli.failures import CommandFailed, ExitCode
 
 HOME = "CALLBOARD_HOME"
 URL = "CALLBOARD_URL"
 TOKEN = "CALLBOARD_TOKEN"  # noqa: S105 - the variable's name
-FILE = "connection.json"
+
+
+@dataclass(frozen=True)
+class TokenSource:
+    """Where a token was found, and what to do when it is not taken."""
+
+    name: str
+    advice: str
+
+
+OPTION = TokenSource("--token", f"give the one that `callboard up` shows, or leave --token out where {FILE} has it")
+ENVIRONMENT = TokenSource(TOKEN, f"correct that variable, or unset it where {FILE} has the token")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """An address without a slash at its end, and the operator's token."""
+    """An address without a slash at its end, the operator's token, and where that came from."""
 
     url: str
     token: str = field(repr=False)
+    source: TokenSource = OPTION
 
 
 def home(environment: Mapping[str, str]) -> Path:
@@ -33,39 +46,60 @@ def home(environment: Mapping[str, str]) -> Path:
 
 def find_connection(url: str | None, token: str | None, environment: Mapping[str, str]) -> Connection:
     """The connection from options, else the environment, else the file; each value for itself."""
-    url = url or environment.get(URL)
-    token = token or environment.get(TOKEN)
-    if not (url and token):
-        kept = _from_file(home(environment) / FILE)
-        if kept is not None and url in (None, "", kept.url):
-            url, token = kept.url, token or kept.token
+    source = OPTION if token else ENVIRONMENT
+    url, token = url or environment.get(URL), token or environment.get(TOKEN)
+    path = home(environment) / FILE
+    kept = None if url and token else _from_file(path)
+    if kept is not None and url in (None, "", kept.url):
+        if not token:
+            source = _of_file(path)
+        url, token = kept.url, token or kept.token
     if not url:
         advice = f"give --url and --token, set {URL} and {TOKEN}, or start it here with `callboard up`"
-        raise CommandFailed(ExitCode.UNREACHABLE, f"it is not known where Callboard is: {advice}")
+        raise _failed(f"it is not known where Callboard is: {advice}")
+    checked = _checked_address(url)
     if not token:
-        raise CommandFailed(ExitCode.UNREACHABLE, f"there is no token for {url}: give --token or set {TOKEN}")
-    return Connection(_checked(url), token)
+        other = f" (the one in {path} is for {kept.url})" if kept else ""
+        raise _failed(f"there is no token for {checked}{other}: give --token or set {TOKEN}")
+    return Connection(checked, _checked_token(token, source), source)
 
 
-def _checked(url: str) -> str:
+def _checked_address(url: str) -> str:
     try:
         parsed = urlsplit(url)
         whole = parsed.scheme in ("http", "https") and bool(parsed.hostname) and parsed.port != 0
     except ValueError:
-        whole = False
-    if not whole:
-        raise CommandFailed(ExitCode.UNREACHABLE, f"{url!r} is not an address: write it like http://127.0.0.1:8080")
+        parsed, whole = urlsplit(""), False
+    if parsed.username is not None or parsed.password is not None:
+        # Not shown: it may hold a password.
+        raise _failed("the address of Callboard has a user name in it: give --url without, and the token as --token")
+    if not whole or parsed.query or parsed.fragment or not url.isprintable():
+        raise _failed(f"{url!r} is not an address: write it like http://127.0.0.1:8080")
     return url.rstrip("/")
 
 
-def _from_file(path: Path) -> Connection | None:
+def _checked_token(token: str, source: TokenSource) -> str:
+    # What else there is cannot stand in a header; most often it is a line break or a quotation mark that was copied.
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        wrong = "has a character that no token has (a blank, a line break, or one that is not ASCII)"
+        raise _failed(f"the token from {source.name} {wrong}: copy it again, without quotes and line breaks")
+    return token
+
+
+def _from_file(path: Path) -> KeptConnection | None:
     try:
-        kept = json.loads(path.read_bytes())
-        return Connection(str(kept["url"]).rstrip("/"), str(kept["token"]))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CommandFailed(ExitCode.UNREACHABLE, f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        advice = "`callboard up` writes it anew"
-        raise CommandFailed(ExitCode.UNREACHABLE, f'{path} is not {{"url": …, "token": …}}: {advice}') from error
+        return read_connection(path)
+    except UnusableFile as error:
+        raise _failed(str(error)) from error
+
+
+def _of_file(path: Path) -> TokenSource:
+    advice = (
+        f"another Callboard answers there than the one that was started here; set {HOME} to the home of that one, "
+        "or give its token as --token"
+    )
+    return TokenSource(str(path), advice)
+
+
+def _failed(sentence: str) -> CommandFailed:
+    return CommandFailed(ExitCode.UNREACHABLE, sentence)

@@ -4,48 +4,69 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli import takeovers
+from services.cli.cells import age
 from services.cli.client import segment
 from services.cli.command import Session
 from services.cli.failures import CommandFailed, ExitCode
-from services.cli.output import Column, Record, age
+from services.cli.identifiers import ACCOUNT, NODE, SCRIPT
+from services.cli.paths import DEPLOY
 from services.cli.progress import all_verified, failures, follow_deployment, summary
+from services.cli.table import Column, Record
 
-DEPLOY = "/api/v1/group-ai/script-deployment/deploy"
 PATIENCE = 900.0
 
-Nodes = Annotated[str | None, typer.Option("--nodes", help="Node ids, with commas.")]
-Selector = Annotated[str | None, typer.Option("--selector", help="Labels, such as region=tw,tier!=test; or all.")]
+Nodes = Annotated[str | None, typer.Option("--nodes", metavar="NODES", help="Node ids, with commas.")]
+Selector = Annotated[
+    str | None, typer.Option("--selector", metavar="LABELS", help="Labels, such as region=tw,tier!=test; or all.")
+]
 Bind = Annotated[
-    str | None, typer.Option("--bind", help="Which accounts play it from now on: 'all', or ids with commas.")
+    str | None,
+    typer.Option("--bind", metavar="ACCOUNTS", help="Which play it from now on: 'all', or account ids with commas."),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until every node has it, or has failed.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=0, help="Wait for so many seconds at most.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0, help="Wait for so many seconds at most.")
+]
 
 DELIVERIES = (
     Column("node", "node_id"),
     Column("state", "state"),
-    Column("reason", "reason"),
-    Column("attempts", "attempts"),
-    Column("hash on the node", lambda delivery: short_hash(delivery.get("reported_hash"))),
-    Column("changed", lambda delivery: age(delivery.get("updated_at"))),
+    Column("reason", "reason", folds=24),
+    Column("attempts", "attempts", spare=2),
+    Column("hash on the node", lambda delivery: short_hash(delivery.get("reported_hash")), spare=1),
+    Column("changed", lambda delivery: age(delivery.get("updated_at")), spare=3),
 )
 
 
 def deploy_order(nodes: str | None, selector: str | None, version: int | None, bind: str | None) -> dict[str, Any]:
-    """The body of a deploy request. Raises typer.BadParameter unless exactly one of nodes and selector is given."""
+    """The body of a deploy request.
+
+    Raises typer.BadParameter unless exactly one of nodes and selector is given, CommandFailed for what is no id.
+    """
     if (nodes is None) == (selector is None):
         raise typer.BadParameter("say where: either --nodes a,b or --selector label=value")
-    order: dict[str, Any] = {"selector": selector} if nodes is None else {"node_ids": _words(nodes, "--nodes")}
+    order: dict[str, Any] = {"selector": selector}
+    if nodes is not None:
+        order = {"node_ids": NODE.all_checked(_words(nodes, "--nodes"))}
     if version is not None:
         order["version"] = version
     if bind is not None:
-        order["bind"] = "all" if bind == "all" else _words(bind, "--bind")
+        order["bind"] = "all" if bind == "all" else ACCOUNT.all_checked(_words(bind, "--bind"))
     return order
 
 
-def start(session: Session, script_id: str, order: dict[str, Any]) -> Record:
-    """Order the deployment; gives what the deployer answered."""
-    return session.client.post(f"{DEPLOY}/{segment(script_id)}", order)
+def start(session: Session, script_id: str, order: dict[str, Any], *, wait: bool) -> Record:
+    """Order the deployment and show its id, with how to look on if nobody waits; gives what the deployer answered."""
+    path = f"{DEPLOY}/{segment(SCRIPT.checked(script_id))}"
+    started = session.client.post(path, order, missing=SCRIPT.missing(script_id))
+    for sentence in takeovers.sentences(started):
+        session.out.note(sentence)
+    if not session.out.as_json:
+        session.out.line(str(started["deployment_id"]))
+        if not wait:
+            session.out.note(f"`callboard deployments watch {started['deployment_id']}` shows how far it is")
+    return started
 
 
 def watch_to_the_end(session: Session, deployment_id: str, timeout: float) -> Record:

@@ -35,3 +35,8 @@ class CommandFailed(Exception):
         self.sentence = sentence
         self.details = tuple(details)
         self.passing = passing
+
+    @property
+    def gist(self) -> str:
+        """The sentence without its advice, for where the advice is being followed already."""
+        return self.sentence.partition(": ")[0]

@@ -1,52 +1,25 @@
 """What people and programs get to see: tables or JSON to stdout, everything else to stderr.
 
-On a terminal tables are coloured and folded to its width; in a pipe they are plain and as wide as they need to be,
-so that `grep` and `awk` see whole values. Values come from nodes and chats: control characters are made visible and
-markup is never interpreted.
+On a terminal tables are coloured and fit its width; in a pipe they are plain and as wide as they need to be, so that
+`grep` and `awk` see whole values. Lines that may be copied (ids, addresses, a script's text) are printed as they are:
+the terminal wraps them and puts nothing into them.
 """
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from services.cli.cells import cell, visible
 from services.cli.failures import CommandFailed
+from services.cli.table import GAP, Column, Record, fold, lay_out
 
-Record = Mapping[str, Any]
-
-# Wider than any row: what is not a terminal gets no folding.
-UNFOLDED = 10_000
-
-_STYLES = {
-    "online": "green",
-    "verified": "green",
-    "succeeded": "green",
-    "error": "red",
-    "failed": "red",
-    "timed_out": "red",
-    "offline": "yellow",
-    "waiting": "yellow",
-    "limited": "yellow",
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column: its heading and where its value is, a field's name or a function of the record."""
-
-    heading: str
-    value: str | Callable[[Record], Any]
-
-    def text(self, record: Record) -> Text:
-        """The cell for `record`."""
-        value = record.get(self.value) if isinstance(self.value, str) else self.value(record)
-        return cell(value)
+# Where a value has less room than this beside its name, it is better wrapped by the terminal.
+LEAST_VALUE = 20
 
 
 class Output:
@@ -63,12 +36,16 @@ class Output:
         print(text, file=sys.stdout, flush=True)
 
     def line(self, text: str) -> None:
-        """A line for people, on stdout."""
-        self._stdout.print(Text(visible(text)))
+        """A line for people, on stdout, as it is."""
+        _print(self._stdout, Text(visible(text)))
+
+    def styled(self, line: Text) -> None:
+        """A line for people in its colours, on stdout."""
+        _print(self._stdout, line)
 
     def note(self, text: str) -> None:
-        """A line beside the answer, on stderr."""
-        self.stderr.print(Text(visible(text)))
+        """A sentence beside the answer, on stderr."""
+        _print_folded(self.stderr, Text(visible(text)))
 
     def listing(self, page: Record, columns: Sequence[Column], nothing: str) -> None:
         """A page of a list: JSON as the API gives it, or a table, or the sentence for an empty one."""
@@ -83,74 +60,54 @@ class Output:
 
     def table(self, records: Iterable[Record], columns: Sequence[Column]) -> None:
         """A table, on stdout."""
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for column in columns:
-            table.add_column(column.heading, overflow="fold")
-        for record in records:
-            table.add_row(*(column.text(record) for column in columns))
-        self._stdout.print(table)
+        table = lay_out(columns, list(records), _room(self._stdout))
+        for line in table.lines:
+            _print(self._stdout, line)
+        if table.left_out:
+            self.note(f"(this terminal is too narrow for: {', '.join(table.left_out)}; `| cat` or --json shows all)")
 
     def record(self, record: Record) -> None:
-        """Everything that is known of one thing: its fields, and a table for each list of things in it."""
+        """Everything that is known of one thing: its fields, then the things that it has, under their name."""
         if self.as_json:
             self.json(record)
             return
         lists = {name: value for name, value in record.items() if _is_list_of_things(value)}
-        plain = [{"name": name, "value": value} for name, value in record.items() if name not in lists]
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
-        for one in plain:
-            table.add_row(cell(one["name"]), cell(one["value"]))
-        self._stdout.print(table)
+        self._fields({name: value for name, value in record.items() if name not in lists})
         for name, things in lists.items():
-            self._stdout.print()
-            self._stdout.print(Text(visible(name), style="bold"))
-            self.table(things, [Column(field, field) for field in things[0]])
+            _print(self._stdout, Text(f"\n{visible(name)}", style="bold"))
+            self._things(things)
 
     def failure(self, failed: CommandFailed) -> None:
         """Why a command failed, on stderr."""
-        self.stderr.print(Text(f"callboard: {visible(failed.sentence)}", style="red"))
+        _print_folded(self.stderr, Text(f"callboard: {visible(failed.sentence)}", style="red"))
         for detail in failed.details:
-            self.stderr.print(Text(f"  {visible(detail)}"))
+            # The difference of a script's test has lines of its own.
+            _print(self.stderr, Text("  " + visible(detail).replace("\n", "\n  ")))
 
+    def _things(self, things: Sequence[Record]) -> None:
+        """A table where it fits; else each by itself, for here nothing may be left out."""
+        room = _room(self._stdout)
+        table = lay_out([Column(field, field) for field in things[0]], things, room)
+        if room is None or table.width <= room:
+            for line in table.lines:
+                _print(self._stdout, line)
+            return
+        for number, thing in enumerate(things):
+            if number:
+                _print(self._stdout, Text())
+            self._fields(thing, indent=2)
 
-def cell(value: Any) -> Text:
-    """A value as a cell: a state in its colour, a mapping as `a=b`, a list with commas."""
-    match value:
-        case None | "":
-            return Text("-", style="dim")
-        case bool():
-            return Text("yes" if value else "no")
-        case dict():
-            return cell(", ".join(f"{name}={_inner(item)}" for name, item in value.items()))
-        case list():
-            return cell(", ".join(_inner(item) for item in value))
-        case _:
-            return Text(visible(str(value)), style=_STYLES.get(str(value), ""))
-
-
-def age(instant: str | None, now: datetime | None = None) -> str:
-    """How long ago an ISO 8601 instant was: `12 s ago`; empty for none, as it is when it is no instant."""
-    if not instant:
-        return ""
-    try:
-        seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(instant)).total_seconds()
-    except (ValueError, TypeError):
-        return instant
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
-    return f"{max(0, int(seconds))} s ago"
-
-
-def visible(text: str) -> str:
-    """The text with its control characters made visible: what a node reports must not steer a terminal."""
-    return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in text)
-
-
-def _inner(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    def _fields(self, record: Record, indent: int = 0) -> None:
+        width = max((cell_len(visible(name)) for name in record), default=0)
+        before = indent + width + GAP
+        room = _room(self._stdout)
+        for name, value in record.items():
+            text = cell(value)
+            lines = text.split("\n") if room is None else fold(text, max(LEAST_VALUE, room - before))
+            head = Text(" " * indent + visible(name), style="bold")
+            for number, line in enumerate(lines):
+                start = head if number == 0 else Text()
+                _print(self._stdout, Text.assemble(start, " " * (before - cell_len(start.plain)), line))
 
 
 def _is_list_of_things(value: Any) -> bool:
@@ -158,5 +115,19 @@ def _is_list_of_things(value: Any) -> bool:
 
 
 def _console(stream: Any) -> Console:
-    width = None if stream.isatty() else UNFOLDED
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def _room(console: Console) -> int | None:
+    """The width of a terminal; None for a pipe or a file, which have none."""
+    return console.width if console.file.isatty() else None
+
+
+def _print(console: Console, line: Text) -> None:
+    console.print(line, soft_wrap=True)
+
+
+def _print_folded(console: Console, text: Text) -> None:
+    room = _room(console)
+    for line in [text] if room is None else fold(text, room):
+        _print(console, line)

@@ -15,12 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from services.cli.cells import visible
 from services.cli.client import PAGE, Client, segment
 from services.cli.failures import CommandFailed, ExitCode
-from services.cli.output import Output, Record, visible
+from services.cli.identifiers import DEPLOYMENT
+from services.cli.output import Output
+from services.cli.paths import DEPLOYMENTS
+from services.cli.table import Record
 from shared.contracts.deployments import FINAL_STATES, DeliveryState, DeploymentState
 
-PATH = "/api/v1/group-ai/script-deployment/deployments"
 ASK_EVERY = 0.5
 MOST_REASONS = 5
 
@@ -33,14 +36,14 @@ def follow_deployment(client: Client, out: Output, deployment_id: str, timeout: 
     with _picture(out.stderr) as picture:
         while True:
             try:
-                deployment = client.get(f"{PATH}/{segment(deployment_id)}", {"limit": PAGE})
+                deployment = _look(client, deployment_id)
                 picture.show(deployment)
                 if is_final(deployment):
                     return whole_deployment(client, deployment_id)
             except CommandFailed as failed:
                 if not failed.passing:
                     raise
-                picture.say(f"{failed.sentence}; asking again")
+                picture.say(f"{failed.gist}; asking again")
             if time.monotonic() >= deadline:
                 again = f"`callboard deployments watch {deployment_id}` looks on"
                 sentence = f"{deployment_id} is not final after {timeout:g} s: {again}"
@@ -50,12 +53,11 @@ def follow_deployment(client: Client, out: Output, deployment_id: str, timeout: 
 
 def whole_deployment(client: Client, deployment_id: str) -> Record:
     """A deployment with the deliveries of all its nodes, which come in pages."""
-    path = f"{PATH}/{segment(deployment_id)}"
-    deployment = client.get(path, {"limit": PAGE})
+    deployment = _look(client, deployment_id)
     deliveries = list(deployment.get("deliveries") or [])
     cursor = deployment.get("next_cursor")
     while cursor:
-        page = client.get(path, {"limit": PAGE, "cursor": cursor})
+        page = _look(client, deployment_id, cursor)
         deliveries += page.get("deliveries") or []
         # A cursor that does not move would go round for ever.
         cursor = page.get("next_cursor") if page.get("next_cursor") != cursor else None
@@ -74,11 +76,11 @@ def all_verified(deployment: Record) -> bool:
 
 
 def summary(deployment: Record) -> str:
-    """`2 of 3 verified: 2 verified, 1 sent`."""
+    """`2 of 3 verified, 1 sent`."""
     totals = _totals(deployment)
-    verified = totals.get(DeliveryState.VERIFIED.value, 0)
-    states = ", ".join(f"{count} {state}" for state, count in totals.items())
-    return f"{verified} of {sum(totals.values())} verified: {states}"
+    every = sum(totals.values())
+    verified = totals.pop(DeliveryState.VERIFIED.value, 0)
+    return ", ".join([f"{verified} of {every} verified", *(f"{count} {state}" for state, count in totals.items())])
 
 
 def failures(deployment: Record) -> list[str]:
@@ -90,6 +92,11 @@ def failures(deployment: Record) -> list[str]:
         if one.get("state") in failed
     )
     return [f"{count} × {reason}" for reason, count in reasons.most_common(MOST_REASONS)]
+
+
+def _look(client: Client, deployment_id: str, cursor: str | None = None) -> dict[str, Any]:
+    path = f"{DEPLOYMENTS}/{segment(deployment_id)}"
+    return client.get(path, {"limit": PAGE, "cursor": cursor}, missing=DEPLOYMENT.missing(deployment_id))
 
 
 def _totals(deployment: Record) -> dict[str, int]:
@@ -130,7 +137,7 @@ class _Lines:
 
     def say(self, sentence: str) -> None:
         if sentence != self._last:
-            self._console.print(Text(visible(sentence)))
+            self._console.print(Text(visible(sentence)), soft_wrap=True)
             self._last = sentence
 
 

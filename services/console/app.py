@@ -1,8 +1,8 @@
 """Builds the console: the only place where its parts are constructed and wired.
 
-The bearer token is checked here and again by the service that a request is forwarded to. Open are health, the pages,
-the API document and signed downloads. Each service has a connection pool of its own, so that one that hangs does not
-take the others' connections.
+The bearer token is checked here and again by the service that a request is forwarded to; that service alone judges the
+rest of it. Open are health, the pages, the API document and signed downloads. Each service has a connection pool of its
+own, so that one that hangs does not take the others' connections.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
 import httpx
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from services.console.api.documents import ApiDocument, Chapters, document_router
@@ -22,6 +22,8 @@ from services.console.domain.upstreams import upstreams
 from services.console.settings import ConsoleSettings
 from shared.clock import Clock
 from shared.http import create_api
+from shared.http.api import bearer_check
+from shared.http.questions import understood
 
 TITLE = "Callboard"
 # Event streams hold a connection each for as long as somebody watches.
@@ -41,15 +43,16 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
         TITLE,
         version=version,
         token=settings.token,
-        routers=[proxy_router(behind, clients)],
-        open_routers=[signed_router(behind, clients)],
         ready=upstreams_ready(behind, clients),
+        document=False,
         lifespan=_closing(clients),
     )
-    _drop_generated_pages(api)
+    api.include_router(proxy_router(behind, clients), dependencies=[Depends(bearer_check(settings.token))])
+    api.include_router(signed_router(behind, clients))
     chapters = [Chapters(upstream, clients[upstream.name], clock) for upstream in behind]
-    api.include_router(document_router(ApiDocument(TITLE, version, chapters, api.openapi)))
-    api.include_router(pages_router(behind, version))
+    document = document_router(ApiDocument(TITLE, version, chapters, api.openapi))
+    for router in (document, pages_router(behind, version)):
+        api.include_router(router, dependencies=[Depends(understood)])
     api.mount(ASSETS, StaticFiles(directory=swagger_files()))
     return api
 
@@ -69,12 +72,6 @@ def _closing(clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManage
             yield
 
     return lifespan
-
-
-def _drop_generated_pages(api: FastAPI) -> None:
-    # FastAPI's own pages tell only of this process and load their script from a public CDN.
-    generated = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
-    api.router.routes[:] = [route for route in api.router.routes if getattr(route, "path", None) not in generated]
 
 
 def _version() -> str:

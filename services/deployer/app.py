@@ -22,7 +22,7 @@ from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.ports import Store
 from services.deployer.downloads import SignedDownloads
 from services.deployer.handlers.reports import BATCH, reports_route
-from services.deployer.jobs.reconcile import Reconcile
+from services.deployer.jobs.reconcile import reconcile
 from services.deployer.settings import DeployerSettings
 from services.deployer.store.postgres import SCHEMA, PostgresStore
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
@@ -41,6 +41,13 @@ from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.messaging.topology import static_queues
 from shared.randomness import Randomness, SystemRandomness
 from shared.service import Jobs, run_until_signal
+
+TAGS = {
+    "scripts": "Scripts and their immutable versions.",
+    "deployments": "Bringing a version of a script to nodes, and how far it has come on each of them.",
+    "dead letters": "Messages that could not be handled, and why.",
+    "downloads": "What nodes fetch with the signed link of an order.",
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class DeployerApp:
         backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
         downloads = SignedDownloads(settings.secret, settings.public_url)
         send = SendDueDeliveries(store, downloads.url_of, backoff, clock, randomness)
-        self._reconcile = Reconcile(send, clock, randomness)
+        self._reconcile = reconcile(send, clock, randomness)
         record = RecordReports(store, backoff, self._reconcile.wake, clock, randomness)
         self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
         self._consumer = ports.consumer([reports_route(self._intake)])
@@ -114,6 +121,7 @@ class DeployerApp:
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
             open_routers=[downloads_router(downloads, scripts)],
+            tags=TAGS,
             ready=self._missing,
         )
 

@@ -21,7 +21,7 @@ from services.node_agent.store.status_file import Healthy, Unhealthy, read_healt
 from shared import logging
 from shared.clock import SystemClock
 from shared.randomness import SystemRandomness
-from shared.service import run_until_signal
+from shared.service import allow_many_files, run_until_signal
 from shared.settings import read_settings
 
 log = structlog.get_logger(__name__)
@@ -51,6 +51,8 @@ def _run(settings: AgentSettings) -> int:
     except (FolderTaken, OSError, ValueError) as error:
         log.error("cannot_start", reason=str(error))
         return 1
+    # Every account holds a socket.
+    allow_many_files()
     return asyncio.run(run_until_signal({"agent": agent.run}))
 
 

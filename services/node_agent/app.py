@@ -17,6 +17,7 @@ import structlog
 
 from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
+from services.node_agent.domain.journal import Journal
 from services.node_agent.domain.lease import Lease
 from services.node_agent.domain.ports import Downloader, Offload, ScriptFiles, Sessions
 from services.node_agent.domain.telegram import Telegram
@@ -29,6 +30,7 @@ from services.node_agent.jobs.deliveries import DeliveryJob
 from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.jobs.outbox import ChangeOutbox, ReportOutbox, relay
+from services.node_agent.jobs.turns import Turns
 from services.node_agent.publisher import BusPublisher
 from services.node_agent.settings import AgentSettings
 from services.node_agent.store.accounts import SqliteAccounts
@@ -49,6 +51,7 @@ from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
 from services.node_agent.use_cases.take_delivery import TakeDelivery
+from services.node_agent.use_cases.unsaid import Unsaid
 from shared.alarm import Alarm
 from shared.clock import Clock
 from shared.contracts import names
@@ -128,14 +131,14 @@ class Agent:
             await self._ports.close()
 
     async def _run(self, parts: "_Parts") -> None:
-        await parts.restore()
-        await parts.roster.load()
         try:
+            await parts.restore()
+            await parts.roster.load()
             async with asyncio.TaskGroup() as group:
                 for name, job in parts.jobs.items():
                     group.create_task(job(), name=name)
         finally:
-            await parts.roster.flush()
+            await parts.roster.close()
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,15 @@ class _Parts:
 def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Parts:
     clock, randomness, node_id = ports.clock, ports.randomness, settings.node_id
     accounts, deliveries = SqliteAccounts(database), SqliteDeliveries(database, randomness)
-    lease, beats, stage = Lease(identity.boot), Beats(), Stage(randomness)
-    roster = Roster(node_id, identity, accounts, beats, stage, clock)
-    places = asyncio.Semaphore(CONNECTING_AT_ONCE)
+    lease, beats, journal = Lease(identity.boot), Beats(), Journal()
+    stage, unsaid = Stage(randomness, journal), Unsaid(journal, clock, randomness)
+    roster = Roster(node_id, identity, accounts, beats, stage, unsaid, journal, clock)
+    turns = Turns(CONNECTING_AT_ONCE, clock, randomness)
     crew = Crew(
         ports.sessions,
         roster,
         lease,
-        RunnerParts(ports.telegram, roster, stage, lease, clock, randomness, places),
+        RunnerParts(ports.telegram, roster, unsaid, stage, lease, clock, randomness, turns),
         clock,
     )
     publisher = BusPublisher(ports.bus)
@@ -186,6 +190,11 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
         change_outbox.confirmed(through)
         to_tell.ring()
 
+    async def apply_deliveries() -> None:
+        # An order that names an account would be refused before the crew has found it.
+        await crew.looked.wait()
+        await DeliveryJob(deliveries, apply, received).run(clock, randomness)
+
     def heard_of_lease() -> None:
         leased.ring()
         answered.ring()
@@ -204,13 +213,14 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
         "consumer": CommandIntake(lambda: ports.consume(route), lease, answered).run,
         "crew": crew.run,
         "lease": LeaseWatch(lease, crew, clock, leased).run,
-        "deliveries": lambda: DeliveryJob(deliveries, apply, received).run(clock, randomness),
+        "deliveries": apply_deliveries,
         "heartbeat": lambda: heartbeat.run(settings.heartbeat_seconds, clock, randomness),
         "reports": lambda: relay("reports", report_outbox.send_some, to_report, clock, randomness),
         "changes": lambda: relay("changes", change_outbox.send_some, to_tell, clock, randomness),
         "counters": lambda: keep_counters(roster, clock),
     }
-    return _Parts(RestoreStage(deliveries, ports.files, stage, ports.offload), roster, jobs)
+    restore = RestoreStage(deliveries, accounts, ports.files, stage, unsaid, ports.offload)
+    return _Parts(restore, roster, jobs)
 
 
 def _status_after_beat(

@@ -48,6 +48,12 @@ VERSION = "0.1.0"
 # Sweeps that may be missing before the watch over the intake counts as interrupted.
 SWEEPS_IN_A_GAP = 5
 
+TAGS = {
+    "workers": "The nodes of the fleet, and the heartbeat of workers that speak only HTTP.",
+    "accounts": "Every account of every node, as it is shown to the operator.",
+    "events": "What happens, as it happens.",
+}
+
 
 class Store(FleetStore, FleetReader, Protocol):
     """The fleet's rows, and the questions about them."""
@@ -105,6 +111,7 @@ class Registry:
         self._store, self._clock = self._ports.store, self._ports.clock
         self._wire_intake()
         self._wire_stream()
+        self._wire_api()
 
     @property
     def jobs(self) -> Jobs:
@@ -167,9 +174,9 @@ class Registry:
         use_case = AnnounceNodes(self._store, self._clock, self._ports.wake)
         return timers.announce(use_case, self._settings.announce_seconds, self._ports.timer)
 
-    async def _serve(self) -> None:
+    def _wire_api(self) -> None:
         settings = self._settings
-        api = create_api(
+        self.api = create_api(
             "Callboard registry",
             version=VERSION,
             token=settings.token,
@@ -178,9 +185,12 @@ class Registry:
                 accounts_router(self._store),
                 events_router(self._stream),
             ],
+            tags=TAGS,
             ready=self._missing,
         )
-        await serve(api, settings.http_host, settings.http_port)
+
+    async def _serve(self) -> None:
+        await serve(self.api, self._settings.http_host, self._settings.http_port)
 
     async def _hold_readers(self) -> None:
         # Ends the readers at the moment of the signal: the server would wait for them.

@@ -14,7 +14,7 @@ from shared import logging
 from shared.clock import SystemClock
 from shared.http import serve
 from shared.randomness import SystemRandomness
-from shared.service import run_until_signal
+from shared.service import allow_many_files, run_until_signal
 from shared.settings import read_settings
 
 
@@ -44,6 +44,7 @@ def main() -> int:
     """Run; gives the exit status."""
     common, settings = read_settings(CommonSettings), read_settings(SandboxSettings)
     logging.configure("telegram-sandbox", common.log_level, common.log_format)
+    allow_many_files()
     return asyncio.run(_run(common, settings))
 
 

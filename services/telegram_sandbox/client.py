@@ -28,7 +28,7 @@ from services.telegram_sandbox.api.bodies import (
     SessionRow,
     UserRow,
 )
-from services.telegram_sandbox.faults import FloodWait, Mute, RpcFailure
+from services.telegram_sandbox.faults import AnyFault
 from services.telegram_sandbox.world.seed import WorldSeed
 
 _TIMEOUT_SECONDS = 10.0
@@ -47,9 +47,15 @@ class SandboxRefused(Exception):
 class SandboxClient:
     """See the module's docstring. Chats are named by id, username or title."""
 
-    def __init__(self, url: str, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> None:
         headers = {"authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS, transport=transport)
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, transport=transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,7 +161,7 @@ class SandboxClient:
         """The newest sign-in code of a phone."""
         return (await self._ask(CodeRow, "GET", f"/codes/{phone.lstrip('+')}")).code
 
-    async def inject(self, fault: FloodWait | RpcFailure | Mute) -> str:
+    async def inject(self, fault: AnyFault) -> str:
         """Inject a fault; gives its id."""
         return (await self._ask(FaultRow, "POST", "/faults", NewFault(fault=fault))).fault_id
 

@@ -5,6 +5,7 @@ answer. A fault without `user_id` is everybody's, one without `times` lasts unti
 memory only: a restarted sandbox is healthy.
 """
 
+from collections import Counter
 from itertools import count
 from typing import Annotated, Literal
 
@@ -47,17 +48,34 @@ class Mute(_Fault):
     kind: Literal["mute"] = "mute"
 
 
-Fault = Annotated[FloodWait | RpcFailure | Mute, Field(discriminator="kind")]
+class LostAnswer(_Fault):
+    """`method` is carried out and its answer lost; with `cut` the connection ends instead of falling silent."""
+
+    kind: Literal["lost_answer"] = "lost_answer"
+    method: str
+    cut: bool = False
+
+
+class TransportFailure(_Fault):
+    """Every packet is answered with this transport error, such as 429 for too many connections, and nothing else."""
+
+    kind: Literal["transport_error"] = "transport_error"
+    code: Annotated[int, Field(ge=1, le=999)]
+
+
+AnyFault = FloodWait | RpcFailure | Mute | LostAnswer | TransportFailure
+Fault = Annotated[AnyFault, Field(discriminator="kind")]
 
 
 class Faults:
     """The active faults by id."""
 
     def __init__(self) -> None:
-        self._active: dict[str, FloodWait | RpcFailure | Mute] = {}
+        self._active: dict[str, AnyFault] = {}
+        self._met: Counter[str] = Counter()
         self._numbers = count(1)
 
-    def add(self, fault: FloodWait | RpcFailure | Mute) -> str:
+    def add(self, fault: AnyFault) -> str:
         """Activate a fault; gives its id. Raises `TooManyFaults`."""
         if len(self._active) >= _MAX_FAULTS:
             raise TooManyFaults(f"{_MAX_FAULTS} faults are active; clear some first")
@@ -67,41 +85,56 @@ class Faults:
 
     def clear(self, fault_id: str) -> bool:
         """Whether there was such a fault."""
+        self._met.pop(fault_id, None)
         return self._active.pop(fault_id, None) is not None
 
     def clear_all(self) -> None:
         """Be healthy again."""
         self._active.clear()
+        self._met.clear()
 
-    def active(self) -> dict[str, FloodWait | RpcFailure | Mute]:
+    def active(self) -> dict[str, AnyFault]:
         """The active faults by id."""
         return dict(self._active)
 
+    def met(self, fault_id: str) -> int:
+        """How many calls and packets an active fault has hit."""
+        return self._met[fault_id]
+
     def is_mute(self, user_id: int | None) -> bool:
         """Whether nothing may be answered to this user (None: a client that has not signed in)."""
-        if not self._active:
-            return False
-        return any(
-            isinstance(fault, Mute) and (fault.user_id is None or fault.user_id == user_id)
-            for fault in self._active.values()
-        )
+        return self._taken(None, user_id, Mute) is not None
+
+    def transport_error_for(self, user_id: int | None) -> int | None:
+        """The transport error that a packet must be answered with."""
+        fault = self._taken(None, user_id, TransportFailure)
+        return fault.code if isinstance(fault, TransportFailure) else None
 
     def error_for(self, method: str, user_id: int | None) -> tuple[int, str] | None:
         """The code and error that a call must be answered with; uses up one of the fault's times."""
+        fault = self._taken(method, user_id, FloodWait, RpcFailure)
+        if isinstance(fault, FloodWait):
+            return 420, f"FLOOD_WAIT_{fault.seconds}"
+        return (fault.code, fault.error) if isinstance(fault, RpcFailure) else None
+
+    def answer_lost(self, method: str, user_id: int | None) -> LostAnswer | None:
+        """Whether the answer to a call that was carried out gets lost; uses up one of the fault's times."""
+        fault = self._taken(method, user_id, LostAnswer)
+        return fault if isinstance(fault, LostAnswer) else None
+
+    def _taken(self, method: str | None, user_id: int | None, *kinds: type[AnyFault]) -> AnyFault | None:
         for fault_id, fault in self._active.items():
-            if isinstance(fault, Mute) or fault.method not in ("*", method):
+            if not isinstance(fault, kinds) or fault.user_id not in (None, user_id):
                 continue
-            if fault.user_id is not None and fault.user_id != user_id:
-                continue
-            self._use_up(fault_id, fault)
-            if isinstance(fault, FloodWait):
-                return 420, f"FLOOD_WAIT_{fault.seconds}"
-            return fault.code, fault.error
+            if getattr(fault, "method", "*") in ("*", method):
+                self._met[fault_id] += 1
+                self._use_up(fault_id, fault)
+                return fault
         return None
 
-    def _use_up(self, fault_id: str, fault: FloodWait | RpcFailure | Mute) -> None:
+    def _use_up(self, fault_id: str, fault: AnyFault) -> None:
         if fault.times is None:
             return
         fault.times -= 1
         if fault.times == 0:
-            del self._active[fault_id]
+            del self._active[fault_id], self._met[fault_id]

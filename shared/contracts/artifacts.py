@@ -4,6 +4,7 @@ The hash decides whether two artifacts are the same; the version number is for p
 """
 
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -26,10 +27,21 @@ class Artifact(Part):
     hash: ContentHash
 
 
+class TestTally(Part):
+    """How many of an artifact's own tests ran on the node before the swap, and passed; a total of 0: it has none."""
+
+    __test__: ClassVar[bool] = False  # its name would make pytest collect it
+
+    passed: int = Field(ge=0)
+    total: int = Field(ge=0)
+
+
 class AppliedArtifact(Artifact):
     """An artifact that a node runs now: its engine has loaded exactly these bytes.
 
-    `tests_passed` says that the artifact's own tests passed on the node before the swap.
+    `tests_passed` says that none of the artifact's own tests failed on the node before the swap; `tests` how many
+    there were. Older agents do not send `tests`.
     """
 
     tests_passed: bool = False
+    tests: TestTally | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from shared.contracts.accounts import Reason
-from shared.contracts.artifacts import Artifact
+from shared.contracts.artifacts import Artifact, TestTally
 from shared.contracts.contract import Contract, Instant
 from shared.contracts.identifiers import AccountId, ContentHash, DeliveryId, NodeId
 
@@ -68,7 +68,10 @@ class FailureCause(StrEnum):
 
 
 class DeliveryReported(Contract):
-    """A node's acknowledgement of a delivery. `loaded_hash` is what its engine runs when it reports."""
+    """A node's acknowledgement of a delivery. `loaded_hash` is what its engine runs when it reports.
+
+    `tests_passed` says that none of that version's own tests failed there; `tests` how many there were.
+    """
 
     TYPE: ClassVar[str] = "node.delivery.v1"
 
@@ -78,6 +81,7 @@ class DeliveryReported(Contract):
     outcome: DeliveryOutcome
     loaded_hash: ContentHash | None = None
     tests_passed: bool = False
+    tests: TestTally | None = None
     cause: FailureCause | None = None
     reason: Reason | None = None
     at: Instant

@@ -13,14 +13,31 @@ NODE_ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 ACCOUNT_ID_PATTERN = r"^[A-Za-z0-9_.@+-]{1,64}$"
 SCRIPT_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 HASH_PATTERN = r"^sha256:[0-9a-f]{64}$"
+DELIVERY_ID_PATTERN = r"^dlv_[0-9a-f]{32}$"
+DEPLOYMENT_ID_PATTERN = r"^dep_[0-9a-f]{32}$"
+DEAD_LETTER_ID_PATTERN = r"^dl_[0-9a-f]{32}$"
+LABEL_PATTERN = r"^[A-Za-z0-9_.-]{1,63}$"
+
+# What doors say instead of a pattern, to people who sent something else.
+IN_WORDS = {
+    NODE_ID_PATTERN: "1 to 63 characters of a-z, 0-9 and '-', the first one a letter or a digit",
+    ACCOUNT_ID_PATTERN: "1 to 64 characters of a-z, A-Z, 0-9 and '_', '.', '@', '+', '-'",
+    SCRIPT_ID_PATTERN: "1 to 63 characters of a-z, 0-9, '_' and '-', the first one a letter or a digit",
+    HASH_PATTERN: "'sha256:' and 64 hexadecimal digits, in lower case",
+    DELIVERY_ID_PATTERN: "'dlv_' and 32 hexadecimal digits, in lower case",
+    DEPLOYMENT_ID_PATTERN: "'dep_' and 32 hexadecimal digits, in lower case",
+    DEAD_LETTER_ID_PATTERN: "'dl_' and 32 hexadecimal digits, in lower case",
+    LABEL_PATTERN: "1 to 63 characters of a-z, A-Z, 0-9 and '_', '.', '-'",
+}
 
 NodeId = Annotated[str, StringConstraints(pattern=NODE_ID_PATTERN)]
 AccountId = Annotated[str, StringConstraints(pattern=ACCOUNT_ID_PATTERN)]
 ScriptId = Annotated[str, StringConstraints(pattern=SCRIPT_ID_PATTERN)]
 ContentHash = Annotated[str, StringConstraints(pattern=HASH_PATTERN)]
-DeliveryId = Annotated[str, StringConstraints(pattern=r"^dlv_[0-9a-f]{32}$")]
-DeploymentId = Annotated[str, StringConstraints(pattern=r"^dep_[0-9a-f]{32}$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,63}$")]
+DeliveryId = Annotated[str, StringConstraints(pattern=DELIVERY_ID_PATTERN)]
+DeploymentId = Annotated[str, StringConstraints(pattern=DEPLOYMENT_ID_PATTERN)]
+DeadLetterId = Annotated[str, StringConstraints(pattern=DEAD_LETTER_ID_PATTERN)]
+Label = Annotated[str, StringConstraints(pattern=LABEL_PATTERN)]
 
 
 def content_hash(content: bytes) -> str:

@@ -48,12 +48,16 @@ class Binding:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue as it is declared: always durable unless `exclusive`."""
+    """A queue as it is declared: always durable unless `exclusive`.
+
+    `disposable`: what is in it is worthless in moments, so it may be deleted to be declared with other arguments.
+    """
 
     name: str
     bindings: tuple[Binding, ...]
     arguments: Arguments = field(default_factory=dict)
     exclusive: bool = False
+    disposable: bool = False
 
 
 EXCHANGES = (
@@ -110,6 +114,7 @@ def heartbeats_queue(lease_seconds: float) -> Queue:
             "x-overflow": "drop-head",
             "x-delivery-limit": DELIVERY_LIMIT,
         },
+        disposable=True,
     )
 
 

@@ -14,14 +14,12 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.alarm import Alarm
-from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.contracts.catalogue import CONTRACT_BY_TYPE
 from shared.contracts.contract import Contract
 from shared.db.engine import Database
-from shared.messaging.bus import Bus, PublishFailed, Unroutable
-from shared.messaging.handling import Unavailable
+from shared.draining import Drain
+from shared.messaging.bus import Bus, Unroutable
 from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
@@ -68,7 +66,7 @@ class _Row:
 
 
 class OutboxRelay:
-    """The job that empties an outbox. Any number of replicas may run it at once."""
+    """The job that empties an outbox. Any number of replicas may `run` it at once; `wake` it after a commit."""
 
     def __init__(self, schema: str, database: Database, bus: Bus, clock: Clock, randomness: Randomness) -> None:
         self._take = text(
@@ -77,27 +75,9 @@ class OutboxRelay:
         self._delete = text(f"delete from {schema}.outbox where id = any(cast(:ids as bigint[]))")
         self._database = database
         self._bus = bus
-        self._clock = clock
-        self._randomness = randomness
-        self._alarm = Alarm(clock)
-
-    def wake(self) -> None:
-        """Something was just committed to the outbox: do not wait for the poll."""
-        self._alarm.ring()
-
-    async def run(self) -> None:
-        """Relay until cancelled."""
-        backoff, failures = Backoff(first=0.2, most=5.0), 0
-        while True:
-            try:
-                while await self.relay_once():
-                    failures = 0
-            except (PublishFailed, Unavailable) as error:
-                log.warning("outbox_waits", reason=str(error))
-                await self._clock.sleep(backoff.delay(failures, self._randomness))
-                failures += 1
-                continue
-            await self._alarm.wait(POLL_SECONDS)
+        drain = Drain(f"{schema} outbox", self.relay_once, POLL_SECONDS, clock, randomness)
+        self.wake = drain.wake
+        self.run = drain.run
 
     async def relay_once(self) -> bool:
         """Publish one batch; whether there may be more. Raises PublishFailed or Unavailable."""

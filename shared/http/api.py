@@ -1,21 +1,25 @@
-"""The application factory: a FastAPI app with sign-in, problem details, a body limit and health.
+"""The application factory: a FastAPI app with sign-in, problem details, strict queries, a body limit and health.
 
-Every path needs `Authorization: Bearer <token>` except health and the API's own pages. `ready` is asked by
-`/health/ready`: it returns what is not well, one sentence each; an empty list is well.
+Every path needs `Authorization: Bearer <token>` except health, `/openapi.json` and open routers. A service has no
+pages: the console shows them for all. `ready` is asked by `/health/ready`: it returns what is not well, one sentence
+each; an empty list is well.
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from shared.http import problems
 from shared.http.body_limit import BodyLimit
+from shared.http.document import ABOUT, Document, complete
+from shared.http.head import HeadAsGet
+from shared.http.questions import understood
 
 LARGEST_BODY = 2 * 1024 * 1024
 
@@ -23,10 +27,14 @@ Ready = Callable[[], Awaitable[Sequence[str]]]
 _bearer = HTTPBearer(auto_error=False, description="the operator's token")
 
 
-class Body(BaseModel):
-    """The base of request bodies: doors are strict, unknown fields are refused."""
+class Api(FastAPI):
+    """FastAPI whose document tells of every refusal."""
 
-    model_config = ConfigDict(extra="forbid")
+    def openapi(self) -> Document:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = complete(super().openapi())
+        return self.openapi_schema
 
 
 def create_api(
@@ -34,31 +42,50 @@ def create_api(
     *,
     version: str,
     token: SecretStr,
-    routers: Sequence[APIRouter],
+    routers: Sequence[APIRouter] = (),
     open_routers: Sequence[APIRouter] = (),
     ready: Ready,
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
+    document: bool = True,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]] | None = None,
     largest_body: int = LARGEST_BODY,
-) -> FastAPI:
-    """The service's HTTP application. `open_routers` need no sign-in: they bring an authorisation of their own."""
-    # A redirect for a slash too many would name this service's own address, which a client of the origin cannot reach.
-    api = FastAPI(title=title, version=version, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+) -> Api:
+    """The service's HTTP application.
+
+    `open_routers` need no sign-in: they bring an authorisation of their own. `tags` says what each tag of the routers
+    is about. Without `document` the caller serves `/openapi.json`.
+    """
+    about = {"health": "Whether a process runs, and whether it can do its work."} | dict(tags or {})
+    api = Api(
+        title=title,
+        version=version,
+        description=f"{description}\n\n{ABOUT}".strip(),
+        openapi_tags=[{"name": name, "description": told} for name, told in about.items()],
+        openapi_url=None,
+        lifespan=lifespan,
+        # A redirect for a slash too many would name this service's own address, which a client of the origin cannot
+        # reach.
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
     problems.install(api)
     api.add_middleware(BodyLimit, largest=largest_body)
-    api.include_router(_health(ready))
-    signed_in = [Depends(bearer_check(token))]
+    api.add_middleware(HeadAsGet)
+    # In this order: who is not signed in learns nothing about parameters.
+    signed_in = [Depends(bearer_check(token)), Depends(understood)]
     for router in routers:
         api.include_router(router, dependencies=signed_in)
-    for router in open_routers:
-        api.include_router(router)
+    for router in (_health(ready), *open_routers, *([_document()] if document else [])):
+        api.include_router(router, dependencies=[Depends(understood)])
     return api
 
 
-def bearer_check(token: SecretStr) -> Callable[..., None]:
+def bearer_check(token: SecretStr) -> Callable[..., Awaitable[None]]:
     """A dependency that lets only the bearer of `token` through."""
     expected = token.get_secret_value().encode()
 
-    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+    async def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         if given is None or not hmac.compare_digest(given.credentials.encode(), expected):
             raise problems.Problem(
                 401,
@@ -71,19 +98,47 @@ def bearer_check(token: SecretStr) -> Callable[..., None]:
     return check
 
 
+class Liveness(BaseModel):
+    """That the process answers."""
+
+    status: Literal["live"] = "live"
+
+
+class Readiness(BaseModel):
+    """Whether the process can do its work; `missing` says what keeps it from that, one sentence each."""
+
+    status: Literal["ready", "not ready"]
+    missing: list[str] = Field(examples=[["the registry does not answer: see whether it runs"]])
+
+
 def _health(ready: Ready) -> APIRouter:
     router = APIRouter(prefix="/health", tags=["health"])
 
-    @router.get("/live")
-    async def live() -> dict[str, str]:
-        """The process runs."""
-        return {"status": "live"}
+    @router.get("/live", summary="Tell that the process runs")
+    async def tell_liveness() -> Liveness:
+        """Answers 200 for as long as the process runs. It asks nothing of others, and needs no token."""
+        return Liveness()
 
-    @router.get("/ready")
-    async def is_ready(request: Request) -> JSONResponse:
-        """The process can do its work: 200, or 503 with what is missing."""
-        missing = await ready()
-        status = 503 if missing else 200
-        return JSONResponse({"status": "not ready" if missing else "ready", "missing": list(missing)}, status)
+    @router.get(
+        "/ready",
+        summary="Tell whether the work can be done",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "something is missing; it is asked for again each time"}},
+    )
+    async def tell_readiness() -> JSONResponse:
+        """Answers 200 when everything that is needed is there, else 503 with what is missing. It needs no token."""
+        missing = list(await ready())
+        told = Readiness(status="not ready" if missing else "ready", missing=missing)
+        return JSONResponse(told.model_dump(), 503 if missing else 200)
+
+    return router
+
+
+def _document() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/openapi.json")
+    async def tell_document(request: Request) -> JSONResponse:
+        return JSONResponse(request.app.openapi())
 
     return router

@@ -12,12 +12,16 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
+from shared.http.document import operations
+from shared.http.responses import PROBLEM_TYPE, URN
+from shared.http.wording import Told, told
 from shared.messaging.handling import Unavailable
 
 log = structlog.get_logger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
 
 
@@ -40,19 +44,21 @@ class Problem(Exception):
         self.errors = list(errors)
 
 
+def invalid(errors: Sequence[Told]) -> Problem:
+    """The problem of a request with these mistakes."""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    detail = f"{errors[0]['field']}: {errors[0]['message']}{more}"
+    return Problem(422, "invalid-request", detail, errors=errors)
+
+
 def problem_response(
     status: int, slug: str, detail: str, errors: Sequence[dict[str, Any]] = (), headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """A response with problem details."""
-    body: dict[str, Any] = {
-        "type": f"urn:callboard:problem:{slug}",
-        "title": slug.replace("-", " "),
-        "status": status,
-        "detail": detail,
-    }
+    body: dict[str, Any] = {"type": URN + slug, "title": slug.replace("-", " "), "status": status, "detail": detail}
     if errors:
         body["errors"] = list(errors)[:MOST_ERRORS]
-    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE, headers=headers)
 
 
 def install(api: FastAPI) -> None:
@@ -61,6 +67,7 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Unavailable, _unavailable)
+    api.add_exception_handler(ClientDisconnect, _gone)
     api.add_exception_handler(Exception, _unexpected)
 
 
@@ -71,25 +78,62 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": ".".join(map(str, one["loc"])), "message": one["msg"]} for one in error.errors()]
-    first = errors[0] if errors else {"field": "body", "message": "is not readable"}
-    return problem_response(422, "invalid-request", f"{first['field']}: {first['message']}", errors)
+    # FastAPI leaves a body as bytes when its content-type does not say that it is JSON.
+    if isinstance(error.body, bytes):
+        given = request.headers.get("content-type") or "none"
+        detail = f"send the body as JSON, with the content-type application/json; this one had {given}"
+        return problem_response(415, "unsupported-media-type", detail)
+    return await _problem(request, invalid(told(error.errors())))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers) if error.headers else None
-    if error.status_code == 404 and error.detail == "Not Found":
-        detail = f"there is nothing at {request.url.path}: see /docs for what there is"
-        return problem_response(404, "no-such-address", detail, headers=headers)
-    slug = {401: "not-signed-in", 405: "method-not-allowed"}.get(error.status_code, "http-error")
-    return problem_response(error.status_code, slug, str(error.detail), headers=headers)
+    path, headers = request.url.path, dict(error.headers) if error.headers else None
+    match error.status_code:
+        case 404:
+            detail = f"there is nothing at {path}: /openapi.json tells what there is"
+            return problem_response(404, "no-such-address", detail, headers=headers)
+        case 405:
+            allowed = _methods(request) or set((headers or {}).get("Allow", "").split(", "))
+            detail = f"{request.method} is not possible at {path}: use {' or '.join(sorted(allowed))}"
+            return problem_response(405, "method-not-allowed", detail, headers={"allow": ", ".join(sorted(allowed))})
+        case 400 if error.__cause__ is not None:
+            message = _unreadable(error.__cause__)
+            return await _problem(request, invalid([{"field": "body", "message": message}]))
+        case status:
+            return problem_response(status, "http-error", str(error.detail), headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """What the document has at this address; Starlette names only the methods of the first route that fits."""
+    found = {
+        method
+        for method, path, _ in operations(request.app.openapi())
+        if compile_path(path)[0].match(request.scope["path"])
+    }
+    return found | {"HEAD"} if "GET" in found else found
+
+
+def _unreadable(cause: BaseException) -> str:
+    """Why FastAPI could not parse a body."""
+    match cause:
+        case UnicodeDecodeError():
+            return f"byte {cause.start} is not UTF-8: send JSON in UTF-8"
+        case RecursionError():
+            return "is nested too deeply"
+        case _:
+            return "has a number of thousands of digits"
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     log.warning("request_refused", path=request.url.path, reason=str(error))
     detail = "the database or the broker is away for the moment; nothing was changed, try again"
     return problem_response(503, "unavailable", detail, headers={"retry-after": "2"})
+
+
+async def _gone(request: Request, error: Exception) -> JSONResponse:
+    # Nobody reads it; without it a client that hangs up would be logged as a fault of ours.
+    return problem_response(400, "body-broken-off", "the connection ended before the body did")
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -35,7 +35,8 @@ def new_broker(url: str, name: str, channel: Channel, *, drain: float = 5.0) -> 
 async def stop_quietly(broker: RabbitBroker, timeout: float = STOP_TIMEOUT) -> None:
     """Stop a broker that may be dead already: its errors are logged, its time is bounded."""
     try:
-        await asyncio.wait_for(broker.stop(), timeout)
+        async with asyncio.timeout(timeout):
+            await broker.stop()
     except Exception as error:
         log.info("broker_stopped_uncleanly", reason=f"{type(error).__name__}: {error}")
 

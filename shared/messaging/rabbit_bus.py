@@ -23,7 +23,7 @@ from shared.contracts.catalogue import ENTRY_BY_CONTRACT, must_be_taken, routing
 from shared.contracts.contract import Contract
 from shared.messaging import topology
 from shared.messaging.bus import PublishFailed, Unroutable
-from shared.messaging.connection import inspect, new_broker, stop_quietly
+from shared.messaging.connection import new_broker, stop_quietly
 from shared.messaging.handling import Received
 from shared.randomness import Randomness
 
@@ -83,14 +83,6 @@ class RabbitBus:
         """The name of this process on the bus."""
         return self._source
 
-    async def inspect(self, queue: names.Queue) -> tuple[int, int]:
-        """How many messages are ready in a queue, and how many consumers it has. Raises PublishFailed."""
-        try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT):
-                return await inspect(await self._prepared(), queue.name)
-        except Exception as error:
-            raise PublishFailed(f"queue {queue.name}: {type(error).__name__}: {error}") from error
-
     async def close(self) -> None:
         """Close the connection."""
         await self._discard(self._broker)
@@ -145,7 +137,7 @@ class RabbitBus:
                 broker = new_broker(self._url, f"{self._source} publisher", Channel(on_return_raises=True))
                 try:
                     connection = await broker.connect()
-                    await topology.declare(broker, self._queues)
+                    await topology.declare(broker, self._queues, reader=False)
                     self._channel = await connection.channel(on_return_raises=True)
                 except BaseException:
                     await stop_quietly(broker)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import structlog
 from faststream import AckPolicy
 from faststream.message import StreamMessage
-from faststream.rabbit import Channel, RabbitBroker
+from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
 from shared.backoff import Backoff
 from shared.clock import Clock
@@ -57,9 +57,9 @@ class RabbitConsumer:
         try:
             while True:
                 try:
-                    await self._start()
+                    broker = await self._start()
                     failures = 0
-                    await self._watch()
+                    await self._watch(broker)
                 except Exception as error:
                     log.warning("consumer_restarts", reason=f"{type(error).__name__}: {error}")
                 finally:
@@ -69,21 +69,22 @@ class RabbitConsumer:
         finally:
             await self._stop()
 
-    async def _start(self) -> None:
+    async def _start(self) -> RabbitBroker:
         most = max(route.prefetch for route in self._routes)
         broker = new_broker(
             self._url, f"{self._bus.source} consumer", Channel(prefetch_count=most), drain=DRAIN_SECONDS
         )
         self._broker = broker
         await broker.connect()
-        await topology.declare(broker, [route.queue for route in self._routes])
+        queues = await topology.declare(broker, [route.queue for route in self._routes], reader=True)
         for route in self._routes:
-            self._subscribe(broker, route)
+            self._subscribe(broker, route, queues[route.queue.name])
         await broker.start()
         self._consuming = True
         log.info("consuming", queues=[route.queue.name for route in self._routes])
+        return broker
 
-    def _subscribe(self, broker: RabbitBroker, route: Route) -> None:
+    def _subscribe(self, broker: RabbitBroker, route: Route, queue: RabbitQueue) -> None:
         handling = Handling(route, self._bus.bury, self._clock, self._randomness)
 
         async def received(message: StreamMessage[object]) -> Received:
@@ -93,24 +94,22 @@ class RabbitConsumer:
             await handling.handle(message)
 
         broker.subscriber(
-            topology.as_rabbit_queue(route.queue),
+            queue,
             decoder=received,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             no_reply=True,
         )(handle)
 
-    async def _watch(self) -> None:
+    async def _watch(self, broker: RabbitBroker) -> None:
         while True:
             await self._clock.sleep(WATCH_SECONDS)
             for route in self._routes:
-                await self._look_at(route)
+                await self._look_at(broker, route)
 
-    async def _look_at(self, route: Route) -> None:
-        # Only the connection that declared an exclusive queue may ask for it, so the bus cannot.
-        if route.queue.exclusive and self._broker is not None:
-            ready, consumers = await inspect(self._broker, route.queue.name)
-        else:
-            ready, consumers = await self._bus.inspect(route.queue)
+    async def _look_at(self, broker: RabbitBroker, route: Route) -> None:
+        # Over the connection that consumes: it is the one that must live, and the only one that may ask for an
+        # exclusive queue. Another replica's consumers would hide that this one's are gone.
+        ready, consumers = await inspect(broker, route.queue.name)
         self._backlog[route.queue.name] = ready
         if consumers == 0:
             self._consuming = False

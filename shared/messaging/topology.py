@@ -8,11 +8,12 @@ import json
 from collections.abc import Iterable
 from typing import Any, cast
 
-import aio_pika
+from aiormq.exceptions import ChannelPreconditionFailed
 from faststream.rabbit import ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
 from faststream.rabbit.schemas.queue import QueueType
 
 from shared.contracts import names
+from shared.messaging.standing import QueueMismatch, may_be_declared
 
 EXCHANGES = {
     exchange.name: RabbitExchange(exchange.name, type=ExchangeType(exchange.kind), durable=True)
@@ -30,8 +31,11 @@ def static_queues(lease_seconds: float) -> tuple[names.Queue, ...]:
     )
 
 
-def as_rabbit_queue(queue: names.Queue) -> RabbitQueue:
-    """The queue as FastStream declares it. The type travels in the arguments, where RabbitMQ reads it."""
+def as_rabbit_queue(queue: names.Queue, *, declare: bool = True, robust: bool = True) -> RabbitQueue:
+    """The queue as FastStream declares it. The type travels in the arguments, where RabbitMQ reads it.
+
+    Without `declare` it is used as it is; without `robust` a reconnect leaves it alone.
+    """
     make: Any = RabbitQueue  # its overloads know one literal queue type each; ours comes from the table of names
     return cast(
         RabbitQueue,
@@ -42,19 +46,37 @@ def as_rabbit_queue(queue: names.Queue) -> RabbitQueue:
             exclusive=queue.exclusive,
             auto_delete=queue.exclusive,
             arguments=dict(queue.arguments),
+            declare=declare,
+            robust=robust,
         ),
     )
 
 
-async def declare(broker: RabbitBroker, queues: Iterable[names.Queue]) -> dict[str, aio_pika.RobustQueue]:
-    """Declare all exchanges, then the queues with their bindings, robustly: a reconnect declares them again."""
+async def declare(broker: RabbitBroker, queues: Iterable[names.Queue], *, reader: bool) -> dict[str, RabbitQueue]:
+    """Declare all exchanges, then the queues with their bindings, robustly: a reconnect declares them again.
+
+    `reader` says that the caller consumes the queues. Gives them as they are to be subscribed to, by name. Raises
+    QueueMismatch.
+    """
     exchanges = {name: await broker.declare_exchange(exchange) for name, exchange in EXCHANGES.items()}
-    declared: dict[str, aio_pika.RobustQueue] = {}
+    declared: dict[str, RabbitQueue] = {}
     for queue in queues:
-        declared[queue.name] = await broker.declare_queue(as_rabbit_queue(queue))
+        declared[queue.name] = await _as_it_can_be(broker, queue, reader)
+        try:
+            found = await broker.declare_queue(declared[queue.name])
+        except ChannelPreconditionFailed as error:
+            raise QueueMismatch(queue, error) from error
         for binding in queue.bindings:
-            await declared[queue.name].bind(exchanges[binding.exchange], binding.key)
+            await found.bind(exchanges[binding.exchange], binding.key)
     return declared
+
+
+async def _as_it_can_be(broker: RabbitBroker, queue: names.Queue, reader: bool) -> RabbitQueue:
+    if not queue.disposable:
+        return as_rabbit_queue(queue)
+    wanted = await may_be_declared(await broker.connect(), queue, reader=reader)
+    # Whoever does not read it leaves it to its reader: after a reconnect it may have been renewed.
+    return as_rabbit_queue(queue, declare=wanted, robust=reader)
 
 
 def definitions(lease_seconds: float, vhost: str = "/") -> str:

@@ -1,72 +1,123 @@
-"""The lines of a script's own tests, as models: who says what, what passes, what is expected.
+"""The lines of a script's own tests, as models: who does what, what passes, what is expected.
 
 Read by `rehearsal`, which plays them in virtual time.
 """
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from shared.scripts.durations import format_duration, parse_duration
-from shared.scripts.steps import MAX_WAIT, ChatName, Part, one_key_of, tagged
+from shared.scripts.almanac import parse_moment
+from shared.scripts.parts import ChatName, Part, Yes, duration, one_key_of, tagged
+from shared.scripts.reactions import canonical_reaction, reaction_schema
+from shared.scripts.steps import MAX_WAIT
 
 GUEST = "guest"
+_CLOCK_SCHEMA = {
+    "type": "string",
+    "pattern": "^20[0-9]{2}-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9]$",
+    "description": "When the dialogue begins, in the script's time zone.",
+    "examples": ["2026-03-02 08:59"],
+}
+
+GuestName = Annotated[str, Field(min_length=1, max_length=64)]
 
 
-def _pause(value: object) -> float:
-    seconds = parse_duration(value)
-    if seconds > MAX_WAIT:
-        raise ValueError(f"a wait may be {format_duration(MAX_WAIT)} at most")
-    return seconds
+def _nobody(value: object) -> object:
+    if value is True:
+        raise ValueError("expected a guest's name, or false for nobody")
+    return "" if value is False else value
+
+
+# Whom something answers: a guest's name, or empty for nobody, which is written `false`.
+Addressee = Annotated[
+    str,
+    Field(max_length=64),
+    BeforeValidator(_nobody),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "minLength": 1, "maxLength": 64}, {"const": False}],
+            "description": "The guest whose message is answered; false when none is.",
+        }
+    ),
+]
 
 
 class GuestLine(Part):
-    """Somebody says something: under a name of their own, in one of the script's chats."""
+    """Somebody says something: under a name of their own, in one of the script's chats.
+
+    `mentions`: the message names the account. `replies`: it is a reply to a message of the account.
+    """
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     guest: str = Field(max_length=4096)
-    name: str = Field(default=GUEST, alias="as", min_length=1, max_length=64)
+    name: GuestName = Field(default=GUEST, alias="as")
+    chat: ChatName | None = None
+    mentions: bool = Field(default=False, strict=True)
+    replies: bool = Field(default=False, strict=True)
+
+
+class JoinsLine(Part):
+    """Somebody joins one of the script's chats."""
+
+    joins: GuestName
     chat: ChatName | None = None
 
 
 class WaitLine(Part):
     """Virtual time that passes, in seconds."""
 
-    wait: Annotated[float, BeforeValidator(_pause)]
+    wait: Annotated[float, *duration("wait", 0.0, MAX_WAIT)]
 
 
 class ExpectLine(Part):
-    """The next thing that the account has said, word for word."""
+    """The next thing that the account has done is to say this, word for word."""
 
     expect: str = Field(min_length=1, max_length=4096)
     chat: ChatName | None = None
+    to: Addressee | None = None
+
+
+class ExpectReactionLine(Part):
+    """The next thing that the account has done is to put this emoji under a message."""
+
+    expect_reaction: Annotated[str, BeforeValidator(canonical_reaction), WithJsonSchema(reaction_schema())]
+    chat: ChatName | None = None
+    to: GuestName | None = None
 
 
 class SilenceLine(Part):
-    """Nothing has been said that was not expected before."""
+    """Nothing has been done that was not expected before."""
 
-    expect_nothing: Literal[True]
+    expect_nothing: Yes
 
 
 LINE_KINDS: dict[str, type[Part]] = {
     "guest": GuestLine,
+    "joins": JoinsLine,
     "wait": WaitLine,
     "expect": ExpectLine,
+    "expect_reaction": ExpectReactionLine,
     "expect_nothing": SilenceLine,
 }
 
 Line = Annotated[
     Annotated[GuestLine, tagged("guest")]
+    | Annotated[JoinsLine, tagged("joins")]
     | Annotated[WaitLine, tagged("wait")]
     | Annotated[ExpectLine, tagged("expect")]
+    | Annotated[ExpectReactionLine, tagged("expect_reaction")]
     | Annotated[SilenceLine, tagged("expect_nothing")],
     one_key_of(*LINE_KINDS),
 ]
 
 
 class ScriptTest(Part):
-    """A short dialogue with a name."""
+    """A short dialogue with a name. `clock` is when it begins; `seed` turns the dice another way."""
 
     name: str = Field(min_length=1, max_length=120)
+    clock: Annotated[datetime, BeforeValidator(parse_moment), WithJsonSchema(_CLOCK_SCHEMA)] | None = None
+    seed: int | None = Field(default=None, ge=0, le=1_000_000, strict=True)
     dialogue: tuple[Line, ...] = Field(min_length=1, max_length=200)

@@ -11,6 +11,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
 _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 _MAX_LENGTH = 40
+# The same for editors: JSON Schema's dialect of patterns knows no "spaces do not count".
+SPELLING = r"^( *[0-9]{1,7}(\.[0-9]{1,3})? *([mM][sS]|[sSmMhHdD]) *)+$"
 
 
 def parse_duration(text: object) -> float:

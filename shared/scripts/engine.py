@@ -1,27 +1,49 @@
-"""The interpreter of one script for one account: messages and time in, effects out.
+"""The interpreter of one script for one account: what happens in its chats and time in, effects out.
 
-Pure: no clock, no dice, no input or output of its own. `now` is seconds of any clock that does not jump;
-snapshots that outlive the machine's boot need epoch seconds. The agent calls `on_message` for what others
-wrote and `on_time` when `next_wake` has come, and carries out the effects in order. It owns the limits:
-the engine says what the script wants said. Nothing here raises for any message, time or snapshot.
+Pure: no clock, no dice, no input or output of its own. `now` is epoch seconds. The agent calls
+`on_message` and `on_joined` for what others do and `on_time` when `next_wake` has come, carries out the
+effects in order, and writes down what `take_changes` says has changed. It owns the limits: the engine
+says what the script wants said. Nothing here raises for any message, time or state.
 
 A run is begun by a trigger, rests at each `wait`, and ends at `stop`, the last step, a fault, or a reload
 that leaves it without a scene:  trigger → plays ⇄ rests → ended.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
+from shared.scripts.asking import Occasion, Unmet, first_unmet
 from shared.scripts.chats import may_speak_in
-from shared.scripts.conversation import Conversation, ConversationKey, Cue, EngineState, Run, carried_over
-from shared.scripts.effects import Effect, Fault, Incoming, Randomness
-from shared.scripts.matching import NotMatched, match_message
+from shared.scripts.conversation import (
+    AccountMemory,
+    Conversation,
+    ConversationKey,
+    Cue,
+    EngineChanges,
+    EngineState,
+    Queued,
+    Run,
+    carried_over,
+)
+from shared.scripts.conversations import Conversations
+from shared.scripts.effects import Effect, Fault, Incoming, Newcomer, Randomness
+from shared.scripts.explaining import (
+    Explanation,
+    Judgement,
+    Ruling,
+    by_mode,
+    held_back,
+    judged,
+    judgements,
+    timer_named,
+    unlisted,
+)
+from shared.scripts.filters import MAX_WORK_AT_ONCE, metered
+from shared.scripts.matching import Happening, groups_found
 from shared.scripts.model import Script
-from shared.scripts.play import After, Turn
-from shared.scripts.timetable import Timetable
+from shared.scripts.play import After, Turn, known_names
+from shared.scripts.scalars import VariableValue
+from shared.scripts.timetable import Timer, Timetable
 
 # About a kilobyte each while resting, so a flood of strangers costs an account a megabyte, not the node.
 MAX_CONVERSATIONS = 1000
@@ -30,137 +52,247 @@ _MAX_SENDER = 128
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotRefused:
-    """Why a snapshot cannot be read; the caller starts with a new engine and says so."""
+class _Move:
+    """What is due: a run that goes on, or a timer that begins its scene."""
 
-    reason: str
+    due: float
+    key: ConversationKey
+    what: Run | Timer
 
 
 class Engine:
-    """Plays `script`. `max_conversations` bounds what is remembered: the longest idle go first."""
+    """Plays `script`, from `state` on as far as the script still has the places.
 
-    def __init__(self, script: Script, randomness: Randomness, *, max_conversations: int = MAX_CONVERSATIONS) -> None:
+    `max_conversations` bounds what is remembered: the longest untouched idle ones go first.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        randomness: Randomness,
+        state: EngineState | None = None,
+        *,
+        max_conversations: int = MAX_CONVERSATIONS,
+    ) -> None:
         self._script = script
         self._randomness = randomness
         self._most = max_conversations
-        self._timetable = Timetable(script, {})
-        # In the order in which they were last touched.
-        self._conversations: dict[ConversationKey, Conversation] = {}
-
-    @classmethod
-    def restored(
-        cls,
-        script: Script,
-        snapshot: Mapping[str, Any],
-        randomness: Randomness,
-        *,
-        max_conversations: int = MAX_CONVERSATIONS,
-    ) -> Self | SnapshotRefused:
-        """An engine that goes on where `snapshot` stood, as far as `script` still has the places."""
-        try:
-            state = EngineState.model_validate(snapshot)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            return SnapshotRefused(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-        engine = cls(script, randomness, max_conversations=max_conversations)
-        engine._adopt(carried_over(state, script))
-        return engine
+        self._conversations = Conversations(max_conversations)
+        before = state or EngineState()
+        kept = carried_over(before, script)
+        self._conversations.adopt(before.conversations, kept.conversations)
+        self._account: dict[str, VariableValue] = kept.account.variables
+        self._timetable = Timetable(script, kept.account.timers)
+        self._account_changed = self._memory() != before.account
 
     def reloaded(self, script: Script) -> "Engine":
         """An engine for another version of the script; conversations keep their place where it exists."""
-        engine = Engine(script, self._randomness, max_conversations=self._most)
-        engine._adopt(carried_over(self._state(), script))
+        state = EngineState(conversations=list(self._conversations), account=self._memory())
+        engine = Engine(script, self._randomness, state, max_conversations=self._most)
+        engine._conversations.changed |= self._conversations.changed
+        engine._account_changed |= self._account_changed
         return engine
 
-    def snapshot(self) -> dict[str, Any]:
-        """Everything the engine remembers, as JSON data for `restored`."""
-        return self._state().model_dump(mode="json")
+    def take_changes(self) -> EngineChanges:
+        """What has changed since the last call, as copies."""
+        account = self._memory() if self._account_changed else None
+        self._account_changed = False
+        return EngineChanges(self._conversations.take_changed(), account)
 
     def on_message(self, message: Incoming, now: float) -> list[Effect]:
         """Begin the scene that answers `message`, if one does, and play it until it rests or ends."""
-        self._timetable.start(now)
-        if not may_speak_in(self._script.chats, message.chat):
-            return []
-        text = _clean(message.text, _MAX_TEXT)
-        found = match_message(self._script, text)
-        if isinstance(found, NotMatched):
-            return []
-        sender = _clean(message.sender, _MAX_SENDER)
-        cue = Cue(sender=sender, text=text, message_id=message.message_id, groups=found.groups)
-        return self._begin((message.chat, message.sender_id), found.scene, cue, now)
+        with metered(MAX_WORK_AT_ONCE):
+            return self._answer(_cleaned(message), now)
+
+    def on_joined(self, newcomer: Newcomer, now: float) -> list[Effect]:
+        """Begin the scene that welcomes `newcomer`, if one does, and play it until it rests or ends."""
+        with metered(MAX_WORK_AT_ONCE):
+            return self._answer(_cleaned(newcomer), now)
 
     def on_time(self, now: float) -> list[Effect]:
         """Move on every run and begin every timed scene that is due, in the order they were due."""
-        self._timetable.start(now)
-        effects: list[Effect] = []
-        resting = [(run.wake_at, each.key, run) for each in self._conversations.values() for run in each.runs]
-        waking = [(at, key, run) for at, key, run in resting if at <= now]
-        timed = self._timetable.take_due(now)
-        moves: list[tuple[float, ConversationKey, Run | str]] = [
-            *waking,
-            *((due, (timer.chat, None), timer.scene) for due, timer in timed),
-        ]
-        for _, key, what in sorted(moves, key=lambda move: move[0]):
-            if isinstance(what, str):
-                effects += self._begin(key, what, None, now)
-            else:
-                effects += self._move(key, what, now)
-        return effects
+        return [effect for move in self._due(now) for effect in self._make(move, now)]
 
     def next_wake(self) -> float | None:
         """When `on_time` has something to do; None when only a message can change that."""
-        wakes = [run.wake_at for each in self._conversations.values() for run in each.runs]
+        wakes = [run.wake_at for each in self._conversations for run in each.runs]
         due = self._timetable.next_due()
         return min(wakes if due is None else [*wakes, due], default=None)
 
-    def _begin(self, key: ConversationKey, scene: str, cue: Cue | None, now: float) -> list[Effect]:
+    def explain(self, happening: Happening, now: float) -> Explanation:
+        """What `happening` would begin and why, without anything being played."""
+        heard = _cleaned(happening)
+        if not may_speak_in(self._script.chats, heard.chat):
+            return unlisted(heard.chat)
+
+        def rule(scene: str, groups: dict[str, str]) -> Ruling:
+            return self._ruling(_key(heard), scene, _cue(heard, groups), now)
+
+        with metered(MAX_WORK_AT_ONCE):
+            return Explanation(tuple(judgements(self._script, heard, rule)))
+
+    def explain_time(self, now: float) -> Explanation:
+        """What each timed trigger that is due would begin and why; it is played on a copy, with a copy of the dice."""
+        ahead = deepcopy(self, {id(self._script): self._script})
+        found: list[Judgement] = []
+        for move in ahead._due(now):
+            if not isinstance(move.what, Run):
+                with metered(MAX_WORK_AT_ONCE):
+                    ruling = ahead._ruling(move.key, move.what.scene, None, now)
+                found.append(judged(move.what.scene, timer_named(move.what), ruling))
+            ahead._make(move, now)
+        return Explanation(tuple(found))
+
+    def _due(self, now: float) -> list[_Move]:
+        """Every run that is to go on and every timed scene that is to begin, in the order they were due."""
+        self._start(now)
+        moved, timed = self._timetable.take_due(now)
+        self._account_changed |= moved
+        moves = [_Move(run.wake_at, each.key, run) for each in self._conversations for run in each.runs]
+        moves = [move for move in moves if move.due <= now]
+        moves += [_Move(due, (timer.chat, None), timer) for due, timer in timed]
+        return sorted(moves, key=lambda move: move.due)
+
+    def _make(self, move: _Move, now: float) -> list[Effect]:
+        with metered(MAX_WORK_AT_ONCE):
+            if isinstance(move.what, Run):
+                return self._move(move.key, move.what, now)
+            return self._begin_if(move.key, move.what.scene, None, now)[1]
+
+    def _ruling(self, key: ConversationKey, scene: str, cue: Cue | None, now: float) -> Ruling:
+        """What `_begin_if` would do."""
+        unmet = self._unmet(key, scene, cue, now)
+        if unmet is not None:
+            return held_back(unmet)
+        conversation = self._conversations.get(key)
+        before = [run for run in conversation.runs if run.entry == scene] if conversation else []
+        has_place = conversation is None or self._has_place(conversation, scene)
+        return by_mode(self._script.scenes[scene].mode, before, now, has_place=has_place)
+
+    def _answer(self, happening: Happening, now: float) -> list[Effect]:
+        """The first scene with a trigger that fits and conditions that hold begins."""
+        self._start(now)
         effects: list[Effect] = []
-        conversation = self._conversations.pop(key, None)
-        if conversation is None:
-            effects += self._make_room(scene)
-            conversation = Conversation(chat=key[0], sender_id=key[1])
-        self._conversations[key] = conversation
-        running = any(run.entry == scene for run in conversation.runs)
-        if running and self._script.scenes[scene].mode == "single":
+        if not may_speak_in(self._script.chats, happening.chat):
             return effects
-        conversation.runs = [run for run in conversation.runs if run.entry != scene]
+        for name, scene in self._script.scenes.items():
+            fits = (groups_found(trigger, happening) for trigger in scene.triggers)
+            groups = next((each for each in fits if each is not None), None)
+            if groups is not None:
+                begun, more = self._begin_if(_key(happening), name, _cue(happening, groups), now)
+                effects += more
+                if begun:
+                    break
+        return effects
+
+    def _start(self, now: float) -> None:
+        self._account_changed |= self._timetable.start(now)
+
+    def _begin_if(self, key: ConversationKey, scene: str, cue: Cue | None, now: float) -> tuple[bool, list[Effect]]:
+        """Begin the scene if its conditions hold; whether they did."""
+        unmet = self._unmet(key, scene, cue, now)
+        if unmet is None:
+            return True, self._begin(key, scene, cue, now)
+        message = f"conditions[{unmet.index}]: {unmet.why}"
+        return False, [Fault(scene, None, message, key[0])] if unmet.failed else []
+
+    def _unmet(self, key: ConversationKey, scene: str, cue: Cue | None, now: float) -> Unmet | None:
+        if not self._script.scenes[scene].conditions:
+            return None
+        conversation = self._conversations.get(key)
+        variables = conversation.variables if conversation else {}
+        began = conversation.began.get(scene) if conversation else None
+        names = known_names(self._script, variables, self._account, cue)
+        return first_unmet(self._script, self._script.scenes[scene], Occasion(now, key[0], names, began))
+
+    def _begin(self, key: ConversationKey, scene: str, cue: Cue | None, now: float) -> list[Effect]:
+        conversation, effects = self._conversations.opened(key, scene)
+        if not self._has_place(conversation, scene):
+            return effects
+        self._conversations.touch(conversation)
+        if self._script.scenes[scene].cooldown:
+            conversation.began[scene] = now
+        running = any(run.entry == scene for run in conversation.runs)
+        mode = self._script.scenes[scene].mode.kind
+        if running and mode == "queued":
+            conversation.queue.append(Queued(scene=scene, cue=cue))
+            return effects
+        if running and mode == "restart":
+            conversation.runs = [run for run in conversation.runs if run.entry != scene]
         run = Run(entry=scene, scene=scene, wake_at=now, cue=cue)
         conversation.runs.append(run)
         return effects + self._move(key, run, now)
 
+    def _has_place(self, conversation: Conversation, scene: str) -> bool:
+        """Whether the mode lets the scene begin now, or wait for its turn."""
+        running = sum(run.entry == scene for run in conversation.runs)
+        mode = self._script.scenes[scene].mode
+        if not running or mode.kind == "restart":
+            return True
+        if mode.kind == "single" or self._conversations.crowded:
+            return False
+        waiting = sum(each.scene == scene for each in conversation.queue)
+        return (waiting if mode.kind == "queued" else running) < mode.max
+
     def _move(self, key: ConversationKey, run: Run, now: float) -> list[Effect]:
-        conversation = self._conversations.get(key)
-        if conversation is None or not any(each is run for each in conversation.runs):
-            return []  # a fault or a restart earlier in the same call has ended it
-        turn = Turn(self._script, conversation, run, now, self._randomness)
-        after = turn.play()
-        if after is After.ENDED:
-            conversation.runs = [each for each in conversation.runs if each is not run]
-        if after is After.FAILED or not conversation.worth_keeping:
-            del self._conversations[key]
-        return turn.effects
+        """Play a run on; when it ends, whatever was queued behind it has its turn."""
+        effects: list[Effect] = []
+        following: Run | None = run
+        while following is not None:
+            conversation = self._conversations.get(key)
+            if conversation is None or not any(each is following for each in conversation.runs):
+                break  # a fault or a restart earlier in the same call has ended it
+            self._conversations.touch(conversation)
+            turn = Turn(self._script, conversation, dict(self._account), following, now, self._randomness)
+            after = turn.play()
+            effects += turn.effects
+            self._account_changed |= turn.account != self._account
+            self._account = turn.account
+            following = self._after(conversation, following, after, now)
+        return effects
 
-    def _make_room(self, scene: str) -> list[Effect]:
-        """Forget the longest untouched idle conversation when there are too many; else end one, aloud."""
-        if len(self._conversations) < self._most:
-            return []
-        idle = (key for key, each in self._conversations.items() if not each.runs)
-        forgotten = next(idle, None)
-        if forgotten is not None:
-            del self._conversations[forgotten]
-            return []
-        oldest = self._conversations.pop(next(iter(self._conversations)))
-        run = oldest.runs[0]
-        message = f"ended: more than {self._most} conversations at once, and {scene} begins another"
-        return [Fault(run.scene, run.step, message, oldest.chat)]
+    def _after(self, conversation: Conversation, run: Run, after: After, now: float) -> Run | None:
+        """What a run's end leaves: the run that was queued behind it, if any."""
+        if after is After.RESTS:
+            return None
+        conversation.runs = [each for each in conversation.runs if each is not run]
+        place = next((n for n, each in enumerate(conversation.queue) if each.scene == run.entry), None)
+        if after is After.FAILED or (place is None and not self._worth_keeping(conversation, now)):
+            self._conversations.forget(conversation.key)
+        if after is After.FAILED or place is None:
+            return None
+        queued = conversation.queue.pop(place)
+        following = Run(entry=queued.scene, scene=queued.scene, wake_at=now, cue=queued.cue)
+        conversation.runs.append(following)
+        return following
 
-    def _state(self) -> EngineState:
-        return EngineState(conversations=list(self._conversations.values()), timers=self._timetable.as_plain())
+    def _worth_keeping(self, conversation: Conversation, now: float) -> bool:
+        """Forgets cooldowns that are over first: most guests come once."""
+        scenes = self._script.scenes
+        conversation.began = {
+            scene: began for scene, began in conversation.began.items() if began + scenes[scene].cooldown > now
+        }
+        return conversation.worth_keeping
 
-    def _adopt(self, state: EngineState) -> None:
-        newest = state.conversations[-self._most :]
-        self._conversations = {conversation.key: conversation for conversation in newest}
-        self._timetable = Timetable(self._script, state.timers)
+    def _memory(self) -> AccountMemory:
+        return AccountMemory(variables=dict(self._account), timers=self._timetable.as_plain())
+
+
+def _key(happening: Happening) -> ConversationKey:
+    return happening.chat, happening.sender_id if isinstance(happening, Incoming) else happening.user_id
+
+
+def _cue(happening: Happening, groups: dict[str, str]) -> Cue:
+    if isinstance(happening, Incoming):
+        return Cue(sender=happening.sender, text=happening.text, message_id=happening.message_id, groups=groups)
+    return Cue(sender=happening.name, text="", message_id=happening.message_id, groups=groups)
+
+
+def _cleaned(happening: Happening) -> Happening:
+    if isinstance(happening, Incoming):
+        text, sender = _clean(happening.text, _MAX_TEXT), _clean(happening.sender, _MAX_SENDER)
+        return replace(happening, text=text, sender=sender)
+    return replace(happening, name=_clean(happening.name, _MAX_SENDER))
 
 
 def _clean(text: str, most: int) -> str:

@@ -1,26 +1,64 @@
-"""How a script moves: from triggers into scenes, and from scene to scene by `goto`.
+"""How a script moves: from triggers into scenes, through steps, and from scene to scene by `goto`.
 
-Pure questions about a script's graph, asked by `checks`. Unknown scenes are left out here; reporting
-them is the check's work.
+Pure questions about a script's graph, asked by `checks` and `pace`. A step with `when` may be taken or
+left out, a `choose` may turn out as any of its alternatives: both ways count. Unknown scenes are left out
+here; reporting them is the check's work.
 """
 
 from dataclasses import dataclass
 
 from shared.scripts.matching import groups_offered
 from shared.scripts.model import Scene, Script
-from shared.scripts.steps import GotoStep, StopStep, WaitStep
-from shared.scripts.triggers import EveryTrigger
+from shared.scripts.steps import (
+    ChooseStep,
+    GotoStep,
+    ReactStep,
+    ReplyStep,
+    SendStep,
+    SimpleStep,
+    Step,
+    StopStep,
+    WaitStep,
+    options_of,
+)
+from shared.scripts.triggers import AtTrigger, EveryTrigger, JoinedTrigger, Trigger
 
 # Waits shorter than this do not make a loop harmless: it could still send faster than anyone reads.
 CALM_SECONDS = 1.0
 
+# What counts towards the limits: a reaction for the account, not for the chat.
+Saying = ReplyStep | SendStep | ReactStep
+
+SENDER_NAMES = frozenset({"sender"})
+MESSAGE_NAMES = frozenset({"sender", "text", "match"})
+
 
 @dataclass(frozen=True, slots=True)
 class WayIn:
-    """One way in which a scene is reached: with a message and its match groups, or by time."""
+    """One way in which a scene is reached: what texts then know, and whether there is a message to answer."""
 
-    has_message: bool
+    names: frozenset[str]
     groups: frozenset[str] = frozenset()
+
+    @property
+    def answerable(self) -> bool:
+        """A message of a guest, or the service message that says who joined."""
+        return "sender" in self.names
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One thing that a step can turn out to do: say something or wait, then go on, go elsewhere, or end."""
+
+    wait: float = 0.0
+    says: Saying | None = None
+    goto: str | None = None
+    ends: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next step of the scene follows."""
+        return self.goto is None and not self.ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +70,54 @@ class Edge:
     shortest: float
 
 
+def moves(step: Step) -> list[Move]:
+    """Everything that a step can turn out to do."""
+    options = options_of(step)
+    found = [_move(option) for option in options]
+    if step.when is not None or (isinstance(step, ChooseStep) and all(each.when is not None for each in options)):
+        found.append(Move())
+    return found
+
+
+def _move(step: SimpleStep) -> Move:
+    match step:
+        case WaitStep(wait=(shortest, _)):
+            return Move(wait=shortest)
+        case ReplyStep() | SendStep() | ReactStep():
+            return Move(says=step)
+        case GotoStep(goto=target):
+            return Move(goto=target)
+        case StopStep():
+            return Move(ends=True)
+        case _:
+            return Move()
+
+
 def edges(scene: Scene) -> list[Edge]:
     """The gotos that can be reached in a scene."""
+    found = []
     waited = 0.0
     for index, step in enumerate(scene.steps):
-        if isinstance(step, WaitStep):
-            waited += step.wait[0]
-        elif isinstance(step, GotoStep):
-            return [Edge(index, step.goto, waited)]
-        elif isinstance(step, StopStep):
-            return []
-    return []
+        possible = moves(step)
+        found += [Edge(index, each.goto, waited) for each in possible if each.goto is not None]
+        on = [each.wait for each in possible if each.goes_on]
+        if not on:
+            break
+        waited += min(on)
+    return found
 
 
 def steps_never_reached(scene: Scene) -> int | None:
-    """The index of the first step after a `goto` or `stop`; None when every step can be reached."""
+    """The index of the first step after one that never goes on; None when every step can be reached."""
     for index, step in enumerate(scene.steps[:-1]):
-        if isinstance(step, GotoStep | StopStep):
+        if not any(each.goes_on for each in moves(step)):
             return index + 1
     return None
 
 
 def ways_in(script: Script) -> dict[str, frozenset[WayIn]]:
     """For each scene, how it can be reached; empty for a scene that never plays."""
-    ways = {name: frozenset(map(_way_of, scene.triggers)) for name, scene in script.scenes.items()}
+    ways = {name: frozenset(map(way_of, scene.triggers)) for name, scene in script.scenes.items()}
     pending = list(script.scenes)
     while pending:
         name = pending.pop()
@@ -66,10 +128,15 @@ def ways_in(script: Script) -> dict[str, frozenset[WayIn]]:
     return ways
 
 
-def _way_of(trigger: object) -> WayIn:
-    if isinstance(trigger, EveryTrigger):
-        return WayIn(has_message=False)
-    return WayIn(has_message=True, groups=groups_offered(trigger))
+def way_of(trigger: Trigger) -> WayIn:
+    """What a trigger brings into its scene."""
+    match trigger:
+        case EveryTrigger() | AtTrigger():
+            return WayIn(frozenset())
+        case JoinedTrigger():
+            return WayIn(SENDER_NAMES)
+        case _:
+            return WayIn(MESSAGE_NAMES, groups_offered(trigger))
 
 
 def restless_loops(script: Script) -> list[tuple[str, ...]]:

@@ -1,21 +1,35 @@
-"""Which scene a message begins: the first, in the order of the script, with a trigger that matches.
+"""Which triggers a message or a newcomer fits.
 
-Pure; called by the engine for each message, and by whoever wants to show why a scene did not begin.
-Letter case never matters. What a trigger found becomes `match` in the scene's texts.
+Pure; called by the engine for each scene in the order of the script, and by whoever wants to show why a
+scene did not begin. Letter case never matters. What a trigger found becomes `match` in the scene's texts.
 """
 
+import re
 from dataclasses import dataclass
 
+from shared.scripts.effects import Incoming, Newcomer
 from shared.scripts.model import Script
 from shared.scripts.patterns import Pattern, PatternRefused, compile_pattern
-from shared.scripts.triggers import CommandTrigger, MessageMatch, MessageTrigger
+from shared.scripts.triggers import (
+    CommandTrigger,
+    JoinedTrigger,
+    MentionTrigger,
+    MessageTrigger,
+    ReplyTrigger,
+    Trigger,
+    Wording,
+)
+
+Happening = Incoming | Newcomer
 
 _WHOLE = frozenset({"0"})
+# A name in the text of a mention, with what separates it from the rest: "@desk, help" asks for "help".
+_NAMED = re.compile(r"(?<![^\s])@[A-Za-z][A-Za-z0-9_]{3,31}[,:]?(?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The scene that begins, the index of its trigger, and the match groups by name."""
+    """The scene that begins if its conditions hold, the index of its trigger, and the match groups by name."""
 
     scene: str
     trigger: int
@@ -24,57 +38,95 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class NotMatched:
-    """No scene of the script answers this message."""
+    """No scene of the script answers this."""
 
 
-def match_message(script: Script, text: str) -> Matched | NotMatched:
-    """The first scene that answers `text`."""
+def first_match(script: Script, happening: Happening) -> Matched | NotMatched:
+    """The first scene with a trigger that fits, whatever its conditions say."""
     for name, scene in script.scenes.items():
         for index, trigger in enumerate(scene.triggers):
-            groups = _groups(trigger, text)
+            groups = groups_found(trigger, happening)
             if groups is not None:
                 return Matched(name, index, groups)
     return NotMatched()
 
 
-def groups_offered(trigger: object) -> frozenset[str]:
+def groups_found(trigger: Trigger, happening: Happening) -> dict[str, str] | None:
+    """The match groups by name when the trigger fits; None when it does not."""
+    match trigger, happening:
+        case CommandTrigger(command=command), Incoming(text=text):
+            return _command(command, text)
+        case MessageTrigger(message=wanted), Incoming(text=text):
+            return _worded(wanted, text)
+        case MentionTrigger(mention=wanted), Incoming(text=text, mentions_me=True):
+            return _worded(wanted, without_names(text))
+        case ReplyTrigger(reply=wanted), Incoming(text=text, answers_me=True):
+            return _worded(wanted, text)
+        case JoinedTrigger(joined=place), Newcomer(chat=chat):
+            return {} if place.chat in (None, chat) else None
+        case _:
+            return None
+
+
+def groups_offered(trigger: Trigger) -> frozenset[str]:
     """The names of the groups that a match of this trigger always has."""
     match trigger:
         case CommandTrigger():
             return _WHOLE | {"args"}
-        case MessageTrigger(message=MessageMatch(pattern=str(pattern))):
-            return _usable(pattern).groups
-        case MessageTrigger():
-            return _WHOLE
+        case MessageTrigger(message=wanted) | MentionTrigger(mention=wanted) | ReplyTrigger(reply=wanted):
+            return pattern_of(wanted.pattern).groups if wanted.pattern is not None else _WHOLE
         case _:
             return frozenset()
 
 
-def same_message(first: object, second: object) -> bool:
-    """Whether two triggers answer exactly the same messages, so that the second never begins its scene."""
+def wording_of(trigger: Trigger) -> Wording | None:
+    """How a trigger compares texts; None for those that do not."""
+    match trigger:
+        case MessageTrigger(message=wanted) | MentionTrigger(mention=wanted) | ReplyTrigger(reply=wanted):
+            return wanted
+        case _:
+            return None
+
+
+def answers_all_of(first: Trigger, second: Trigger) -> bool:
+    """Whether everything that fits `second` fits `first`, so that `second` never has a turn after it."""
     match first, second:
         case CommandTrigger(command=one), CommandTrigger(command=other):
             return one.casefold() == other.casefold()
-        case MessageTrigger(message=wanted), MessageTrigger(message=also):
-            return _folded(wanted) == _folded(also)
-        case _:
-            return False
+        case JoinedTrigger(joined=place), JoinedTrigger(joined=also):
+            return place.chat in (None, also.chat)
+    wanted, compared = wording_of(first), wording_of(second)
+    if type(first) is not type(second) or wanted is None or compared is None:
+        return False
+    return _covers(wanted, compared)
 
 
-def _folded(wanted: MessageMatch) -> tuple[str | None, str | None, str | None]:
-    text = wanted.text.strip().casefold() if wanted.text is not None else None
-    contains = wanted.contains.casefold() if wanted.contains is not None else None
-    return text, contains, wanted.pattern
+def without_names(text: str) -> str:
+    """A text without the `@names` that stand in it alone."""
+    return " ".join(_NAMED.sub(" ", text).split()) if "@" in text else text
 
 
-def _groups(trigger: object, text: str) -> dict[str, str] | None:
-    match trigger:
-        case CommandTrigger(command=command):
-            return _command(command, text)
-        case MessageTrigger(message=wanted):
-            return _message(wanted, text)
-        case _:
-            return None
+def pattern_of(source: str) -> Pattern:
+    """The compiled pattern of an accepted script."""
+    outcome = compile_pattern(source)
+    if isinstance(outcome, PatternRefused):
+        raise AssertionError("a script with a refused pattern cannot be made: its model refuses it")
+    return outcome
+
+
+def _covers(wanted: Wording, other: Wording) -> bool:
+    if wanted.ways == 0:
+        return True
+    if wanted.pattern is not None:
+        return wanted.pattern == other.pattern
+    if wanted.text is not None:
+        return other.text is not None and _folded(wanted.text) == _folded(other.text)
+    part = other.text if other.text is not None else other.contains
+    return part is not None and wanted.contains is not None and wanted.contains.casefold() in _folded(part)
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()
 
 
 def _command(command: str, text: str) -> dict[str, str] | None:
@@ -85,18 +137,11 @@ def _command(command: str, text: str) -> dict[str, str] | None:
     return {"0": word, "args": rest[0].strip() if rest else ""}
 
 
-def _message(wanted: MessageMatch, text: str) -> dict[str, str] | None:
+def _worded(wanted: Wording, text: str) -> dict[str, str] | None:
     if wanted.pattern is not None:
-        return _usable(wanted.pattern).search(text)
+        return pattern_of(wanted.pattern).search(text)
     if wanted.text is not None:
-        return {"0": text.strip()} if text.strip().casefold() == wanted.text.strip().casefold() else None
+        return {"0": text.strip()} if _folded(text) == _folded(wanted.text) else None
     if wanted.contains is not None:
         return {"0": wanted.contains} if wanted.contains.casefold() in text.casefold() else None
-    return None
-
-
-def _usable(source: str) -> Pattern:
-    outcome = compile_pattern(source)
-    if isinstance(outcome, PatternRefused):
-        raise AssertionError("a script with a refused pattern cannot be made: its model refuses it")
-    return outcome
+    return {"0": text.strip()}

@@ -5,10 +5,13 @@ and nothing else, so that a script which one of them accepts is accepted by all.
 text, and the same text has the same outcome everywhere.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 from pydantic import ValidationError
 
 from shared.scripts.checks import check_script
-from shared.scripts.errors import MAX_PROBLEMS, Finding, ScriptProblem, ScriptProblems, spelled
+from shared.scripts.errors import MAX_PROBLEMS, Finding, Path, ScriptProblem, ScriptProblems, spelled
 from shared.scripts.model import Script
 from shared.scripts.source import Document, read_document
 from shared.scripts.wording import findings
@@ -27,12 +30,29 @@ def parse_script(text: str, source: str = "script.yaml") -> Script | ScriptProbl
         line, column = document.root.position
         hint = "a script starts with: id: my-script"
         return ScriptProblems(source, (ScriptProblem(line, column, "", "a script is a set of fields", hint),))
+    plain = document.root.plain()
+    hint = "write a value, or remove the field"
+    empty = [Finding(path, "nothing is written here", hint, at_key=True) for path in _empty(plain)]
+    if empty:
+        return _located(empty, document, source)
     try:
-        script = Script.model_validate(document.root.plain())
+        script = Script.model_validate(plain)
     except ValidationError as error:
         return _located(findings(error.errors(include_url=False), document), document, source)
     found = check_script(script)
     return _located(found, document, source) if found else script
+
+
+def _empty(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Where a value is missing, as after `chat:` at the end of a line."""
+    if value is None:
+        yield path
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _empty(each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _empty(each, (*path, index))
 
 
 def _located(found: list[Finding], document: Document, source: str) -> ScriptProblems:

@@ -1,29 +1,49 @@
 """Plays a script without Telegram, in virtual time: its own tests, and any dialogue by hand.
 
 `run_tests` is called on lint, before a push, and on the node before the swap; the dice are seeded with
-the test's name, so all three see the same. A test is strict: what the account says and the dialogue does
+the test's name, so all three see the same. A test is strict: what the account does and the dialogue does
 not expect is a failure, shown as the difference. Nothing raises.
 """
 
 import random
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, assert_never
 
+from shared.scripts.almanac import moment_in, parse_moment, zone
 from shared.scripts.chats import PRIVATE
-from shared.scripts.dialogue import ExpectLine, GuestLine, Line, ScriptTest, SilenceLine, WaitLine
+from shared.scripts.dialogue import (
+    ExpectLine,
+    ExpectReactionLine,
+    GuestLine,
+    JoinsLine,
+    Line,
+    ScriptTest,
+    SilenceLine,
+    WaitLine,
+)
 from shared.scripts.durations import format_duration
-from shared.scripts.effects import Effect, Fault, Incoming, SendText
+from shared.scripts.effects import Effect, Fault, Incoming, Newcomer, React, SendText
 from shared.scripts.engine import Engine
+from shared.scripts.explaining import Explanation
+from shared.scripts.matching import Happening
 from shared.scripts.model import Script
 
 # A dialogue of hours against an `every` of seconds; more than that is a mistake in the test.
 MAX_WAKES = 2000
+# Epoch seconds are exact to a quarter of a microsecond: what is due in 0.7 s may come out a little later.
+_ROUNDING = 1e-6
+# When a rehearsal begins that does not say: a Monday at noon, when most desks are open.
+NOON = parse_moment("2026-01-05 12:00")
 
 
 @dataclass(frozen=True, slots=True)
 class TestOutcome:
-    """How one test ended: `difference` says what was expected and what was said; empty when it passed."""
+    """How one test ended: `difference` says what was expected and what was done; empty when it passed.
+
+    `failed_at` is the index of the dialogue's line at which it failed.
+    """
 
     __test__: ClassVar[bool] = False  # its name would make pytest collect it
 
@@ -31,57 +51,114 @@ class TestOutcome:
     passed: bool
     difference: str
     transcript: tuple[str, ...]
+    failed_at: int | None = None
 
 
 class Rehearsal:
-    """An engine with a guest to talk to it and a clock that moves when it is told to."""
+    """An engine with guests to talk to it and a clock that moves when it is told to.
 
-    def __init__(self, script: Script, seed: str) -> None:
+    `clock` is the local time at which it begins; `now` counts the seconds since.
+    """
+
+    def __init__(self, script: Script, seed: str, clock: datetime = NOON) -> None:
         self._script = script
-        self._engine = Engine(script, random.Random(seed))
+        self._began = moment_in(clock, zone(script.timezone))
         self._guests: dict[str, int] = {}
-        self._messages = 0
+        self._authors: dict[int, str] = {}
         self._wakes = 0
+        self.engine = Engine(script, random.Random(seed))
         self.now = 0.0
-        self.unheard: deque[SendText] = deque()
+        self.unheard: deque[SendText | React] = deque()
         self.faults: list[Fault] = []
         self.transcript: list[str] = []
-        self._hear(self._engine.on_time(self.now))
+        self._hear(self.engine.on_time(self.moment))
 
-    def guest(self, text: str, name: str, chat: str | None = None) -> None:
+    @property
+    def moment(self) -> float:
+        """The engine's time: epoch seconds."""
+        return self._began + self.now
+
+    def guest(
+        self, text: str, name: str, chat: str | None = None, *, mentions: bool = False, replies: bool = False
+    ) -> Incoming:
         """`name` says `text` in `chat`, by default the first one that the script lists."""
-        sender_id = self._guests.setdefault(name, len(self._guests) + 1)
-        self._messages += 1
+        sender_id = self.guest_id(name)
         address = self.address(chat, sender_id)
         self._note(f"{name} in {address}: {text}")
-        incoming = Incoming(address, name, sender_id, text, self._messages)
-        self._hear(self._engine.on_message(incoming, self.now))
+        return Incoming(address, name, sender_id, text, self._message_of(name), mentions, replies)
+
+    def newcomer(self, name: str, chat: str | None = None) -> Newcomer:
+        """`name` joins `chat`, by default the first one that the script lists."""
+        user_id = self.guest_id(name)
+        address = self.address(chat, user_id)
+        self._note(f"{name} joins {address}")
+        return Newcomer(address, name, user_id, self._message_of(name))
+
+    def happens(self, happening: Happening) -> None:
+        """The account hears what a guest or a newcomer does."""
+        if isinstance(happening, Incoming):
+            self._hear(self.engine.on_message(happening, self.moment))
+        else:
+            self._hear(self.engine.on_joined(happening, self.moment))
 
     def pass_time(self, seconds: float) -> bool:
         """Let time pass; False when more happened in it than a rehearsal can show."""
         until = self.now + seconds
-        wake = self._engine.next_wake()
-        while wake is not None and wake <= until:
+        while self.advance(until):
             self._wakes += 1
             if self._wakes > MAX_WAKES:
                 return False
-            self.now = max(self.now, wake)
-            self._hear(self._engine.on_time(self.now))
-            wake = self._engine.next_wake()
-        self.now = until
         return True
+
+    def advance(self, until: float) -> bool:
+        """Go on to the next thing that happens, or to `until` when that is sooner; whether something happened."""
+        wake = self.next_wake()
+        if wake is None or wake > until + _ROUNDING:
+            self.now = max(self.now, until)
+            return False
+        self.now = max(self.now, wake)
+        self._hear(self.engine.on_time(self.moment))
+        return True
+
+    def reload(self, script: Script) -> None:
+        """Play another version from here on, as a node does."""
+        self._script = script
+        self.engine = self.engine.reloaded(script)
+        self._hear(self.engine.on_time(self.moment))
+
+    def explain_next(self) -> Explanation:
+        """What the next thing that happens by itself would begin, and why."""
+        wake = self.next_wake()
+        return Explanation() if wake is None else self.engine.explain_time(self._began + max(self.now, wake))
+
+    def guest_id(self, name: str) -> int:
+        """Guests are numbered as they come."""
+        return self._guests.setdefault(name, len(self._guests) + 1)
 
     def address(self, chat: str | None, sender_id: int) -> str:
         """Where a guest speaks: a private chat is that guest's own."""
         listed = chat or self._script.chats[0]
         return f"{PRIVATE}:{sender_id}" if listed == PRIVATE else listed
 
+    def author_of(self, message_id: int | None) -> str:
+        """The guest who wrote a message, or whose joining it tells; empty for none."""
+        return self._authors.get(message_id, "") if message_id is not None else ""
+
+    def next_wake(self) -> float | None:
+        """When the script goes on by itself, in seconds since the beginning; None when it does not."""
+        wake = self.engine.next_wake()
+        return wake - self._began if wake is not None else None
+
     def next_thing(self) -> str:
         """When the script would go on by itself, in words."""
-        wake = self._engine.next_wake()
+        wake = self.next_wake()
         if wake is None:
             return "nothing more is planned"
         return f"the script goes on in {format_duration(wake - self.now)}"
+
+    def _message_of(self, name: str) -> int:
+        self._authors[len(self._authors) + 1] = name
+        return len(self._authors)
 
     def _hear(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -89,14 +166,22 @@ class Rehearsal:
                 case SendText(chat=chat, text=text):
                     self.unheard.append(effect)
                     self._note(f"account in {chat}: {text}")
-                case Fault(scene=scene, step=step, message=message):
+                case React(chat=chat):
+                    self.unheard.append(effect)
+                    self._note(f"account in {chat}: {described(effect)}")
+                case Fault():
                     self.faults.append(effect)
-                    self._note(f"fault in scenes.{scene}.steps[{step}]: {message}")
+                    self._note(f"fault in {effect.place}: {effect.message}")
                 case _:
                     assert_never(effect)
 
     def _note(self, line: str) -> None:
         self.transcript.append(f"+{format_duration(self.now)} {line}")
+
+
+def described(effect: SendText | React) -> str:
+    """What the account has done, as a transcript and a difference show it."""
+    return effect.text if isinstance(effect, SendText) else f"(reacts with {effect.emoji})"
 
 
 def run_tests(script: Script) -> list[TestOutcome]:
@@ -105,61 +190,72 @@ def run_tests(script: Script) -> list[TestOutcome]:
 
 
 def _run(script: Script, test: ScriptTest) -> TestOutcome:
-    rehearsal = Rehearsal(script, test.name)
+    seed = test.name if test.seed is None else f"{test.name} {test.seed}"
+    rehearsal = Rehearsal(script, seed, test.clock or NOON)
     for index, line in enumerate(test.dialogue):
         difference = _play(rehearsal, line) or _fault(rehearsal)
         if difference:
             where = f"dialogue[{index}] after {format_duration(rehearsal.now)}: "
-            return TestOutcome(test.name, False, where + difference, tuple(rehearsal.transcript))
+            return TestOutcome(test.name, False, where + difference, tuple(rehearsal.transcript), index)
     difference = _nothing_unheard(rehearsal, "the dialogue ends")
-    where = f"after dialogue[{len(test.dialogue) - 1}]: " if difference else ""
-    return TestOutcome(test.name, not difference, where + difference, tuple(rehearsal.transcript))
+    if not difference:
+        return TestOutcome(test.name, True, "", tuple(rehearsal.transcript))
+    last = len(test.dialogue) - 1
+    return TestOutcome(test.name, False, f"after dialogue[{last}]: {difference}", tuple(rehearsal.transcript), last)
 
 
 def _play(rehearsal: Rehearsal, line: Line) -> str:
     """Plays one line; what differs from it, in words, or nothing."""
     match line:
         case GuestLine():
-            rehearsal.guest(line.guest, line.name, line.chat)
+            said = rehearsal.guest(line.guest, line.name, line.chat, mentions=line.mentions, replies=line.replies)
+            rehearsal.happens(said)
+            return ""
+        case JoinsLine():
+            rehearsal.happens(rehearsal.newcomer(line.joins, line.chat))
             return ""
         case WaitLine(wait=seconds):
             return "" if rehearsal.pass_time(seconds) else f"more than {MAX_WAKES} things happen in this test"
-        case ExpectLine():
-            return _expected(rehearsal, line)
+        case ExpectLine(expect=text):
+            return _expected(rehearsal, line, text.strip())
+        case ExpectReactionLine(expect_reaction=emoji):
+            return _expected(rehearsal, line, f"(reacts with {emoji})")
         case SilenceLine():
             return _nothing_unheard(rehearsal, "nothing")
         case _:
             assert_never(line)
 
 
-def _expected(rehearsal: Rehearsal, line: ExpectLine) -> str:
+def _expected(rehearsal: Rehearsal, line: ExpectLine | ExpectReactionLine, wanted: str) -> str:
     if not rehearsal.unheard:
-        return _difference(line.expect, f"(nothing; {rehearsal.next_thing()})")
-    said = rehearsal.unheard.popleft()
-    wanted = line.expect.strip()
-    if said.text != wanted:
-        return _difference(wanted, said.text)
-    chat = said.chat.split(":")[0] if line.chat == PRIVATE else said.chat
+        return _difference(wanted, f"(nothing; {rehearsal.next_thing()})")
+    done = rehearsal.unheard.popleft()
+    if isinstance(done, SendText) is not isinstance(line, ExpectLine) or described(done) != wanted:
+        return _difference(wanted, described(done))
+    chat = done.chat.split(":")[0] if line.chat == PRIVATE else done.chat
     if line.chat is not None and chat != line.chat:
-        return f"said in another chat\n  - {line.chat}\n  + {said.chat}"
+        return f"done in another chat\n  - {line.chat}\n  + {done.chat}"
+    author = rehearsal.author_of(done.reply_to if isinstance(done, SendText) else done.message_id)
+    if line.to is not None and author != line.to:
+        return f"answers somebody else\n  - {line.to or '(nobody)'}\n  + {author or '(nobody)'}"
     return ""
 
 
 def _nothing_unheard(rehearsal: Rehearsal, expected: str) -> str:
     if not rehearsal.unheard:
         return ""
-    return _difference(f"({expected})", "\n".join(said.text for said in rehearsal.unheard))
+    return _difference(f"({expected})", "\n".join(map(described, rehearsal.unheard)))
 
 
 def _fault(rehearsal: Rehearsal) -> str:
     if not rehearsal.faults:
         return ""
     fault = rehearsal.faults[0]
-    return f"scenes.{fault.scene}.steps[{fault.step}] failed: {fault.message}"
+    return f"{fault.place} failed: {fault.message}"
 
 
-def _difference(expected: str, said: str) -> str:
+def _difference(expected: str, done: str) -> str:
     def marked(sign: str, text: str) -> str:
         return "\n".join(f"  {sign} {line}" for line in text.splitlines())
 
-    return f"expected (-) and said (+) differ\n{marked('-', expected)}\n{marked('+', said)}"
+    return f"expected (-) and said (+) differ\n{marked('-', expected)}\n{marked('+', done)}"

@@ -2,8 +2,8 @@
 
 Called by `templates` only. Jinja's sandbox keeps a text away from Python's insides; this module also
 bounds its work, so that no text can hold a node: no statements but `if` and one `for` over a short
-range or list, no calls but `range`, filters from a short list, arithmetic on numbers only. What is
-refused is refused by the shape of the text, never by the machine it runs on, so check and node agree.
+range or list, no calls but `range`, filters and arithmetic that pay for what they do (`filters`). What
+is refused is refused by the shape of the text, never by the machine it runs on, so check and node agree.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,42 +12,24 @@ from typing import Any
 
 from jinja2 import StrictUndefined, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
+from jinja2.visitor import NodeTransformer
 
 from shared.scripts.errors import nearest, shortened
+from shared.scripts.filters import PIECE, arithmetic, filters, joined, paid, work
 
 MAX_RANGE = 100
 # Enough for any sentence; few enough that neither Jinja's nor Python's own parser runs out of stack.
 MAX_PARTS = 80
 MAX_BRACKETS = 8
 MAX_BLOCKS = 5
-# No intermediate value may be larger than a few messages.
-_MAX_VALUE = 20_000
+# What Jinja makes of a text: constants, names, operators. A thousand take a tenth of a second to compile.
+MAX_PIECES = 1000
 
 LOOP_FIELDS = frozenset({"index", "index0", "first", "last", "length"})
-_KEPT_FILTERS = frozenset(
-    [
-        "abs",
-        "capitalize",
-        "default",
-        "first",
-        "float",
-        "int",
-        "last",
-        "length",
-        "lower",
-        "max",
-        "min",
-        "string",
-        "title",
-        "trim",
-        "upper",
-    ]
-)
-_KEPT_TESTS = frozenset(["boolean", "defined", "even", "in", "none", "number", "odd", "string", "undefined"])
+_KEPT_TESTS = frozenset(["boolean", "defined", "even", "none", "number", "odd", "string", "undefined"])
 
 # Names that Jinja itself fills in, and that would show its insides.
 _JINJA_NAMES = frozenset({"self", "super", "caller", "varargs", "kwargs"})
@@ -61,15 +43,18 @@ _ALLOWED = (
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's immutable sandbox, with `*` and `%` for numbers only: on text they make any size."""
+    """Jinja's immutable sandbox, where arithmetic, items and slices are paid for."""
 
-    intercepted_binops = frozenset({"*", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        for operand in (left, right):
-            if not isinstance(operand, int | float):
-                raise SecurityError(f"{operator} works on numbers, not on {type(operand).__name__}")
-        return super().call_binop(context, operator, left, right)
+        return arithmetic(
+            operator, left, right, lambda: super(_Environment, self).call_binop(context, operator, left, right)
+        )
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        work(obj)
+        return super().getitem(obj, argument)
 
 
 @cache
@@ -77,9 +62,49 @@ def environment() -> ImmutableSandboxedEnvironment:
     """The one environment of all texts; it holds no state of any script."""
     made = _Environment(undefined=StrictUndefined, autoescape=False, optimized=False, cache_size=0, auto_reload=False)
     made.globals = {"range": _short_range}
-    made.filters = {name: FILTERS[name] for name in _KEPT_FILTERS} | dict(_OWN_FILTERS)
-    made.tests = {name: TESTS[name] for name in _KEPT_TESTS}
+    made.filters = filters()
+    made.tests = {name: TESTS[name] for name in _KEPT_TESTS} | {"in": _is_in}
     return made
+
+
+class _Paying(NodeTransformer):
+    """Puts what Jinja would do by itself, joining and comparing, into functions that pay for it."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja calls it by the node's name
+        self.generic_visit(node)
+        return _call(joined, node.nodes)
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = _call(paid, [node.expr])
+        for operand in node.ops:
+            operand.expr = _call(paid, [operand.expr])
+        return node
+
+
+def _call(function: Callable[..., Any], values: list[nodes.Expr]) -> nodes.Call:
+    name = nodes.ImportedName(f"{function.__module__}.{function.__name__}")
+    return nodes.Call(name, values, [], None, None)
+
+
+def paying(template: nodes.Template) -> nodes.Template:
+    """The same text, after `forbidden` had nothing to say, with everything in it paid for."""
+    made = _Paying().visit(template)
+    assert isinstance(made, nodes.Template)
+    made.set_environment(environment())
+    return made
+
+
+def base_cost(template: nodes.Template) -> int:
+    """What a text costs before anything in it touches a value: its pieces, and those of loops as often as they go."""
+    pieces = sum(1 for _ in template.find_all(nodes.Node))
+    looped = sum(1 for loop in template.find_all(nodes.For) for _ in loop.find_all(nodes.Node))
+    return PIECE * (pieces + MAX_RANGE * looped)
+
+
+def _is_in(value: Any, values: Any) -> bool:
+    work(value, values)
+    return value in values
 
 
 def _short_range(*bounds: int) -> range:
@@ -87,42 +112,6 @@ def _short_range(*bounds: int) -> range:
     if len(made) > MAX_RANGE:
         raise SecurityError(f"a range may have {MAX_RANGE} numbers, this one has {len(made)}")
     return made
-
-
-def _join(values: Any, separator: str = "") -> str:
-    parts = [str(value) for value in values]
-    _refuse_larger(sum(map(len, parts)) + len(str(separator)) * len(parts))
-    return str(separator).join(parts)
-
-
-def _replace(value: Any, old: str, new: str) -> str:
-    text = str(value)
-    _refuse_larger(len(text) + text.count(old) * len(new))
-    return text.replace(old, new)
-
-
-def _round(value: float, digits: int = 0) -> float | int:
-    if not 0 <= digits <= 6:
-        raise SecurityError("round takes 0 to 6 digits")
-    return round(value, digits) if digits else round(value)
-
-
-def _truncate(value: Any, length: int, end: str = "…") -> str:
-    text = str(value)
-    return text if len(text) <= length else text[: max(0, length - len(end))] + end
-
-
-def _refuse_larger(size: int) -> None:
-    if size > _MAX_VALUE:
-        raise SecurityError(f"a value of {size} characters; {_MAX_VALUE} are allowed")
-
-
-_OWN_FILTERS: dict[str, Callable[..., Any]] = {
-    "join": _join,
-    "replace": _replace,
-    "round": _round,
-    "truncate": _truncate,
-}
 
 
 def too_deep(source: str) -> str:
@@ -147,6 +136,8 @@ def too_deep(source: str) -> str:
 
 def forbidden(template: nodes.Template) -> Iterator[str]:
     """Each thing in the text that scripts may not use, in words."""
+    if sum(1 for _ in template.find_all(nodes.Node)) > MAX_PIECES:
+        yield f"a text may have {MAX_PIECES} pieces of {{{{ }}}} and {{% %}}: make it simpler"
     for node in template.find_all(nodes.Node):
         if isinstance(node, nodes.Keyword | nodes.Pair) or not isinstance(node, _ALLOWED):
             yield f"{type(node).__name__.lower()} is not available in texts: only if, for and expressions are"

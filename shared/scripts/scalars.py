@@ -64,6 +64,8 @@ def unfit_for_variable(value: object) -> str:
 def _text(text: str) -> str | ScalarRefused:
     if any("\ud800" <= character <= "\udfff" for character in text):
         return ScalarRefused("a surrogate escape is not a character", "write the character itself, or \\U0001F600")
+    if "\0" in text:
+        return ScalarRefused("a text has the character NUL (\\0), which cannot be kept or said", "remove it")
     return text
 
 

@@ -1,47 +1,35 @@
 """The steps of a scene, as models: what each is called and what it may hold.
 
-Each step is a mapping with one key that names it, so a new step is a new class in `Step` and one branch
-in `play`. The key chooses the class, so that errors speak of that step only. Conditions will be fields
-beside the key.
+Each step is a mapping with one key that names it, so a new step is a new class in `Step`, one in
+`Alternative`, and one branch each in `play` and `flow`. The key chooses the class, so that errors speak of
+that step only. Beside its key every step may have `when`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from shared.scripts.chats import canonical_chat
 from shared.scripts.durations import format_duration, parse_duration
-from shared.scripts.scalars import VariableValue, unfit_for_variable
+from shared.scripts.parts import (
+    ChatName,
+    Expression,
+    Name,
+    Part,
+    ShortFor,
+    TemplateText,
+    Value,
+    VariableName,
+    Yes,
+    duration_schema,
+    one_key_of,
+    tagged,
+)
+from shared.scripts.reactions import canonical_reaction, reaction_schema
 from shared.scripts.templates import MAX_SOURCE
 
 MAX_WAIT = 86_400.0
-
-
-class Part(BaseModel):
-    """A piece of a script: nothing unknown is accepted, nothing changes after parsing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def tagged(key: str) -> Tag:
-    """The tag of a union's member. The brackets keep it apart from keys in an error's path."""
-    return Tag(f"<{key}>")
-
-
-def one_key_of(*keys: str) -> Discriminator:
-    """Chooses a union's member by the one key of `keys` that the mapping has."""
-
-    def choose(value: Any) -> str | None:
-        present = [key for key in keys if (key in value if isinstance(value, dict) else hasattr(value, key))]
-        return f"<{present[0]}>" if len(present) == 1 else None
-
-    return Discriminator(choose)
-
-
-def _variable(value: object) -> object:
-    if unfit := unfit_for_variable(value):
-        raise ValueError(unfit)
-    return value
+MAX_ALTERNATIVES = 20
+MAX_WEIGHT = 100
 
 
 def _wait_range(value: object) -> tuple[float, float]:
@@ -60,14 +48,22 @@ def _range_words(shortest: float, longest: float) -> str:
     return f"[{format_duration(shortest)}, {format_duration(longest)}]"
 
 
-ChatName = Annotated[str, BeforeValidator(canonical_chat)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Value = Annotated[VariableValue, BeforeValidator(_variable)]
-TemplateText = Annotated[str, Field(max_length=MAX_SOURCE)]
+_DURATION = duration_schema("0s to 1d")
+_WAIT_SCHEMA = {
+    "anyOf": [_DURATION, {"type": "array", "items": _DURATION, "minItems": 2, "maxItems": 2}],
+    "description": "How long, or the shortest and the longest wait: [1s, 3s].",
+}
+_TEXT_SCHEMA = {"type": "string", "maxLength": MAX_SOURCE, "description": "What to say in the conversation's chat."}
+_STOP_SCHEMA = {"const": "stop", "description": "Ends the run here."}
 
 
-class ReplyStep(Part):
+class StepPart(Part):
+    """What every step may have."""
+
+    when: Expression | None = Field(default=None, description="The step is left out when this does not hold.")
+
+
+class ReplyStep(StepPart):
     """Answers the message that began the conversation's run."""
 
     reply: TemplateText
@@ -80,53 +76,142 @@ class Speech(Part):
     chat: ChatName | None = None
 
 
-class SendStep(Part):
+def _text_only(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class SendStep(StepPart):
     """Says something in a chat, not as an answer."""
 
-    send: Annotated[Speech, BeforeValidator(lambda value: {"text": value} if isinstance(value, str) else value)]
+    send: Annotated[Speech, ShortFor(_text_only, _TEXT_SCHEMA)]
 
 
-class WaitStep(Part):
+class ReactStep(StepPart):
+    """Puts an emoji under the message that began the run."""
+
+    react: Annotated[str, BeforeValidator(canonical_reaction), WithJsonSchema(reaction_schema())]
+
+
+class WaitStep(StepPart):
     """Seconds to wait: between the shortest and the longest, chosen by the engine's randomness."""
 
-    wait: Annotated[tuple[float, float], BeforeValidator(_wait_range)]
+    wait: Annotated[tuple[float, float], BeforeValidator(_wait_range), WithJsonSchema(_WAIT_SCHEMA)]
 
 
-class GotoStep(Part):
+class GotoStep(StepPart):
     """Goes on at the first step of another scene."""
 
     goto: Name
 
 
-class SetStep(Part):
-    """Gives variables of the conversation new values; texts are templates."""
+class SetStep(StepPart):
+    """Gives variables of the conversation or the account new values; texts are templates."""
 
     set: dict[VariableName, Value] = Field(min_length=1, max_length=20)
 
 
-class StopStep(Part):
+class StopStep(StepPart):
     """Ends the run here."""
 
-    stop: Literal[True]
+    stop: Yes
 
 
-STEP_KINDS: dict[str, type[Part]] = {
+class Weighted(Part):
+    """One of the alternatives of a `choose`: twice the weight is taken twice as often."""
+
+    weight: int = Field(default=1, ge=1, le=MAX_WEIGHT, strict=True)
+
+
+class ReplyAlternative(Weighted, ReplyStep):
+    """A `reply` to choose."""
+
+
+class SendAlternative(Weighted, SendStep):
+    """A `send` to choose."""
+
+
+class ReactAlternative(Weighted, ReactStep):
+    """A `react` to choose."""
+
+
+class WaitAlternative(Weighted, WaitStep):
+    """A `wait` to choose."""
+
+
+class GotoAlternative(Weighted, GotoStep):
+    """A `goto` to choose."""
+
+
+class SetAlternative(Weighted, SetStep):
+    """A `set` to choose."""
+
+
+class StopAlternative(Weighted, StopStep):
+    """A `stop` to choose."""
+
+
+ALTERNATIVE_KINDS: dict[str, type[StepPart]] = {
+    "reply": ReplyAlternative,
+    "send": SendAlternative,
+    "react": ReactAlternative,
+    "wait": WaitAlternative,
+    "goto": GotoAlternative,
+    "set": SetAlternative,
+    "stop": StopAlternative,
+}
+
+
+def _bare_stop(value: Any) -> Any:
+    return {"stop": True} if value == "stop" else value
+
+
+Alternative = Annotated[
+    Annotated[ReplyAlternative, tagged("reply")]
+    | Annotated[SendAlternative, tagged("send")]
+    | Annotated[ReactAlternative, tagged("react")]
+    | Annotated[WaitAlternative, tagged("wait")]
+    | Annotated[GotoAlternative, tagged("goto")]
+    | Annotated[SetAlternative, tagged("set")]
+    | Annotated[StopAlternative, tagged("stop")],
+    one_key_of(*ALTERNATIVE_KINDS),
+    ShortFor(_bare_stop, _STOP_SCHEMA),
+]
+
+
+class ChooseStep(StepPart):
+    """Takes one of the alternatives whose `when` holds, by the engine's randomness; none, if none holds."""
+
+    choose: tuple[Alternative, ...] = Field(min_length=2, max_length=MAX_ALTERNATIVES)
+
+
+STEP_KINDS: dict[str, type[StepPart]] = {
     "reply": ReplyStep,
     "send": SendStep,
+    "react": ReactStep,
     "wait": WaitStep,
     "goto": GotoStep,
     "set": SetStep,
+    "choose": ChooseStep,
     "stop": StopStep,
 }
 
+# What one can do at once: a step that is no choice, or what a choice has taken.
+SimpleStep = ReplyStep | SendStep | ReactStep | WaitStep | GotoStep | SetStep | StopStep
 Step = Annotated[
     Annotated[ReplyStep, tagged("reply")]
     | Annotated[SendStep, tagged("send")]
+    | Annotated[ReactStep, tagged("react")]
     | Annotated[WaitStep, tagged("wait")]
     | Annotated[GotoStep, tagged("goto")]
     | Annotated[SetStep, tagged("set")]
+    | Annotated[ChooseStep, tagged("choose")]
     | Annotated[StopStep, tagged("stop")],
     one_key_of(*STEP_KINDS),
     # A bare `- stop` is how people write it.
-    BeforeValidator(lambda value: {"stop": True} if value == "stop" else value),
+    ShortFor(_bare_stop, _STOP_SCHEMA),
 ]
+
+
+def options_of(step: Step) -> tuple[SimpleStep, ...]:
+    """What a step can turn out to be: its alternatives, or itself alone."""
+    return step.choose if isinstance(step, ChooseStep) else (step,)

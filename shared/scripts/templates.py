@@ -14,7 +14,8 @@ from jinja2 import Template, Undefined, meta, nodes
 from jinja2.environment import TemplateExpression
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 
-from shared.scripts.sandbox import environment, forbidden, too_deep
+from shared.scripts.filters import MAX_WORK, metered, pay
+from shared.scripts.sandbox import base_cost, environment, forbidden, paying, too_deep
 from shared.scripts.scalars import VariableValue, unfit_for_variable
 
 # Telegram's limit for one message. Counted in UTF-16 units, the stricter of the ways to count.
@@ -59,17 +60,20 @@ class Text:
     expression: TemplateExpression | None
     names: frozenset[str]
     groups: frozenset[str]
+    cost: int
 
     def render(self, names: Mapping[str, Any]) -> str | TextFailure:
         """The text to send, without surrounding white space, at most `MAX_OUTPUT` characters."""
         pieces: list[str] = []
         size = 0
         try:
-            for piece in self.template.generate(names):
-                size += len(piece.encode("utf-16-le", "surrogatepass")) // 2
-                if size > MAX_OUTPUT:
-                    return TextFailure(f"the text is longer than {MAX_OUTPUT} characters")
-                pieces.append(piece)
+            with metered(MAX_WORK):
+                pay(self.cost)
+                for piece in self.template.generate(names):
+                    size += len(piece.encode("utf-16-le", "surrogatepass")) // 2
+                    if size > MAX_OUTPUT:
+                        return TextFailure(f"the text is longer than {MAX_OUTPUT} characters")
+                    pieces.append(piece)
         except Exception as error:
             # A text is the operator's program: whatever it raises is its failure, to be shown to them.
             return TextFailure(_words(error))
@@ -77,20 +81,34 @@ class Text:
 
     def evaluate(self, names: Mapping[str, Any]) -> VariableValue | TextFailure:
         """The value for a variable: of its own type when the text is one `{{ … }}`, else text."""
-        value = self.render(names) if self.expression is None else self._result(self.expression, names)
+        value = self.value(names)
         if isinstance(value, TextFailure):
             return value
         unfit = unfit_for_variable(value)
         return TextFailure(unfit) if unfit else value
 
-    def _result(self, expression: TemplateExpression, names: Mapping[str, Any]) -> Any:
+    def value(self, names: Mapping[str, Any]) -> Any:
+        """Whatever the one `{{ … }}` comes to, or the rendered text, or a TextFailure."""
+        if self.expression is None:
+            return self.render(names)
         try:
-            value = expression(**names)
+            with metered(MAX_WORK):
+                pay(self.cost)
+                value = self.expression(**names)
             if isinstance(value, Undefined):
                 str(value)  # StrictUndefined raises here, with its own words
         except Exception as error:  # as in render
             return TextFailure(_words(error))
         return value
+
+
+def holds(source: str, names: Mapping[str, Any]) -> bool | TextFailure:
+    """Whether the expression in `source` holds: it does unless its value is false, 0 or empty."""
+    text = compile_text(source)
+    if isinstance(text, TextRefused):
+        return TextFailure(text.message)
+    value = text.value(names)
+    return value if isinstance(value, TextFailure) else bool(value)
 
 
 def _words(error: Exception) -> str:
@@ -110,8 +128,10 @@ def compile_text(source: str) -> Text | TextRefused:
         tree = environment().parse(source)
         for reason in forbidden(tree):
             return TextRefused(reason)
-        names = meta.find_undeclared_variables(tree) - {"range"}
-        return Text(environment().from_string(source), _expression(source, tree), frozenset(names), _groups(tree))
+        names = frozenset(meta.find_undeclared_variables(tree) - {"range"})
+        groups, cost = _groups(tree), base_cost(tree)
+        tree = paying(tree)
+        return Text(environment().from_string(tree), _expression(source, tree), names, groups, cost)
     except TemplateSyntaxError as error:
         line = f"line {error.lineno} of the text: " if "\n" in source.strip() else ""
         return TextRefused(f"the text does not compile: {line}{error.message}")
@@ -120,14 +140,14 @@ def compile_text(source: str) -> Text | TextRefused:
 
 
 def _expression(source: str, tree: nodes.Template) -> TemplateExpression | None:
-    bare = source.strip()
-    alone = len(tree.body) == 1 and isinstance(tree.body[0], nodes.Output) and len(tree.body[0].nodes) == 1
-    if not (alone and bare.startswith("{{") and bare.endswith("}}")):
-        return None
-    inner = bare[2:-2]
-    inner = inner[1:] if inner[:1] in ("-", "+") else inner
-    inner = inner[:-1] if inner[-1:] in ("-", "+") else inner
-    return environment().compile_expression(inner, undefined_to_none=False)
+    """The one `{{ … }}` of a text that is nothing else."""
+    match tree.body:
+        case [nodes.Output(nodes=[nodes.Expr() as alone])] if source.strip().startswith("{{"):
+            body = [nodes.Assign(nodes.Name("result", "store"), alone, lineno=1)]
+            template = nodes.Template(body, lineno=1)
+            template.set_environment(environment())
+            return TemplateExpression(environment().from_string(template), undefined_to_none=False)
+    return None
 
 
 def _groups(tree: nodes.Template) -> frozenset[str]:

@@ -9,20 +9,37 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from shared.scripts.conditions import CONDITION_KINDS
 from shared.scripts.dialogue import LINE_KINDS, ScriptTest
 from shared.scripts.errors import Finding, Path, nearest, shortened
 from shared.scripts.model import Limits, Scene, Script
 from shared.scripts.source import Document
-from shared.scripts.steps import STEP_KINDS, Speech
-from shared.scripts.triggers import TRIGGER_KINDS, Interval, MessageMatch
+from shared.scripts.steps import ALTERNATIVE_KINDS, STEP_KINDS, Speech
+from shared.scripts.triggers import TRIGGER_KINDS, Appointment, Arrival, Interval, Wording
 
 _KINDS: dict[str, tuple[str, dict[str, type[Any]]]] = {
     "steps": ("step", STEP_KINDS),
+    "choose": ("alternative", ALTERNATIVE_KINDS),
     "triggers": ("trigger", TRIGGER_KINDS),
+    "conditions": ("condition", CONDITION_KINDS),
     "dialogue": ("line", LINE_KINDS),
 }
+# Models by the key that they are written under, wherever it stands.
+_MODELS: dict[str, type[BaseModel]] = {
+    "limits": Limits,
+    "send": Speech,
+    "message": Wording,
+    "mention": Wording,
+    "reply": Wording,
+    "joined": Arrival,
+    "every": Interval,
+    "at": Appointment,
+}
+# Fields that stand beside the key that names a step or an alternative.
+_BESIDE = frozenset({"when", "weight"})
 _NAME_RULES = {
     "variables": "a variable's name has small letters, digits and _, and begins with a letter",
+    "account_variables": "a variable's name has small letters, digits and _, and begins with a letter",
     "set": "a variable's name has small letters, digits and _, and begins with a letter",
     "command": "a command is / and up to 32 letters, digits or _, such as /price",
 }
@@ -38,7 +55,9 @@ def findings(errors: list[ErrorDetails], document: Document) -> list[Finding]:
 def _echo(error: ErrorDetails, document: Document) -> bool:
     """A list is reported as too short when its items were refused: that is no news."""
     written = document.value_at(_path(error))
-    return error["type"] == "too_short" and isinstance(written, list | dict) and len(written) > 0
+    return (
+        error["type"] == "too_short" and isinstance(written, list | dict) and len(written) >= error["ctx"]["min_length"]
+    )
 
 
 def _path(error: ErrorDetails) -> Path:
@@ -101,7 +120,11 @@ def _unknown_kind(path: Path, document: Document) -> Finding:
     present = [key for key in value if key in kinds]
     if present:
         return Finding(path, f"{' and '.join(present)} in one {what}", f"write a {what} of its own for each")
-    name = next(iter(value), "")
+    name = next((key for key in value if key not in _BESIDE), "")
+    if what == "alternative" and name == "choose":
+        return Finding(path, "a choose inside a choose is not available", "use goto to a scene that chooses")
+    if not name:
+        return Finding(path, f"this {what} does nothing", f"a {what} is one of {', '.join(kinds)}")
     return Finding(path, f"there is no {what} {shortened(name)}", nearest(name, kinds))
 
 
@@ -111,20 +134,14 @@ def _fields_at(path: Path, document: Document) -> list[str]:
     match path:
         case ():
             model = Script
-        case ("limits",):
-            model = Limits
         case ("scenes", _):
             model = Scene
         case ("tests", _):
             model = ScriptTest
-        case (*_, "steps" | "triggers" | "dialogue" as group, int()):
-            return _fields_of_kind(str(group), path, document)
-        case (*_, "send"):
-            model = Speech
-        case (*_, "message"):
-            model = MessageMatch
-        case (*_, "every"):
-            model = Interval
+        case (*_, str() as group, int()) if group in _KINDS:
+            return _fields_of_kind(group, path, document)
+        case (*_, str() as key):
+            model = _MODELS.get(key)
     return [info.alias or name for name, info in model.model_fields.items()] if model is not None else []
 
 

@@ -1,4 +1,6 @@
-"""The script that the fault tests deploy: each version answers with its own number, so that it can be heard."""
+"""The scripts that the fault tests deploy: their answers show which version, and which conversation, has spoken."""
+
+TOUR = ("begin", "middle", "end")
 
 
 def script(version: int) -> str:
@@ -13,4 +15,28 @@ scenes:
 tests:
   - name: answers
     dialogue: [{{guest: "ping"}}, {{expect: "pong {version}"}}]
+"""
+
+
+# Counts what each guest says, and takes them on a tour with waits; the account counts all of it.
+DESK = """
+id: desk
+chats: ["@callboard_demo"]
+limits: {per_chat_per_minute: 20, per_account_per_minute: 60, late: 10m}
+variables: {visits: 0}
+account_variables: {total: 0}
+scenes:
+  count:
+    triggers: [{command: /count}]
+    steps:
+      - set: {visits: "{{ visits + 1 }}", total: "{{ total + 1 }}"}
+      - reply: "{{ visits }} of {{ total }}"
+  tour:
+    triggers: [{command: /tour}]
+    steps:
+      - reply: begin
+      - wait: [2s, 4s]
+      - reply: middle
+      - wait: 4s
+      - reply: end
 """

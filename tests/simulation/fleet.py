@@ -8,6 +8,7 @@ fleet, dice and messages.
 by itself, a dead letter, an unexpected error in a log.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
@@ -113,6 +114,11 @@ class SimulatedFleet:
         assert not self.telegram.violations, self.telegram.violations[:5]
         assert not self.broker.dead, self.broker.dead[:5]
         assert not self.logs.mistakes, self.logs.mistakes[:5]
+
+    async def rounds(self, count: int) -> None:
+        """Let everybody take a few steps, in no time: to somewhere in the middle of what they do."""
+        for _ in range(count):
+            await asyncio.sleep(0)
 
     async def until(self, problems: Callable[[], Awaitable[list[str]]], within: float) -> float:
         """Let time pass until there are no problems; how many seconds that took."""

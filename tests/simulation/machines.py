@@ -1,17 +1,16 @@
 """The machines of a simulated fleet: each with its disk, its sessions, its clock, its line, and an agent or none.
 
 An agent can be killed and started again. A killed one writes nothing any more, not even that it stops: what its ledger
-has not committed is gone, as after SIGKILL.
+has not committed is gone, as after SIGKILL, and what its accounts have heard and not saved comes to them again.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from services.node_agent.app import Agent, NodeSettings
 from services.node_agent.app import Ports as AgentPorts
-from services.node_agent.domain.bindings import script_of
 from services.node_agent.domain.ports import DownloadFailed
 from services.node_agent.store.accounts import SqliteAccounts
 from services.node_agent.store.database import Connection, Database, Row
@@ -22,6 +21,7 @@ from services.node_agent.store.status_file import Status
 from services.node_agent.telegram.in_memory import InMemoryTelegram
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.bindings import script_of
 from shared.contracts.heartbeats import NodeFacts
 from shared.messaging import Route
 from shared.randomness import SeededRandomness
@@ -42,23 +42,41 @@ class Disk:
         """A connection that a crash can take away."""
         return DiskConnection(self.database)
 
+    async def read(self) -> Database:
+        """What the disk has when nobody is writing; to be read at once."""
+        while self.database.in_transaction:
+            await asyncio.sleep(0)
+        return Database(DiskConnection(self.database, gives_way=False))
+
 
 class DiskConnection:
     """Implements the ledger's `Connection`."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, *, gives_way: bool = True) -> None:
         self._database = database
+        self._gives_way = gives_way
         self._gone = False
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement, unless the process is dead."""
-        if self._gone:
-            raise sqlite3.OperationalError("the process is dead")
+        await self._give_way()
         return self._database.execute(sql, parameters).fetchall()
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement for each row, unless the process is dead."""
+        await self._give_way()
+        self._database.executemany(sql, rows)
 
     async def close(self) -> None:
         """End the connection and keep the disk."""
         self.crash()
+
+    async def _give_way(self) -> None:
+        """As a disk does: others get their turn, and the process may die meanwhile."""
+        if self._gives_way:
+            await asyncio.sleep(0)
+        if self._gone:
+            raise sqlite3.OperationalError("the process is dead")
 
     def crash(self) -> None:
         """Lose what is not committed, and write nothing any more."""
@@ -130,6 +148,8 @@ class Machine:
         task, self._task = self._task, None
         if task is not None and self._line is not None:
             self._line.close()
+            for account in self.accounts:
+                self._telegram.crash(account)
             for connection in self._connections:
                 connection.crash()
             self._connections.clear()
@@ -155,19 +175,18 @@ class Machine:
 
     async def reports(self) -> dict[str, AccountReport]:
         """The node's accounts as its ledger has them."""
-        database = Database(self.disk.connect())
-        accounts = SqliteAccounts(database)
         artifacts = {artifact.id: artifact for artifact in await self.artifacts()}
+        database = await self.disk.read()
         bindings = await SqliteDeliveries(database, self._randomness).bindings()
         found = {}
-        for account in await accounts.accounts():
+        for account in await SqliteAccounts(database).accounts():
             script = script_of(bindings, account.account_id)
             found[account.account_id] = account.report(script, artifacts.get(script) if script else None)
         return found
 
     async def artifacts(self) -> list[AppliedArtifact]:
         """What the node should run, as its ledger has it."""
-        stored = await SqliteDeliveries(Database(self.disk.connect()), self._randomness).artifacts()
+        stored = await SqliteDeliveries(await self.disk.read(), self._randomness).artifacts()
         return [each.artifact for each in stored]
 
     def ledger(self) -> tuple[str, int]:

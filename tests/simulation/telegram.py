@@ -35,10 +35,14 @@ class GuardedTelegram(InMemoryTelegram):
             self.violations.append(f"{account_id} is live twice at second {self.clock.monotonic():.3f}")
         return await super().connect(account_id, on_message)
 
-    def send(self, account_id: str, peer: str | int, text: str, reply_to: int | None) -> None:
+    def send(self, account_id: str, peer: str | int, text: str, reply_to: int | None, random_id: int) -> None:
         """Say something, under a lease."""
         self._guard(account_id, "speaks")
-        super().send(account_id, peer, text, reply_to)
+        super().send(account_id, peer, text, reply_to, random_id)
+
+    def user_of(self, account_id: str) -> int:
+        """The Telegram user of an account."""
+        return self._logins[account_id].user_id
 
     def look(self) -> None:
         """Every live account has a lease. A suspended machine cannot hang up: what it says when it wakes counts."""

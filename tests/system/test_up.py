@@ -3,6 +3,7 @@
 import json
 import stat
 import time
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -11,9 +12,11 @@ from tests.support.demo import Demo
 
 
 @pytest.fixture(scope="module")
-def own_demo(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Demo:
+def own_demo(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Iterator[Demo]:
     """A demo that may be interrupted: the session's own keeps running, which also takes the default ports."""
-    return Demo(tmp_path_factory.mktemp("second-home"))
+    own = Demo(tmp_path_factory.mktemp("second-home"))
+    yield own
+    own.stop()
 
 
 def test_the_connection_file_is_private_and_complete(demo: Demo) -> None:
@@ -44,13 +47,37 @@ def test_a_crashed_child_is_shown_and_restarted(demo: Demo) -> None:
     assert "deployer" in demo.output()
 
 
+def test_a_database_that_does_not_answer_is_named(demo: Demo) -> None:
+    """A summary that blames the console sends the operator to the wrong log."""
+    before = len(demo.output())
+    servers = [child for child in _living(demo) if child.name().startswith("postgres")]
+    for server in servers:
+        server.suspend()
+    try:
+        _wait_for(demo, "fleet: cannot be read now: postgres runs but does not answer", before)
+    finally:
+        for server in servers:
+            server.resume()
+    seen = demo.output().rindex("cannot be read now")
+    _wait_for(demo, "fleet: nodes 2 online", seen)
+
+
 def test_interrupting_ends_every_process_and_the_second_start_is_quick(own_demo: Demo) -> None:
     """Strays of a demo hold its ports and its disk; a slow second start is not used twice."""
     own_demo.start()
     token = json.loads(own_demo.connection.read_text())["token"]
+    assert "is taken by another program: the console gets port" in own_demo.output()
     family = own_demo.children()
     assert len(family) > 8
     assert own_demo.stop() < 15
+    last_words = own_demo.output().splitlines()[-4:]
+    assert last_words[0].startswith("Stopped   demo-")
+    assert last_words[0].endswith("postgres")
+    assert last_words[1:] == [
+        f"Data      {own_demo.home}",
+        f"Again     callboard up --home {own_demo.home}",
+        f"Erase     rm -r {own_demo.home}",
+    ]
     _, alive = psutil.wait_procs(family, timeout=3)
     assert alive == []
     assert own_demo.start() < 15
@@ -59,6 +86,14 @@ def test_interrupting_ends_every_process_and_the_second_start_is_quick(own_demo:
     own_demo.stop()
     _, alive = psutil.wait_procs(family, timeout=3)
     assert alive == []
+
+
+def _wait_for(demo: Demo, said: str, after: int) -> None:
+    """Wait until the stack has printed it."""
+    deadline = time.monotonic() + 30
+    while said not in demo.output()[after:]:
+        assert time.monotonic() < deadline, f"never said {said!r}:\n{demo.output()}"
+        time.sleep(0.2)
 
 
 def _living(demo: Demo) -> list[psutil.Process]:

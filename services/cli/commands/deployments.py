@@ -5,37 +5,43 @@ from typing import Annotated
 import typer
 
 from services.cli import deploying
+from services.cli.cells import age
 from services.cli.command import Session, command, new_group
 from services.cli.commands.nodes import FIRST, Everything, Most
-from services.cli.output import Column, Record, age
-from services.cli.progress import PATH, summary, whole_deployment
+from services.cli.identifiers import DEPLOYMENT
+from services.cli.paths import DEPLOYMENTS
+from services.cli.progress import summary, whole_deployment
+from services.cli.table import Column, Record
 
 DeploymentId = Annotated[str, typer.Argument(metavar="ID")]
 
+
+def _script(deployment: Record) -> str:
+    return f"{deployment.get('script_id')} {deployment.get('version')}"
+
+
 COLUMNS = (
     Column("deployment", "deployment_id"),
-    Column("script", "script_id"),
-    Column("version", "version"),
+    Column("script", _script, spare=1),
     Column("state", "state"),
-    Column("progress", summary),
-    Column("ordered", lambda deployment: age(deployment.get("created_at"))),
+    Column("progress", summary, folds=15, spare=2),
+    Column("ordered", lambda deployment: age(deployment.get("created_at")), spare=3),
 )
 
+deployments = new_group("Scripts on their way to nodes.")
 
+
+@command(deployments, "list")
 def list_deployments(session: Session, limit: Most = FIRST, everything: Everything = False) -> None:
     """The deployments, newest first."""
-    page = session.client.listing(PATH, {}, None if everything else limit)
+    page = session.client.listing(DEPLOYMENTS, {}, None if everything else limit)
     session.out.listing(page, COLUMNS, "nothing has been deployed yet")
-
-
-deployments = new_group("Scripts on their way to nodes.", list_deployments)
-command(deployments, "list")(list_deployments)
 
 
 @command(deployments, "show")
 def show_deployment(session: Session, deployment: DeploymentId) -> None:
     """One deployment with the state of each node."""
-    record = whole_deployment(session.client, deployment)
+    record = whole_deployment(session.client, DEPLOYMENT.checked(deployment))
     if session.out.as_json:
         session.out.json(record)
         return
@@ -48,7 +54,7 @@ def watch_deployment(
     session: Session, deployment: DeploymentId, timeout: deploying.Timeout = deploying.PATIENCE
 ) -> None:
     """Watch until it is final: 0 when every node runs it, 1 when not."""
-    record = deploying.watch_to_the_end(session, deployment, timeout)
+    record = deploying.watch_to_the_end(session, DEPLOYMENT.checked(deployment), timeout)
     if session.out.as_json:
         session.out.json(record)
     deploying.judge(record)
@@ -60,17 +66,18 @@ def start_deployment(
     script: Annotated[str, typer.Argument(metavar="SCRIPT")],
     nodes: deploying.Nodes = None,
     selector: deploying.Selector = None,
-    version: Annotated[int | None, typer.Option("--version", min=1, help="Not the newest, but this one.")] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, help="Not the newest, but this one.")
+    ] = None,
     bind: deploying.Bind = None,
     wait: deploying.Wait = False,
     timeout: deploying.Timeout = deploying.PATIENCE,
 ) -> None:
     """Bring a stored script to nodes."""
-    started = deploying.start(session, script, deploying.deploy_order(nodes, selector, version, bind))
-    identifier = str(started["deployment_id"])
-    if not session.out.as_json:
-        session.out.line(identifier)
-    record = deploying.watch_to_the_end(session, identifier, timeout) if wait else started
+    order = deploying.deploy_order(nodes, selector, version, bind)
+    record = deploying.start(session, script, order, wait=wait)
+    if wait:
+        record = deploying.watch_to_the_end(session, str(record["deployment_id"]), timeout)
     if session.out.as_json:
         session.out.json(record)
     if wait:

@@ -1,8 +1,10 @@
 """`callboard events tail`: what changes in the fleet and in deployments, as it happens."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Annotated, Any
 
@@ -10,25 +12,46 @@ import typer
 from httpx_sse import ServerSentEvent
 
 from services.cli.command import Session, command, new_group
-from services.cli.output import Record
+from services.cli.failures import CommandFailed, ExitCode
+from services.cli.table import Record
 from services.cli.tail import follow_events
 from shared.randomness import SystemRandomness
 
-events = new_group("Changes as they happen.")
+events = new_group("Changes as they happen.", lists=False)
+
+_TYPE = re.compile(r"[a-z0-9.*-]+")
 
 
 @command(events, "tail")
 def tail(
     session: Session,
     types: Annotated[
-        str | None, typer.Option("--types", help="Only these, with commas; 'deploy.*' is all that begin so.")
+        str | None,
+        typer.Option("--types", metavar="TYPES", help="Only these, with commas; 'deploy.*' is all that begin so."),
     ] = None,
-    number: Annotated[int | None, typer.Option("-n", "--number", min=1, help="End after so many events.")] = None,
+    number: Annotated[
+        int | None, typer.Option("-n", "--number", metavar="N", min=1, help="End after so many events.")
+    ] = None,
 ) -> None:
-    """Print events until Ctrl-C; connects again by itself and misses nothing that is still kept."""
+    """Print events until Ctrl-C.
+
+    A connection that breaks is taken up again, and what happened meanwhile is shown, as far as it is still kept.
+    """
     wanted = [one.strip() for one in (types or "").split(",") if one.strip()]
+    _look_at(session, wanted)
     for event in islice(follow_events(session.client, wanted, session.out.note, SystemRandomness()), number):
         _show(session, event)
+
+
+def _look_at(session: Session, wanted: Sequence[str]) -> None:
+    """A type that cannot be is refused; one that is not known here may be a newer service's, so it is only told."""
+    known = ", ".join(_SENTENCES)
+    for one in wanted:
+        if not _TYPE.fullmatch(one):
+            sentence = f"{one!r} is no type of events, which is small letters, digits, '.' and '-', with * for any"
+            raise CommandFailed(ExitCode.REFUSED, f"{sentence}: there are {known}")
+        if not any(fnmatchcase(kind, one) for kind in _SENTENCES):
+            session.out.note(f"no event that is known here is called {one!r}: there are {known}")
 
 
 def _show(session: Session, event: ServerSentEvent) -> None:

@@ -4,14 +4,17 @@ from typing import Annotated
 
 import typer
 
+from services.cli.cells import age
 from services.cli.client import segment
 from services.cli.command import Session, command, new_group
-from services.cli.output import Column, Record, age
+from services.cli.identifiers import NODE
+from services.cli.paths import WORKERS
+from services.cli.table import Column, Record
+from shared.contracts.fleet import NodeStatus
 
-PATH = "/api/v1/workers"
 FIRST = 100
 
-Most = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+Most = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")]
 Everything = Annotated[bool, typer.Option("--all", help="All of them, however many.")]
 
 
@@ -22,32 +25,34 @@ def _scripts(node: Record) -> str:
 COLUMNS = (
     Column("node", "node_id"),
     Column("status", "status"),
-    Column("source", "source"),
+    Column("source", "source", spare=3),
     Column("accounts", "account_count"),
-    Column("scripts", _scripts),
-    Column("labels", "labels"),
-    Column("host", "hostname"),
-    Column("agent", "agent_version"),
-    Column("last heartbeat", lambda node: age(node.get("last_heartbeat_at"))),
+    Column("scripts", _scripts, folds=16),
+    Column("labels", "labels", folds=16, spare=1),
+    Column("host", "hostname", spare=2),
+    Column("agent", "agent_version", spare=4),
+    Column("heartbeat", lambda node: age(node.get("last_heartbeat_at"))),
 )
 
 
+nodes = new_group("The machines that run agents.")
+
+
+@command(nodes, "list")
 def list_nodes(
     session: Session,
-    status: Annotated[str | None, typer.Option("--status", help="online or offline.")] = None,
+    status: Annotated[NodeStatus | None, typer.Option("--status", help="Only in this state.")] = None,
     limit: Most = FIRST,
     everything: Everything = False,
 ) -> None:
     """The nodes, with what they run."""
-    page = session.client.listing(PATH, {"status": status}, None if everything else limit)
-    session.out.listing(page, COLUMNS, "no node has reported yet, or none that you asked for")
-
-
-nodes = new_group("The machines that run agents.", list_nodes)
-command(nodes, "list")(list_nodes)
+    page = session.client.listing(WORKERS, {"status": status}, None if everything else limit)
+    nothing = f"no node is {status.value}" if status else "no node has reported yet"
+    session.out.listing(page, COLUMNS, nothing)
 
 
 @command(nodes, "show")
 def show_node(session: Session, node: Annotated[str, typer.Argument(metavar="NODE")]) -> None:
     """Everything that is known of one node."""
-    session.out.record(session.client.get(f"{PATH}/{segment(node)}"))
+    path = f"{WORKERS}/{segment(NODE.checked(node))}"
+    session.out.record(session.client.get(path, missing=NODE.missing(node)))

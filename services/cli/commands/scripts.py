@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from services.cli import deploying
+from services.cli.cells import age
 from services.cli.client import segment
 from services.cli.command import Session, command, new_group
 from services.cli.commands.nodes import FIRST, Everything, Most
 from services.cli.failures import CommandFailed, ExitCode
-from services.cli.output import Column, age
+from services.cli.identifiers import SCRIPT
+from services.cli.paths import SCRIPTS
+from services.cli.table import Column
 
-PATH = "/api/v1/group-ai/scripts"
 YAML = "application/yaml"
 
 ScriptFile = typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)
@@ -20,33 +22,49 @@ ScriptFile = typer.Argument(metavar="FILE", exists=True, dir_okay=False, readabl
 COLUMNS = (
     Column("script", "script_id"),
     Column("version", "latest_version"),
-    Column("title", "title"),
-    Column("hash", lambda script: deploying.short_hash(script.get("hash"))),
-    Column("stored", lambda script: age(script.get("updated_at"))),
+    Column("title", "title", folds=16, spare=1),
+    Column("hash", lambda script: deploying.short_hash(script.get("hash")), spare=3),
+    Column("stored", lambda script: age(script.get("updated_at")), spare=2),
 )
 
+VERSIONS = (
+    Column("version", "version"),
+    Column("hash", lambda version: deploying.short_hash(version.get("hash"))),
+    Column("title", "title", folds=16, spare=1),
+    Column("stored", lambda version: age(version.get("created_at"))),
+    Column("bytes", "size", spare=2),
+)
 
+scripts = new_group("Scripts: check, try, store, send.")
+
+
+@command(scripts, "list")
 def list_scripts(session: Session, limit: Most = FIRST, everything: Everything = False) -> None:
     """The stored scripts, each with its newest version."""
-    page = session.client.listing(PATH, {}, None if everything else limit)
+    page = session.client.listing(SCRIPTS, {}, None if everything else limit)
     session.out.listing(page, COLUMNS, "no script is stored yet: `callboard scripts push FILE` stores one")
-
-
-scripts = new_group("Scripts: check, store, send.", list_scripts)
-command(scripts, "list")(list_scripts)
 
 
 @command(scripts, "show")
 def show_script(
     session: Session,
-    script: Annotated[str, typer.Argument(metavar="ID")],
-    version: Annotated[int | None, typer.Option("--version", min=1, help="This version, with its text.")] = None,
+    script: Annotated[str, typer.Argument(metavar="SCRIPT")],
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, help="This version, with its text.")
+    ] = None,
 ) -> None:
     """A stored script and its versions, or one version with its text."""
     suffix = "" if version is None else f"/versions/{version}"
-    record = session.client.get(f"{PATH}/{segment(script)}{suffix}")
-    source = None if session.out.as_json else record.pop("source", None)
+    path = f"{SCRIPTS}/{segment(SCRIPT.checked(script))}{suffix}"
+    record = session.client.get(path, missing=SCRIPT.missing(script))
+    if session.out.as_json:
+        session.out.json(record)
+        return
+    source, versions = record.pop("source", None), record.pop("versions", None)
     session.out.record(record)
+    if versions is not None:
+        session.out.line("")
+        session.out.table(versions, VERSIONS)
     if source is not None:
         session.out.line(f"\n{source}".rstrip("\n"))
 
@@ -92,7 +110,7 @@ def push_script(
     verdict = check_file(file)
     if not verdict.good:
         raise CommandFailed(ExitCode.REFUSED, f"{file} cannot be pushed as it is; nothing was sent", verdict.lines())
-    stored = session.client.upload(PATH, verdict.content, YAML)
+    stored = session.client.upload(SCRIPTS, verdict.content, YAML)
     name = f"{stored.get('script_id')} version {stored.get('version')}"
     if not session.out.as_json:
         session.out.line(f"{name} is stored ({deploying.short_hash(stored.get('hash'))})")
@@ -100,9 +118,7 @@ def push_script(
     if order is not None:
         # The version is named: somebody else may store another one between the two requests.
         order["version"] = stored.get("version")
-        deployment = deploying.start(session, str(stored["script_id"]), order)
-        if not session.out.as_json:
-            session.out.line(str(deployment["deployment_id"]))
+        deployment = deploying.start(session, str(stored["script_id"]), order, wait=wait)
         if wait:
             deployment = deploying.watch_to_the_end(session, str(deployment["deployment_id"]), timeout)
     if session.out.as_json:

@@ -20,16 +20,27 @@ LOG_LEVEL = "CALLBOARD_LOG_LEVEL"
 
 def register_up(app: typer.Typer) -> None:
     """Give the command line its `up`."""
-    command(app, "up")(up)
+    command(app, "up", connects=False)(up)
 
 
 def up(
     session: Session,
-    home: Annotated[Path | None, typer.Option("--home", help="Where to keep state; else CALLBOARD_HOME.")] = None,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the console; another if taken.")] = 8080,
+    home: Annotated[
+        Path | None,
+        typer.Option("--home", metavar="FOLDER", help="Where to keep state; else CALLBOARD_HOME, else .callboard."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="PORT", min=1, max=65535, help="The console's; else 8080, or a free one if that is taken."
+        ),
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines although this is a terminal.")] = False,
 ) -> None:
-    """Start a broker, a database, a Telegram sandbox, all services and two nodes here, until Ctrl-C."""
+    """Start everything on this machine, until Ctrl-C.
+
+    That is a broker, a database, a Telegram sandbox, all services and two nodes. The data stay for the next start.
+    """
     try:
         # Only here: a machine with nothing but the client does not have what the stack is made of.
         from services.cli.stack import StackOptions, run_stack
@@ -40,6 +51,6 @@ def up(
         amqp_url=os.environ.get(AMQP_URL) or None,
         console_port=port,
         log_level=os.environ.get(LOG_LEVEL) or "INFO",
-        plain=plain or session.out.as_json,
+        plain=plain,
     )
     raise typer.Exit(run_stack(home or default_home(os.environ), options))

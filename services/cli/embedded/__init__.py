@@ -1,6 +1,7 @@
 """Private PostgreSQL and RabbitMQ servers that live and die with the process that starts them."""
 
-from services.cli.embedded.broker import Broker, Management
+from services.cli.connection_file import Management
+from services.cli.embedded.broker import Broker
 from services.cli.embedded.choice import choose_broker
 from services.cli.embedded.errors import StartFailed
 from services.cli.embedded.ports import free_port, port_or_free

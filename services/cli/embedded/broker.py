@@ -3,19 +3,11 @@
 `callboard up` and the tests hold a `Broker` and do not know whether it is a child process or a container.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from services.cli.connection_file import Management
 from services.cli.embedded.errors import StartFailed
-
-
-@dataclass(frozen=True, slots=True)
-class Management:
-    """The management console: its address and its operator's login."""
-
-    url: str
-    username: str
-    password: str
+from services.cli.embedded.process import OwnedProcess, ending
 
 
 class Broker(Protocol):
@@ -33,6 +25,14 @@ class Broker(Protocol):
     def management(self) -> Management | None:
         """None when we were only given an AMQP URL."""
 
+    @property
+    def owned(self) -> bool:
+        """Whether it lives and dies with us."""
+
+    @property
+    def erased_with(self) -> str | None:
+        """The command that removes what it keeps outside its directory; None when there is nothing outside."""
+
     async def start(self) -> None:
         """Start it and wait until AMQP and the management console answer. Raises StartFailed."""
 
@@ -45,10 +45,15 @@ class Broker(Protocol):
     async def erase(self) -> None:
         """Stop it and remove all its data."""
 
+    async def answers(self) -> bool:
+        """Whether it answers now; may raise like a connection."""
+
     async def wait(self) -> int:
         """Wait for its end: an exit status."""
 
 
-def broker_did_not_start(what: str, port: int, log_tail: str) -> StartFailed:
+def broker_did_not_start(broker: Broker, port: int, process: OwnedProcess) -> StartFailed:
     """The one sentence for it."""
-    return StartFailed(f"RabbitMQ ({what}) did not answer on port {port}", log_tail)
+    status = process.exit_status
+    what = f"did not answer on port {port}" if status is None else f"{ending(status)} before it answered"
+    return StartFailed(f"RabbitMQ ({broker.origin}) {what}; its log is {process.command.log}", process.log_tail())

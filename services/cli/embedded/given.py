@@ -6,7 +6,7 @@ Its end is not ours to watch: services reconnect by themselves, so `wait` never 
 import asyncio
 from urllib.parse import urlsplit
 
-from services.cli.embedded.broker import Management
+from services.cli.connection_file import Management
 from services.cli.embedded.errors import StartFailed
 
 AMQP_PORT, AMQPS_PORT = 5672, 5671
@@ -34,16 +34,24 @@ class GivenBroker:
         """See Broker."""
         return None
 
+    @property
+    def owned(self) -> bool:
+        """See Broker."""
+        return False
+
+    @property
+    def erased_with(self) -> str | None:
+        """See Broker."""
+        return None
+
     async def start(self) -> None:
         """Look whether somebody listens there."""
-        parts = urlsplit(self._url)
-        host, port = parts.hostname or "localhost", parts.port or _default_port(parts.scheme)
         try:
             async with asyncio.timeout(REACH_SECONDS):
-                _, writer = await asyncio.open_connection(host, port)
+                await self.answers()
         except (OSError, TimeoutError):
+            host, port = self._place()
             raise StartFailed(f"nobody answers at {host}:{port}, where CALLBOARD_AMQP_URL points") from None
-        writer.close()
 
     async def stop(self, deadline_seconds: float = 0) -> None:
         """Nothing: it is not ours."""
@@ -55,10 +63,20 @@ class GivenBroker:
         """Refused: it is not ours."""
         raise StartFailed("the RabbitMQ of CALLBOARD_AMQP_URL is not ours to erase")
 
+    async def answers(self) -> bool:
+        """See Broker."""
+        _, writer = await asyncio.open_connection(*self._place())
+        writer.close()
+        return True
+
     async def wait(self) -> int:
         """Never returns."""
         await asyncio.Event().wait()
         return 0
+
+    def _place(self) -> tuple[str, int]:
+        parts = urlsplit(self._url)
+        return parts.hostname or "localhost", parts.port or _default_port(parts.scheme)
 
 
 def _default_port(scheme: str) -> int:

@@ -4,6 +4,7 @@ A port is looked at, not reserved: between the answer and the server's own bind 
 server then fails to start and says so; nothing is lost, and the next start chooses again.
 """
 
+import errno
 import socket
 
 LOOPBACK = "127.0.0.1"
@@ -28,11 +29,22 @@ def free_port(taken: frozenset[int] = frozenset()) -> int:
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on this port now."""
+    return obstacle(port) is None
+
+
+def obstacle(port: int) -> str | None:
+    """Why a server could not listen on this port now, as what the port does; None when it could."""
     with socket.socket() as probe:
         # As servers do: connections of the last run that linger in TIME_WAIT do not make a port taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            match error.errno:
+                case errno.EADDRINUSE:
+                    return "is taken by another program"
+                case errno.EACCES:
+                    return "may be used by root only"
+                case _:
+                    return f"cannot be used ({error.strerror})"
+    return None

@@ -20,11 +20,11 @@ import asyncpg
 import psutil
 
 from services.cli.embedded.errors import StartFailed
-from services.cli.embedded.kept import kept_secret, private_directory
 from services.cli.embedded.ports import LOOPBACK
 from services.cli.embedded.postgres_user import give_to_server_user, server_user_options
 from services.cli.embedded.process import Command, OwnedProcess
 from services.cli.embedded.waiting import until
+from services.cli.kept import kept_secret, private_directory
 
 USER = "callboard"
 INITDB_SECONDS = 120.0
@@ -84,9 +84,12 @@ class EmbeddedPostgres:
             await self._make_cluster()
         await self._let_leftovers_end()
         await self._process.start()
-        if not await until(self._accepts, START_SECONDS, lambda: not self._process.running):
+        if not await until(self.answers, START_SECONDS, lambda: not self._process.running):
             await self._process.kill()
-            raise StartFailed(f"PostgreSQL did not start on port {self.port}", self._process.log_tail())
+            log = self._process.command.log
+            raise StartFailed(
+                f"PostgreSQL did not start on port {self.port}; its log is {log}", self._process.log_tail()
+            )
         await self.create_database(self.database)
 
     async def stop(self, deadline_seconds: float = STOP_SECONDS) -> None:
@@ -111,6 +114,15 @@ class EmbeddedPostgres:
     async def wait(self) -> int:
         """Wait for the server's end: its exit status."""
         return await self._process.wait()
+
+    async def answers(self) -> bool:
+        """Whether somebody can sign in now."""
+        try:
+            connection = await asyncpg.connect(self.dsn_of("postgres"), timeout=2)
+        except (asyncpg.PostgresError, OSError):
+            return False
+        await connection.close()
+        return True
 
     def freeze(self) -> None:
         """SIGSTOP to the server and all its backends."""
@@ -176,14 +188,6 @@ class EmbeddedPostgres:
         draft.mkdir(mode=0o700)
         give_to_server_user(draft)
         return draft
-
-    async def _accepts(self) -> bool:
-        try:
-            connection = await asyncpg.connect(self.dsn_of("postgres"), timeout=2)
-        except (asyncpg.PostgresError, OSError):
-            return False
-        await connection.close()
-        return True
 
     async def _let_leftovers_end(self) -> None:
         """Wait for backends of a killed server, then drop its lock file.

@@ -22,8 +22,8 @@ from pathlib import Path
 import psutil
 
 from services.cli.embedded.errors import StartFailed
-from services.cli.embedded.kept import private_directory
 from services.cli.embedded.waiting import until
+from services.cli.kept import private_directory
 
 # A log that has grown beyond this is put aside when its process starts; one older log is kept.
 LOG_BYTES = 10 * 1024 * 1024
@@ -83,7 +83,8 @@ class OwnedProcess:
     async def wait_at_most(self, seconds: float) -> int:
         """Wait for its end: the exit status. Past the deadline its tree is killed and TimeoutError raised."""
         try:
-            return await asyncio.wait_for(self.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                return await self.wait()
         finally:
             await self.kill()
 
@@ -96,7 +97,8 @@ class OwnedProcess:
             # A frozen process would take no notice before the deadline.
             popen.send_signal(signal.SIGCONT)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.wait(), deadline_seconds)
+                async with asyncio.timeout(deadline_seconds):
+                    await self.wait()
         # Whoever is left has outlived the one that was to end it.
         await self._kill_all([*tree, *self.tree()])
         return await self.wait()
@@ -169,6 +171,11 @@ class OwnedProcess:
             raise RuntimeError(f"processes {left} do not end although they were sent SIGKILL; is a disk stuck?")
         if self._popen is not None:
             await self.wait()
+
+
+def ending(status: int) -> str:
+    """An exit status in words."""
+    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
 def _wrapper(command: Command) -> list[str]:

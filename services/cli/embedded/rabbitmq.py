@@ -1,8 +1,9 @@
 """RabbitMQ as our private child, run by the `rabbitmq-server` that is on the machine.
 
 Two children: Erlang's port mapper in the foreground, then the server. Both listen on loopback only, have ports,
-node name, data, logs, cookie and login of their own, and die with us. The user is whoever runs us: the wrapper in
-Debian's /usr/sbin, which switches to `rabbitmq` and to its directories, is passed by.
+node name, data, logs, cookie and login of their own, and die with us. A port mapper that dies alone is started again on
+its port, where the server finds it by itself; the end of the server is the end of the broker. The user is whoever runs
+us: the wrapper in Debian's /usr/sbin, which switches to `rabbitmq` and to its directories, is passed by.
 
 `kill` loses nothing that was confirmed: durable queues and persistent messages are there at the next start.
 """
@@ -14,15 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.cli.embedded.broker import Management, broker_did_not_start
+from services.cli.connection_file import Management
+from services.cli.embedded.broker import broker_did_not_start
 from services.cli.embedded.errors import StartFailed
 from services.cli.embedded.ports import LOOPBACK, free_port
 from services.cli.embedded.process import Command, OwnedProcess
 from services.cli.embedded.rabbitmq_files import USER, BrokerFiles, BrokerPorts, epmd_environment
-from services.cli.embedded.waiting import amqp_greets, http_answers, port_accepts, until
+from services.cli.embedded.waiting import broker_answers, port_accepts, until
 
 START_SECONDS = 90.0
 EPMD_SECONDS = 10.0
+# A port mapper that cannot stay up is not started again faster than this.
+EPMD_PAUSE_SECONDS = 0.5
 # The management plugin of 3.10 takes five seconds to stop, whatever it has to do.
 STOP_SECONDS = 15.0
 
@@ -47,6 +51,7 @@ class EmbeddedRabbitMQ:
         self.port, self.management_port = port, management_port
         self._server = server
         self._files = BrokerFiles(directory.resolve())
+        self._ports: BrokerPorts | None = None
         self._process: OwnedProcess | None = None
         self._epmd: OwnedProcess | None = None
 
@@ -66,20 +71,42 @@ class EmbeddedRabbitMQ:
         return Management(f"http://{LOOPBACK}:{self.management_port}", USER, self._files.password())
 
     @property
+    def owned(self) -> bool:
+        """See Broker."""
+        return True
+
+    @property
+    def erased_with(self) -> str | None:
+        """See Broker."""
+        return None
+
+    @property
     def process(self) -> OwnedProcess | None:
         """The server's process, for faults; None before the first start."""
         return self._process
 
+    @property
+    def port_mapper(self) -> OwnedProcess | None:
+        """Erlang's epmd, for faults; None before the first start."""
+        return self._epmd
+
+    @property
+    def port_mapper_port(self) -> int | None:
+        """Where epmd listens; None before the first start."""
+        return self._ports.epmd if self._ports else None
+
     async def start(self) -> None:
         """See Broker."""
-        ports = self._ports()
+        # After a server that died by itself, its helpers and its port mapper may still be there.
+        await self.kill()
+        ports = self._ports = self._choose_ports()
         self._files.write(ports)
         await self._start_epmd(ports)
         process = self._process = OwnedProcess(self._server_command(ports))
         try:
             await process.start()
-            if not await until(self._answers, START_SECONDS, lambda: not process.running):
-                raise broker_did_not_start(self.origin, self.port, process.log_tail())
+            if not await until(self.answers, START_SECONDS, lambda: not process.running):
+                raise broker_did_not_start(self, self.port, process)
         except BaseException:
             await self.kill()
             raise
@@ -109,9 +136,21 @@ class EmbeddedRabbitMQ:
 
     async def wait(self) -> int:
         """See Broker."""
-        if self._process is None:
+        server = self._process
+        if server is None or self._ports is None:
             raise RuntimeError("RabbitMQ has not been started")
-        return await self._process.wait()
+        while await self._server_outlives_port_mapper(server):
+            await asyncio.sleep(EPMD_PAUSE_SECONDS)
+            try:
+                await self._start_epmd(self._ports)
+            except StartFailed:
+                # Its port is lost to somebody else. A new start takes new ports.
+                await self.kill()
+        return await server.wait()
+
+    async def answers(self) -> bool:
+        """See Broker."""
+        return await broker_answers(self.management, self.port)
 
     def freeze(self) -> None:
         """SIGSTOP: connections stay open and nobody answers."""
@@ -132,10 +171,21 @@ class EmbeddedRabbitMQ:
     ) -> None:
         await self.stop()
 
-    def _ports(self) -> BrokerPorts:
+    def _choose_ports(self) -> BrokerPorts:
         taken = frozenset({self.port, self.management_port})
         distribution = free_port(taken)
         return BrokerPorts(self.port, self.management_port, distribution, free_port(taken | {distribution}))
+
+    async def _server_outlives_port_mapper(self, server: OwnedProcess) -> bool:
+        """Wait for the end of either; whether the server goes on."""
+        watched = [asyncio.create_task(one.wait()) for one in (server, self._epmd) if one is not None]
+        try:
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in watched:
+                task.cancel()
+            await asyncio.gather(*watched, return_exceptions=True)
+        return server.running
 
     async def _start_epmd(self, ports: BrokerPorts) -> None:
         epmd = _find_epmd()
@@ -152,14 +202,8 @@ class EmbeddedRabbitMQ:
         server = self._server or find_rabbitmq_server()
         if server is None:
             raise StartFailed("rabbitmq-server is not installed")
-        return Command((str(server),), self._files.environment(ports), self._files.log)
-
-    async def _answers(self) -> bool:
-        """The console is asked first: only when it answers with our login has the server come up completely."""
-        login = self.management
-        return await http_answers(f"{login.url}/api/overview", (login.username, login.password))() and (
-            await amqp_greets(self.port)()
-        )
+        # In its own directory: that is where Erlang puts a dump when it is killed badly.
+        return Command((str(server),), self._files.environment(ports), self._files.log, self._files.directory)
 
 
 def _find_epmd() -> Path | None:

@@ -14,13 +14,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from services.cli.embedded.broker import Management, broker_did_not_start
+from services.cli.connection_file import Management
+from services.cli.embedded.broker import broker_did_not_start
 from services.cli.embedded.errors import StartFailed
-from services.cli.embedded.kept import kept_secret
 from services.cli.embedded.ports import LOOPBACK
 from services.cli.embedded.process import Command, OwnedProcess
 from services.cli.embedded.rabbitmq_files import USER
-from services.cli.embedded.waiting import amqp_greets, http_answers, until
+from services.cli.embedded.waiting import broker_answers, until
+from services.cli.kept import kept_secret
 
 IMAGE = "rabbitmq:4-management"
 LABEL = "callboard.directory"
@@ -73,14 +74,24 @@ class ContainerRabbitMQ:
         """See Broker."""
         return Management(f"http://{LOOPBACK}:{self.management_port}", USER, self._password())
 
+    @property
+    def owned(self) -> bool:
+        """See Broker."""
+        return True
+
+    @property
+    def erased_with(self) -> str | None:
+        """See Broker."""
+        return f"docker volume rm {self._name}"
+
     async def start(self) -> None:
         """See Broker. Fetches the image first, if it is not there."""
         await self._fetch_image()
         await self._remove_container()
         try:
             await self._process.start()
-            if not await until(self._answers, START_SECONDS, lambda: not self._process.running):
-                raise broker_did_not_start(self.origin, self.port, self._process.log_tail())
+            if not await until(self.answers, START_SECONDS, lambda: not self._process.running):
+                raise broker_did_not_start(self, self.port, self._process)
         except BaseException:
             await self.kill()
             raise
@@ -100,6 +111,10 @@ class ContainerRabbitMQ:
         """See Broker. The login stays the same."""
         await self.stop()
         await _docker("volume", "rm", "--force", self._name)
+
+    async def answers(self) -> bool:
+        """See Broker."""
+        return await broker_answers(self.management, self.port)
 
     async def wait(self) -> int:
         """See Broker."""
@@ -144,12 +159,6 @@ class ContainerRabbitMQ:
         if not await until(gone, ENGINE_SECONDS):
             raise StartFailed(f"the container {self._name} cannot be removed; try docker rm --force {self._name}")
 
-    async def _answers(self) -> bool:
-        login = self.management
-        return await http_answers(f"{login.url}/api/overview", (login.username, login.password))() and (
-            await amqp_greets(self.port)()
-        )
-
 
 async def _docker(*arguments: str, deadline_seconds: float = ENGINE_SECONDS) -> tuple[int, str]:
     """Run the client: its exit status and everything it said."""
@@ -161,7 +170,8 @@ async def _docker(*arguments: str, deadline_seconds: float = ENGINE_SECONDS) -> 
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), deadline_seconds)
+        async with asyncio.timeout(deadline_seconds):
+            output, _ = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.embedded.kept import kept_secret, private_directory, write_private
 from services.cli.embedded.ports import LOOPBACK
+from services.cli.kept import kept_secret, private_directory, write_private
 
 USER = "callboard"
 # The data belong to the node's name. Private port mappers make one name enough for all.

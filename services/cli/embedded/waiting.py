@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
+from services.cli.connection_file import Management
 from services.cli.embedded.ports import LOOPBACK
 
 Probe = Callable[[], Awaitable[bool]]
@@ -23,15 +24,18 @@ async def until(probe: Probe, deadline_seconds: float, give_up: Callable[[], boo
     """Ask until the probe says yes (True), or the deadline passes or `give_up` says so (False)."""
     deadline = time.monotonic() + deadline_seconds
     while time.monotonic() < deadline and not give_up():
-        if await _answer(probe):
+        if await answered(probe):
             return True
         await asyncio.sleep(_PAUSE_SECONDS)
     return False
 
 
-async def _answer(probe: Probe) -> bool:
+async def answered(probe: Probe) -> bool:
+    """Ask once."""
     try:
-        return await asyncio.wait_for(probe(), PROBE_SECONDS)
+        # Not wait_for: in Python 3.11 it loses a cancellation that comes in the moment in which the probe answers.
+        async with asyncio.timeout(PROBE_SECONDS):
+            return await probe()
     except (OSError, TimeoutError, EOFError, httpx.TransportError):
         return False
 
@@ -57,6 +61,12 @@ def http_answers(url: str, auth: tuple[str, str] | None = None) -> Probe:
         return response.status_code == httpx.codes.OK
 
     return probe
+
+
+async def broker_answers(login: Management, port: int) -> bool:
+    """The console is asked first: only when it answers with our login has the server come up completely."""
+    overview = http_answers(f"{login.url}/api/overview", (login.username, login.password))
+    return await overview() and await amqp_greets(port)()
 
 
 def amqp_greets(port: int) -> Probe:

@@ -1,7 +1,6 @@
 """What `callboard up` is made of: the whole stack as children of one process."""
 
-from services.cli.stack.connection import Connection, read_connection
 from services.cli.stack.options import StackOptions
 from services.cli.stack.run import run_stack
 
-__all__ = ["Connection", "StackOptions", "read_connection", "run_stack"]
+__all__ = ["StackOptions", "run_stack"]

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from services.cli.embedded.errors import StartFailed
-from services.cli.embedded.kept import private_directory, write_private
+from services.cli.kept import private_directory, write_private
 from services.cli.stack.layout import Home
 from services.cli.stack.plan import ACCOUNTS_PER_AGENT, DEMO_CHAT
 

@@ -1,33 +1,31 @@
 """What `callboard up` asks of the running stack, through the console's HTTP API.
 
-Reads are tolerant: only the fields that are shown are looked at. A stack that does not answer is no error here: the
-summary says so and is asked for again.
+Reads are tolerant: only the fields that are shown are looked at. What does not answer is no error here: the summary
+says what is away, and is asked for again.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
 
-from services.cli.stack.connection import Connection
+from services.cli.connection_file import KeptConnection
+from services.cli.paths import DEPLOYMENTS, READY, SUMMARY, WORKERS
+from services.cli.problems import read_problem
 
 REQUEST_SECONDS = 5.0
 PAGE = 200
-# A summary of more than this is no use on a terminal; the console pages through all.
+# A summary of more than this is no use on a terminal; the lists page through all.
 MOST_PAGES = 50
 
-WORKERS = "/api/v1/workers"
-ACCOUNTS = "/api/v1/group-ai/accounts"
-SCRIPTS = "/api/v1/group-ai/scripts"
-DEPLOYMENTS = "/api/v1/group-ai/script-deployment/deployments"
-DEPLOY = "/api/v1/group-ai/script-deployment/deploy"
+UNREADABLE = (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError)
+"""What comes of asking a console that is away, or of reading an answer that is not its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The fleet in numbers; the mappings count by status."""
+    """The fleet in numbers; the mappings count by status, without those that have none."""
 
     nodes: Mapping[str, int] = field(default_factory=dict)
     accounts: Mapping[str, int] = field(default_factory=dict)
@@ -36,10 +34,17 @@ class Summary:
     deployments: int = 0
 
 
-class FleetApi:
-    """A client of the console. Raises httpx.HTTPError."""
+@dataclass(frozen=True, slots=True)
+class Away:
+    """The fleet cannot be seen now, for these reasons."""
 
-    def __init__(self, connection: Connection) -> None:
+    reasons: Sequence[str]
+
+
+class FleetApi:
+    """A client of the console. Raises UNREADABLE unless something else is said."""
+
+    def __init__(self, connection: KeptConnection) -> None:
         headers = {"Authorization": f"Bearer {connection.token}"}
         self._http = httpx.AsyncClient(
             base_url=connection.url, headers=headers, timeout=REQUEST_SECONDS, trust_env=False
@@ -51,14 +56,21 @@ class FleetApi:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
+    async def look(self) -> Summary | Away:
+        """The fleet now, or what was said instead. Raises nothing."""
+        try:
+            return await self.summary()
+        except UNREADABLE as error:
+            return Away([_told(error)])
+
     async def summary(self) -> Summary:
         """The fleet now."""
-        nodes, accounts = await self.rows(WORKERS), await self.rows(ACCOUNTS)
+        answer = (await self._http.get(SUMMARY)).raise_for_status().json()
         return Summary(
-            nodes=Counter(str(row.get("status")) for row in nodes),
-            accounts=Counter(str(row.get("status")) for row in accounts),
-            messages=sum(int(row.get("message_count") or 0) for row in accounts),
-            replies=sum(int(row.get("reply_count") or 0) for row in accounts),
+            nodes=_counted(answer["nodes"]),
+            accounts=_counted(answer["accounts"]),
+            messages=int(answer["message_count"]),
+            replies=int(answer["reply_count"]),
             deployments=len(await self.rows(DEPLOYMENTS)),
         )
 
@@ -87,3 +99,29 @@ class FleetApi:
         response.raise_for_status()
         answer: dict[str, Any] = response.json()
         return answer
+
+    async def missing(self) -> list[str]:
+        """What the console says is not ready; empty when it says that all is. Raises nothing."""
+        try:
+            answer = await self._http.get(READY)
+            return [str(one) for one in answer.json()["missing"]]
+        except UNREADABLE:
+            return ["the console does not answer"]
+
+
+def refusal(error: httpx.HTTPStatusError) -> str:
+    """What a service said when it refused."""
+    problem = read_problem(error.response)
+    if problem is None:
+        return f"an answer that is not Callboard's, with status {error.response.status_code}"
+    return "; ".join([problem.sentence, *problem.details])
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return refusal(error)
+    return f"the console's answer did not come whole ({type(error).__name__})"
+
+
+def _counted(totals: Mapping[str, int]) -> dict[str, int]:
+    return {status: number for status, number in totals.items() if number}

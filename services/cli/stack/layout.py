@@ -6,6 +6,8 @@ Pure: paths only, nothing is made here.
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.cli.connection_file import FILE
+
 PROJECT = Path(__file__).resolve().parents[3]
 """The directory that holds `services` and `shared`."""
 
@@ -39,7 +41,7 @@ class Home:
     @property
     def connection(self) -> Path:
         """Where the CLI finds the URL and the token."""
-        return self.path / "connection.json"
+        return self.path / FILE
 
     @property
     def lock(self) -> Path:

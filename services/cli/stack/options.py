@@ -6,12 +6,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """Ports are wishes: a taken one gives way to a free one. Intervals are in seconds."""
+    """Intervals are in seconds."""
 
     amqp_url: str | None = None
-    """A RabbitMQ that the operator runs; None means: what CALLBOARD_AMQP_URL says, else find or make one."""
-    console_port: int = 8080
-    """0 for any."""
+    """A RabbitMQ that the operator runs; None means: find or make one."""
+    console_port: int | None = None
+    """That port or none; None means: the usual one, or a free one if that is taken."""
     log_level: str = "INFO"
     lease_seconds: float = 30.0
     # Half of an agent's default: whoever watches a demo wants to see it move.

@@ -1,7 +1,7 @@
 """The parts of a stack that a supervisor can hold: servers, Python children, and steps.
 
-All have the same five methods. `start` returns when the part is ready; `ended` returns when it has ended by itself,
-with the reason, and never for a part that has nothing more to do.
+All have the same methods. `start` returns when the part is ready; `ended` returns when it has ended by itself, with the
+reason, and never for a part that has nothing more to do. `answers` is asked when something is wrong, to find out what.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Protocol, assert_never
 
 from services.cli.embedded.errors import StartFailed
-from services.cli.embedded.kept import private_directory
-from services.cli.embedded.process import Command, OwnedProcess
-from services.cli.embedded.waiting import Probe, http_answers, until
+from services.cli.embedded.process import Command, OwnedProcess, ending
+from services.cli.embedded.waiting import Probe, answered, http_answers, until
+from services.cli.kept import private_directory
 from services.cli.stack.layout import PROJECT, Home
 from services.cli.stack.plan import AnswersHttp, ChildPlan, Completes, Readiness, WritesFile
 
@@ -46,6 +46,9 @@ class Part(Protocol):
     async def ended(self) -> str:
         """Returns why it ended."""
 
+    async def answers(self) -> bool:
+        """Whether it answers, or has nothing to answer; what it may be waiting for does not count."""
+
     async def stop(self, deadline_seconds: float) -> None:
         """Nothing of it is left afterwards."""
 
@@ -59,6 +62,9 @@ class Server(Protocol):
     async def start(self) -> None:
         """Returns when it answers."""
 
+    async def answers(self) -> bool:
+        """Whether it answers now; may raise like a connection."""
+
     async def stop(self, deadline_seconds: float) -> None:
         """Stop it."""
 
@@ -71,16 +77,17 @@ class Server(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerPart:
-    """PostgreSQL or RabbitMQ."""
+    """PostgreSQL or RabbitMQ; `owned` unless the operator runs it."""
 
     name: str
     server: Server
     after: frozenset[str] = frozenset()
+    owned: bool = True
 
     @property
     def running(self) -> bool:
-        """Servers are asked to stop in any case."""
-        return True
+        """Our own servers are asked to stop in any case."""
+        return self.owned
 
     async def start(self) -> None:
         """See Part."""
@@ -89,6 +96,10 @@ class ServerPart:
     async def ended(self) -> str:
         """See Part."""
         return ending(await self.server.wait())
+
+    async def answers(self) -> bool:
+        """See Part."""
+        return await answered(self.server.answers)
 
     async def stop(self, deadline_seconds: float) -> None:
         """See Part."""
@@ -117,6 +128,10 @@ class StepPart:
     async def ended(self) -> str:
         """Never: it is done."""
         return await _never()
+
+    async def answers(self) -> bool:
+        """It has nothing to answer."""
+        return True
 
     async def stop(self, deadline_seconds: float) -> None:
         """Nothing to stop."""
@@ -162,6 +177,14 @@ class ChildPart:
             return await _never()
         return ending(await self.process.wait())
 
+    async def answers(self) -> bool:
+        """See Part."""
+        match self._plan.readiness:
+            case AnswersHttp(_, live):
+                return await answered(http_answers(live))
+            case _:
+                return True
+
     async def stop(self, deadline_seconds: float) -> None:
         """See Part."""
         if self.process.pid is not None:
@@ -173,8 +196,8 @@ class ChildPart:
 
     async def _comes_up(self, readiness: Readiness, began: float) -> bool:
         match readiness:
-            case AnswersHttp(url):
-                return await self._until(http_answers(url))
+            case AnswersHttp(ready):
+                return await self._until(http_answers(ready))
             case WritesFile(path):
                 private_directory(path.parent)
                 return await self._until(_written_since(path, began))
@@ -194,11 +217,6 @@ class ChildPart:
         if not self.process.running and self.process.exit_status is not None:
             what = f"{self.name} {ending(self.process.exit_status)} before it was ready"
         return f"{what}; its log is {self.process.command.log}"
-
-
-def ending(status: int) -> str:
-    """An exit status in words."""
-    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
 def _written_since(path: Path, moment: float) -> Probe:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.embedded.ports import LOOPBACK
+from services.cli.paths import LIVE, READY
 from services.cli.stack.layout import Home
 from services.cli.stack.options import StackOptions
 
@@ -57,9 +58,10 @@ class StackFacts:
 
 @dataclass(frozen=True, slots=True)
 class AnswersHttp:
-    """Ready when a GET gives 200."""
+    """Ready when a GET of the first URL gives 200; alive when one of the second does."""
 
-    url: str
+    ready: str
+    live: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _local(port: int) -> str:
 
 
 def _ready(port: int) -> AnswersHttp:
-    return AnswersHttp(f"{_local(port)}/health/ready")
+    return AnswersHttp(f"{_local(port)}{READY}", f"{_local(port)}{LIVE}")
 
 
 def _common(facts: StackFacts) -> dict[str, str]:

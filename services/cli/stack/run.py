@@ -5,27 +5,25 @@ that was asked for, 1 when the stack could not start. If this process is SIGKILL
 """
 
 import asyncio
-import os
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import httpx
-
+from services.cli.connection_file import KeptConnection, SandboxAdmin, kept_token, write_connection
 from services.cli.embedded.broker import Broker
 from services.cli.embedded.choice import choose_broker
 from services.cli.embedded.errors import StartFailed
-from services.cli.embedded.kept import kept_secret, private_directory
-from services.cli.embedded.ports import LOOPBACK, port_or_free
+from services.cli.embedded.ports import LOOPBACK, free_port, obstacle, port_or_free
 from services.cli.embedded.postgres import EmbeddedPostgres
-from services.cli.stack.connection import Connection, SandboxAdmin, kept_token, write_connection
+from services.cli.failures import CommandFailed, ExitCode
+from services.cli.kept import kept_secret
 from services.cli.stack.demo_world import prepare_demo_world
-from services.cli.stack.events import Said
+from services.cli.stack.events import Event, Listener, Said, Stopping
 from services.cli.stack.first_script import push_first_script
-from services.cli.stack.fleet import FleetApi
+from services.cli.stack.fleet import Away, FleetApi
 from services.cli.stack.layout import PROJECT, Home
-from services.cli.stack.lock import AlreadyUp, only_stack_of
+from services.cli.stack.lock import only_stack_of
 from services.cli.stack.options import StackOptions
 from services.cli.stack.parts import ChildPart, Part, ServerPart, StepPart
 from services.cli.stack.plan import (
@@ -44,41 +42,57 @@ from services.cli.stack.screen import Screen, open_screen
 from services.cli.stack.supervisor import StackFailed, Supervisor
 
 SUMMARY_SECONDS = 2.0
+USUAL_PORT = 8080
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NODE_IDS = tuple(agent.node_id for agent in DEMO_AGENTS)
 
 
 def run_stack(home: Path, options: StackOptions) -> int:
-    """Bring everything up below `home` and keep it up until a signal; the exit status."""
-    screen = open_screen(options.plain)
+    """Bring everything up below `home` and keep it up until a signal; the exit status.
+
+    Raises CommandFailed when the home or a port that was asked for cannot be had.
+    """
     place = Home(home.resolve())
-    try:
-        with only_stack_of(place.lock):
+    with only_stack_of(place.lock):
+        screen = open_screen(options.plain)
+        try:
             return asyncio.run(_run(place, options, screen))
-    except AlreadyUp as already:
-        screen.tell(Said(str(already)))
-        return 1
-    finally:
-        screen.close()
+        finally:
+            screen.close()
 
 
 async def _run(home: Home, options: StackOptions, screen: Screen) -> int:
-    stopped = _Signals()
-    private_directory(home.path)
-    ports = find_ports(options)
+    # Said at once: what is being done just now, such as installing a package, may have to be finished first.
+    stopped = _Signals(lambda: screen.tell(Said("Stopping everything; a second Ctrl-C does not wait for it")))
+    ports = find_ports(options, screen.tell)
     try:
         broker = await choose_broker(
             home.rabbitmq,
             ports=(ports.amqp, ports.management),
-            amqp_url=options.amqp_url or os.environ.get("CALLBOARD_AMQP_URL"),
+            amqp_url=options.amqp_url,
             say=lambda text: screen.tell(Said(text)),
         )
     except StartFailed as failed:
         return _give_up(screen, str(failed), failed.log_tail)
     screen.tell(Said(f"RabbitMQ: {broker.origin}"))
     connection = _connection(home, ports, broker)
-    supervisor = Supervisor(_parts(home, ports, options, broker, connection.token), screen.tell)
-    return await _live(supervisor, stopped, screen, _after_start(supervisor, connection, options, screen))
+    ended: list[str] = []
+    supervisor = Supervisor(_parts(home, ports, options, broker, connection.token), _noting_ends(screen.tell, ended))
+    shown = _after_start(supervisor, connection, options, screen, home)
+    status = await _live(supervisor, stopped, screen, shown)
+    screen.last_words(ended, home.path, broker.erased_with)
+    return status
+
+
+def _noting_ends(tell: Listener, ended: list[str]) -> Listener:
+    """The same listener; which parts were stopped is kept for the last word."""
+
+    def listener(event: Event) -> None:
+        if isinstance(event, Stopping):
+            ended.append(event.part)
+        tell(event)
+
+    return listener
 
 
 async def _live(supervisor: Supervisor, stopped: "_Signals", screen: Screen, shown: asyncio.Task[None]) -> int:
@@ -110,28 +124,29 @@ async def _stop(supervisor: Supervisor, stopped: "_Signals") -> None:
 
 
 def _after_start(
-    supervisor: Supervisor, connection: Connection, options: StackOptions, screen: Screen
+    supervisor: Supervisor, connection: KeptConnection, options: StackOptions, screen: Screen, home: Home
 ) -> asyncio.Task[None]:
     """A task: how to sign in once all is ready, the first script, and then the summary for ever."""
 
     async def show() -> None:
         await supervisor.all_ready()
-        screen.sign_in(connection)
+        screen.sign_in(connection, home.path)
         async with FleetApi(connection) as api, asyncio.TaskGroup() as group:
             if options.first_script is not None:
                 script = PROJECT / options.first_script
                 group.create_task(push_first_script(api, script, _NODE_IDS, screen.tell))
-            group.create_task(_summarise(api, screen))
+            group.create_task(_summarise(api, supervisor, screen))
 
     return asyncio.create_task(show(), name="screen")
 
 
-async def _summarise(api: FleetApi, screen: Screen) -> None:
+async def _summarise(api: FleetApi, supervisor: Supervisor, screen: Screen) -> None:
     while True:
-        try:
-            screen.summary(await api.summary())
-        except (httpx.HTTPError, ValueError, KeyError):
-            screen.summary(None)
+        seen = await api.look()
+        if isinstance(seen, Away):
+            # We look ourselves first: neighbours of what is away can only tell that it does not answer them.
+            seen = Away(await supervisor.complaints() or await api.missing() or seen.reasons)
+        screen.summary(seen)
         await asyncio.sleep(SUMMARY_SECONDS)
 
 
@@ -142,19 +157,39 @@ def _give_up(screen: Screen, sentence: str, log_tail: str) -> int:
     return 1
 
 
-def find_ports(options: StackOptions) -> StackPorts:
-    """The defaults where they are free, other ones where not."""
-    wishes = (5432, 5672, 15672, options.console_port, 8081, 8082, 8443, 8444)
-    found: list[int] = []
-    for wish in wishes:
+def find_ports(options: StackOptions, tell: Listener) -> StackPorts:
+    """The usual ports where they are free, other ones where not.
+
+    Raises CommandFailed when the operator asked for the console's and it cannot be had.
+    """
+    console = options.console_port or USUAL_PORT
+    reason = obstacle(console)
+    if reason is not None and options.console_port is not None:
+        advice = "stop what uses it, give another --port, or none for one that is free"
+        raise CommandFailed(ExitCode.FAILED, f"port {console}, which --port asks for, {reason}: {advice}")
+    if reason is not None:
+        console = free_port()
+        tell(Said(f"Port {USUAL_PORT} {reason}: the console gets port {console}"))
+    found = [console]
+    for wish in (5432, 5672, 15672, 8081, 8082, 8443, 8444):
         found.append(port_or_free(wish, frozenset(found)))
-    return StackPorts(*found)
+    console, postgres, amqp, management, registry, deployer, sandbox, sandbox_admin = found
+    return StackPorts(
+        postgres=postgres,
+        amqp=amqp,
+        management=management,
+        console=console,
+        registry=registry,
+        deployer=deployer,
+        sandbox=sandbox,
+        sandbox_admin=sandbox_admin,
+    )
 
 
-def _connection(home: Home, ports: StackPorts, broker: Broker) -> Connection:
+def _connection(home: Home, ports: StackPorts, broker: Broker) -> KeptConnection:
     token = kept_token(home.connection, fresh=secrets.token_urlsafe(32))
     sandbox = SandboxAdmin(f"http://{LOOPBACK}:{ports.sandbox_admin}")
-    connection = Connection(console_url(ports), token, broker.management, sandbox)
+    connection = KeptConnection(console_url(ports), token, broker.management, sandbox)
     write_connection(home.connection, connection)
     return connection
 
@@ -176,20 +211,25 @@ def _parts(home: Home, ports: StackPorts, options: StackOptions, broker: Broker,
 
     return [
         ServerPart(POSTGRES, postgres),
-        ServerPart(RABBITMQ, broker),
+        ServerPart(RABBITMQ, broker, owned=broker.owned),
         StepPart(DEMO_WORLD, make_world, after=frozenset({SANDBOX})),
         *(ChildPart(plan, home) for plan in plan_children(facts)),
     ]
 
 
 class _Signals:
-    """The first and the second signal to stop; must be made inside the event loop."""
+    """The first and the second signal to stop; must be made inside the event loop. `heard` is called at the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[], None]) -> None:
+        self._tell = heard
         self.first, self.second = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._heard)
 
     def _heard(self) -> None:
-        (self.second if self.first.is_set() else self.first).set()
+        if self.first.is_set():
+            self.second.set()
+            return
+        self.first.set()
+        self._tell()

@@ -1,10 +1,16 @@
-"""What the operator sees of `callboard up`: each part as it starts, how to sign in, then the fleet in numbers.
+"""What the operator sees of `callboard up`: each part as it starts, how to sign in, the fleet in numbers, the end.
 
 On a terminal the summary is a panel that is redrawn; elsewhere (a pipe, a CI log) it is one plain line, printed when
-it has changed. Both are told the same things, and neither does anything but print.
+it has changed. Both are told the same things, and neither does anything but print. What will be copied (addresses, the
+token, the password, commands) stands at the end of a line of its own, in no frame, and is never cropped or broken.
 """
 
-from collections.abc import Mapping
+import os
+import shlex
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
@@ -13,9 +19,22 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from services.cli.stack.connection import Connection
+from services.cli.connection import home as default_home
+from services.cli.connection_file import KeptConnection
 from services.cli.stack.events import Crashed, Event, Ready, Said, Starting, Stopping
-from services.cli.stack.fleet import Summary
+from services.cli.stack.fleet import Away, Summary
+from services.cli.table import fold
+
+_LABEL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A label and a value; prose folds, what will be copied does not."""
+
+    label: str
+    value: str
+    folds: bool = False
 
 
 class Screen(Protocol):
@@ -24,11 +43,14 @@ class Screen(Protocol):
     def tell(self, event: Event) -> None:
         """Something happened."""
 
-    def sign_in(self, connection: Connection) -> None:
-        """How to reach the stack."""
+    def sign_in(self, connection: KeptConnection, home: Path) -> None:
+        """How to reach the stack, and where its data are."""
 
-    def summary(self, summary: Summary | None) -> None:
-        """The fleet now; None when the console does not answer."""
+    def summary(self, summary: Summary | Away) -> None:
+        """The fleet now."""
+
+    def last_words(self, parts: Sequence[str], home: Path, erased_with: str | None) -> None:
+        """What was stopped, and what stays."""
 
     def close(self) -> None:
         """Leave the terminal as it was found."""
@@ -36,8 +58,20 @@ class Screen(Protocol):
 
 def open_screen(plain: bool) -> Screen:
     """The one that fits where our output goes."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _Outlet(highlight=False, soft_wrap=True)
     return PlainScreen(console) if plain or not console.is_terminal else LiveScreen(console)
+
+
+class _Outlet(Console):
+    """A console whose reader may go away, as in `callboard up | head`: that is a request to stop."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more. Rich would raise SystemExit in whatever task is printing, and nothing would be stopped."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+        signal.raise_signal(signal.SIGTERM)
 
 
 class PlainScreen:
@@ -51,20 +85,28 @@ class PlainScreen:
         """See Screen."""
         self._line(sentence(event))
 
-    def sign_in(self, connection: Connection) -> None:
+    def sign_in(self, connection: KeptConnection, home: Path) -> None:
         """See Screen."""
-        for line in sign_in_lines(connection):
-            self._line(line)
+        self._line("Callboard is up")
+        self._rows(sign_in_rows(connection, home))
 
-    def summary(self, summary: Summary | None) -> None:
+    def summary(self, summary: Summary | Away) -> None:
         """See Screen."""
         line = one_line(summary)
         if line != self._shown:
             self._shown = line
             self._line(line)
 
+    def last_words(self, parts: Sequence[str], home: Path, erased_with: str | None) -> None:
+        """See Screen."""
+        self._rows(last_rows(parts, home, erased_with))
+
     def close(self) -> None:
         """See Screen."""
+
+    def _rows(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self._line(f"{row.label:{_LABEL}}{row.value}")
 
     def _line(self, line: str) -> None:
         self._console.print(Text(line))
@@ -81,23 +123,36 @@ class LiveScreen:
         """See Screen."""
         self._console.print(Text(sentence(event), style=_style(event)))
 
-    def sign_in(self, connection: Connection) -> None:
+    def sign_in(self, connection: KeptConnection, home: Path) -> None:
         """See Screen."""
-        body = Text("\n".join(sign_in_lines(connection)), overflow="fold")
-        self._console.print(Panel(body, title="Callboard is up", border_style="green", expand=False))
+        self._console.print(Text("\nCallboard is up", style="bold green"))
+        self._rows(sign_in_rows(connection, home))
+        self._console.print()
 
-    def summary(self, summary: Summary | None) -> None:
+    def summary(self, summary: Summary | Away) -> None:
         """See Screen."""
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
-        self._live.update(_panel(summary), refresh=True)
+        self._live.update(_panel(summary, self._console.width), refresh=True)
+
+    def last_words(self, parts: Sequence[str], home: Path, erased_with: str | None) -> None:
+        """See Screen."""
+        self.close()
+        self._rows(last_rows(parts, home, erased_with))
 
     def close(self) -> None:
         """See Screen."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _rows(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            head, value = Text(f"{row.label:{_LABEL}}", style="bold"), Text(row.value)
+            for line in fold(value, max(_LABEL, self._console.width - _LABEL)) if row.folds else [value]:
+                self._console.print(Text.assemble(head, line))
+                head = Text(" " * _LABEL)
 
 
 def sentence(event: Event) -> str:
@@ -115,34 +170,55 @@ def sentence(event: Event) -> str:
             return text
 
 
-def sign_in_lines(connection: Connection) -> list[str]:
+def sign_in_rows(connection: KeptConnection, home: Path) -> list[Row]:
     """The address, the token, and what to do with them."""
-    lines = [
-        f"Console   {connection.url}",
-        f"Token     {connection.token}",
-        "Sign in   `callboard nodes` and the other commands find address and token by themselves,",
-        "          in this folder or with the same CALLBOARD_HOME; the API takes the header",
-        "          `Authorization: Bearer <token>`, its pages are at /docs (Authorize)",
-    ]
+    rows = [Row("Console", connection.url), Row("Token", connection.token)]
+    if _is_usual(home):
+        rows += [Row("Sign in", "callboard nodes")]
+        rows += [Row("", "(in this folder; the commands find address and token by themselves)", folds=True)]
+    else:
+        rows += [Row("Sign in", f"export CALLBOARD_HOME={shlex.quote(str(home))}"), Row("", "callboard nodes")]
+    rows += [Row("API", f"{connection.url}/docs"), Row("", "(Authorize takes the token)", folds=True)]
     if connection.management:
         login = connection.management
-        lines.append(f"RabbitMQ  {login.url}  ({login.username} / {login.password})")
-    return [*lines, "Stop      Ctrl-C; the data stay"]
+        rows += [Row("RabbitMQ", login.url), Row("User", login.username), Row("Password", login.password)]
+    return [*rows, Row("Data", str(home)), Row("Stop", "Ctrl-C; the data stay", folds=True)]
 
 
-def one_line(summary: Summary | None) -> str:
+def last_rows(parts: Sequence[str], home: Path, erased_with: str | None) -> list[Row]:
+    """What was stopped, where its data are, how to start it again and how to erase them.
+
+    `erased_with` is the command that removes what is kept outside the home.
+    """
+    place = shlex.quote(str(home))
+    rows = [
+        Row("Stopped", ", ".join(parts) or "nothing had been started yet", folds=True),
+        Row("Data", f"{home}"),
+        Row("Again", "callboard up" if _is_usual(home) else f"callboard up --home {place}"),
+        Row("Erase", f"rm -r {place}"),
+    ]
+    return [*rows, Row("", erased_with)] if erased_with else rows
+
+
+def _is_usual(home: Path) -> bool:
+    """Whether the commands look there by themselves."""
+    return home == default_home({}).resolve()
+
+
+def one_line(summary: Summary | Away) -> str:
     """The summary for a log."""
-    if summary is None:
-        return "fleet: the console does not answer"
+    if isinstance(summary, Away):
+        return f"fleet: cannot be read now: {'; '.join(summary.reasons)}"
     return (
         f"fleet: nodes {_counts(summary.nodes)} · accounts {_counts(summary.accounts)} · "
         f"messages {summary.messages} · replies {summary.replies} · deployments {summary.deployments}"
     )
 
 
-def _panel(summary: Summary | None) -> Panel:
-    if summary is None:
-        return Panel(Text("the console does not answer"), title="Fleet", border_style="yellow", expand=False)
+def _panel(summary: Summary | Away, width: int) -> Panel:
+    if isinstance(summary, Away):
+        lines = [line for reason in summary.reasons for line in fold(Text(reason), width - 4)]
+        return Panel(Text("\n").join(lines), title="Fleet", border_style="yellow", expand=False)
     table = Table.grid(padding=(0, 3))
     table.add_row("nodes", _counts(summary.nodes))
     table.add_row("accounts", _counts(summary.accounts))

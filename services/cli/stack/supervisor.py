@@ -41,6 +41,7 @@ class Supervisor:
     def __init__(self, parts: Sequence[Part], tell: Listener) -> None:
         self._parts, self._tell = parts, tell
         self._ready = {part.name: asyncio.Event() for part in parts}
+        self._away = {part.name for part in parts}
 
     async def run(self) -> None:
         """Start and keep all parts. Returns never; raises StackFailed."""
@@ -48,16 +49,22 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for part in self._parts:
                     group.create_task(self._keep(part), name=part.name)
-        except* StartFailed as failures:
-            first = failures.exceptions[0]
-            while isinstance(first, BaseExceptionGroup):
-                first = first.exceptions[0]
-            raise StackFailed(str(first), getattr(first, "log_tail", "")) from None
+        except ExceptionGroup as failures:
+            # Not `except*`: what is raised inside it comes out as a group on Debian's Python 3.11.2.
+            failed, others = failures.split(StartFailed)
+            if failed is None or others is not None:
+                raise
+            raise StackFailed(*_last_words(failed)) from None
 
     async def all_ready(self) -> None:
         """Wait until every part has been ready once."""
         for event in self._ready.values():
             await event.wait()
+
+    async def complaints(self) -> list[str]:
+        """What is down or mute, a sentence each; empty when all answer. What only waits for it is not blamed."""
+        told = await asyncio.gather(*(self._complaint(part) for part in self._parts))
+        return [sentence for sentence in told if sentence]
 
     async def stop_all(self) -> None:
         """Stop everything in reverse order; call it when `run` is over."""
@@ -85,6 +92,7 @@ class Supervisor:
                 if not self._ready[part.name].is_set() and failures >= FIRST_STARTS:
                     raise
                 reason = str(failed)
+            self._away.add(part.name)
             if time.monotonic() - began > HEALTHY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             self._tell(Crashed(part.name, reason, pause))
@@ -96,7 +104,13 @@ class Supervisor:
         began = time.monotonic()
         await part.start()
         self._ready[part.name].set()
+        self._away.discard(part.name)
         self._tell(Ready(part.name, time.monotonic() - began))
+
+    async def _complaint(self, part: Part) -> str:
+        if part.name in self._away:
+            return f"{part.name} is down and is started again"
+        return "" if await part.answers() else f"{part.name} runs but does not answer"
 
     async def _stop(self, part: Part, deadline_seconds: float) -> None:
         if part.running:
@@ -117,3 +131,11 @@ def stop_waves(parts: Sequence[Part]) -> list[list[Part]]:
         for part in wave:
             del left[part.name]
     return waves
+
+
+def _last_words(failed: ExceptionGroup[StartFailed]) -> tuple[str, str]:
+    """Why the first part did not come up, and the end of its log."""
+    first: StartFailed | ExceptionGroup[StartFailed] = failed
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return str(first), first.log_tail

@@ -11,10 +11,14 @@ from typing import Any
 import httpx
 import structlog
 from fastapi import APIRouter
+from pydantic import BaseModel
 
+from services.console.api.relay import PROBLEMS
 from services.console.domain.documents import Chapter, Document, merged
 from services.console.domain.upstreams import Upstream
 from shared.clock import Clock
+from shared.http.document import ABOUT, operations
+from shared.http.responses import joined
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +26,16 @@ KEEP_SECONDS = 30.0
 ASK_AGAIN_SECONDS = 2.0
 ANSWER_WITHIN = 5.0
 LARGEST_DOCUMENT = 4 * 1024 * 1024
+
+
+class _Operation(BaseModel):
+    responses: dict[str, dict[str, Any]]
+
+
+class _Form(BaseModel):
+    """What a document must have to be merged."""
+
+    paths: dict[str, dict[str, _Operation]]
 
 
 class Chapters:
@@ -49,11 +63,14 @@ class Chapters:
         try:
             answer = await self._client.get(self.upstream.url + "/openapi.json", timeout=ANSWER_WITHIN)
             answer.raise_for_status()
-            document = answer.json() if len(answer.content) <= LARGEST_DOCUMENT else None
+            if len(answer.content) > LARGEST_DOCUMENT:
+                raise ValueError(f"it is over {LARGEST_DOCUMENT} bytes")
+            document: Document = answer.json()
+            _Form.model_validate(document)
         except (httpx.HTTPError, ValueError) as error:
             log.warning("document_missing", upstream=self.upstream.name, reason=repr(error))
             return None
-        return document if isinstance(document, dict) else None
+        return document
 
 
 class ApiDocument:
@@ -68,18 +85,22 @@ class ApiDocument:
         """The document of everything that is up."""
         told = await asyncio.gather(*(chapter.read() for chapter in self._chapters))
         present = [
-            Chapter(chapter.upstream.name, document, chapter.upstream.owns)
+            Chapter(chapter.upstream.name, _through_here(document), chapter.upstream.owns)
             for chapter, document in zip(self._chapters, told, strict=True)
             if document is not None
         ]
         away = [one.upstream.name for one, document in zip(self._chapters, told, strict=True) if document is None]
-        description = (
-            "Every request needs the header `Authorization: Bearer <token>`, except health and signed downloads."
-        )
-        if away:
-            description += f" Missing here, because it does not answer now: {', '.join(away)}."
+        missing = f"**Missing here**, because it does not answer now: {', '.join(away)}.\n\n" if away else ""
         own = Chapter("console", self._own(), lambda path: True)
-        return merged(self._title, self._version, description, [own, *present])
+        return merged(self._title, self._version, missing + ABOUT, [own, *present])
+
+
+def _through_here(document: Mapping[str, Any]) -> Document:
+    """A service's document with what the way through the origin adds to its answers."""
+    paths: Document = {path: dict(item) for path, item in document["paths"].items()}
+    for method, path, operation in operations(document):
+        paths[path][method.lower()] = {**operation, "responses": joined(operation["responses"], PROBLEMS)}
+    return {**document, "paths": paths}
 
 
 def document_router(document: ApiDocument) -> APIRouter:

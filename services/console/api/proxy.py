@@ -14,7 +14,7 @@ from services.console.api.relay import Relay
 from services.console.domain.upstreams import Upstream, climbs
 from shared.http import Problem
 
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 Clients = Mapping[str, httpx.AsyncClient]
 """One client for each upstream, by its name."""
@@ -27,7 +27,7 @@ def proxy_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
 
 def signed_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
     """The paths whose signed URL is their own authorisation; they can only be read."""
-    return _router(upstreams, clients, lambda upstream: upstream.signed, ["GET", "HEAD"])
+    return _router(upstreams, clients, lambda upstream: upstream.signed, ["GET"])
 
 
 def _router(

@@ -18,10 +18,17 @@ from starlette.types import Message, Receive, Scope, Send
 from services.console.api import headers
 from services.console.domain.upstreams import Upstream
 from shared.http.problems import problem_response
+from shared.http.responses import problems
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = {"retry-after": "2"}
+PROBLEMS = problems(
+    (502, "upstream-broke-off", "the service broke off; whether it did what was asked is not known"),
+    (503, "upstream-away", "the service is away; nothing was changed"),
+    (503, "upstream-busy", "the service has as many requests in work as the console lets through"),
+    (504, "upstream-silent", "the service did not answer in time; whether it did what was asked is not known"),
+)
 _UNKNOWN = "whether it did what was asked is not known: look before you repeat it"
 
 

@@ -22,15 +22,14 @@ class Chapter:
 
 
 def merged(title: str, version: str, description: str, chapters: Iterable[Chapter]) -> Document:
-    """The one document of the origin. Raises nothing for any JSON object that an upstream may give."""
+    """The one document of the origin."""
     paths: Document = {}
+    tags: dict[str, Document] = {}
     components: dict[str, Document] = {}
     for chapter in chapters:
-        own = _part(chapter.document, "paths")
-        document = {
-            "paths": {path: item for path, item in own.items() if chapter.owns(path)},
-            "components": _part(chapter.document, "components"),
-        }
+        own = {path: item for path, item in _part(chapter.document, "paths").items() if chapter.owns(path)}
+        document = {"paths": own, "components": _part(chapter.document, "components")}
+        tags |= {tag["name"]: tag for tag in chapter.document.get("tags", []) if tag["name"] in _tags_of(own)}
         document = _without_clashes(document, components, chapter.name)
         paths.update(document["paths"])
         for section, named in document["components"].items():
@@ -39,9 +38,15 @@ def merged(title: str, version: str, description: str, chapters: Iterable[Chapte
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": description},
         "servers": [{"url": "/"}],
+        "tags": list(tags.values()),
         "paths": paths,
         "components": components,
     }
+
+
+def _tags_of(paths: Document) -> set[str]:
+    operations = (operation for item in paths.values() for operation in item.values())
+    return {tag for operation in operations for tag in operation.get("tags", [])}
 
 
 def _part(document: Mapping[str, Any], name: str) -> Document:

@@ -1,15 +1,21 @@
 """`/api/v1/dead-letters`: read what could not be handled, publish it again, or drop it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from services.deployer.domain.dead_letters import DeadLetter, DeadLetters, NoSuchLetter, NotReplayable
+from shared.contracts.identifiers import DeadLetterId
 from shared.http import Problem
+from shared.http.responses import problems
 from shared.messaging import PublishFailed
 
-Id = Annotated[str, Path(pattern=r"^dl_[0-9a-f]{32}$", description="the letter's id, from the list")]
+Id = Annotated[DeadLetterId, Path(description="the letter's id, from the list", examples=["dl_" + "0" * 32])]
+
+AWAY = problems((503, "unavailable", "the broker is away for the moment; nothing was changed"))
+UNKNOWN = problems((404, "no-such-letter", "it was replayed, dropped, or has expired"))
+NOT_REPLAYABLE = problems((409, "not-replayable", "it cannot be published; it stays where it is"))
 
 
 class LetterView(BaseModel):
@@ -44,12 +50,13 @@ def dead_letters_router(letters: DeadLetters) -> APIRouter:
     router = APIRouter(
         prefix="/api/v1/dead-letters",
         tags=["dead letters"],
-        responses={503: {"description": "the broker is away"}},
+        responses=AWAY,
     )
-    unknown: dict[int | str, dict[str, Any]] = {404: {"description": "unknown"}}
 
     @router.get("", summary="List dead letters")
-    async def listed(limit: Annotated[int, Query(ge=1, le=1000, description="at most this many")] = 100) -> LetterPage:
+    async def list_dead_letters(
+        limit: Annotated[int, Query(ge=1, le=1000, description="at most this many")] = 100,
+    ) -> LetterPage:
         """The oldest letters; reading leaves them in the queue."""
         try:
             found = await letters.listed(limit)
@@ -57,8 +64,8 @@ def dead_letters_router(letters: DeadLetters) -> APIRouter:
             raise _away(error) from error
         return LetterPage(items=[_view(letter) for letter in found])
 
-    @router.get("/{letter_id}", summary="A dead letter", responses=unknown)
-    async def one(letter_id: Id) -> LetterView:
+    @router.get("/{letter_id}", summary="Read a dead letter", responses=UNKNOWN)
+    async def read_dead_letter(letter_id: Id) -> LetterView:
         """One letter; it stays in the queue."""
         try:
             return _view(_found(letter_id, await letters.one(letter_id)))
@@ -67,10 +74,10 @@ def dead_letters_router(letters: DeadLetters) -> APIRouter:
 
     @router.post(
         "/{letter_id}/replay",
-        summary="Publish a dead letter again",
-        responses=unknown | {409: {"description": "it cannot be published; it stays"}},
+        summary="Replay a dead letter",
+        responses={**UNKNOWN, **NOT_REPLAYABLE},
     )
-    async def replay(letter_id: Id) -> Settled:
+    async def replay_dead_letter(letter_id: Id) -> Settled:
         """Publish it to its own exchange and routing key; once the broker has confirmed, it leaves the queue."""
         try:
             outcome = await letters.replay(letter_id)
@@ -81,9 +88,9 @@ def dead_letters_router(letters: DeadLetters) -> APIRouter:
         _found(letter_id, outcome)
         return Settled(id=letter_id, outcome="replayed")
 
-    @router.delete("/{letter_id}", summary="Drop a dead letter", responses=unknown)
-    async def drop(letter_id: Id) -> Settled:
-        """Remove it for good."""
+    @router.delete("/{letter_id}", summary="Drop a dead letter", responses=UNKNOWN)
+    async def drop_dead_letter(letter_id: Id) -> Settled:
+        """Remove it from the queue for good."""
         try:
             _found(letter_id, await letters.drop(letter_id))
         except PublishFailed as error:

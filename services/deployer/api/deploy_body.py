@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, Strict, StringConstraints, TypeAdapter, WrapValidator, model_validator
 
 from services.deployer.api.scripts import no_such_script
 from services.deployer.domain.selector import SelectorProblem, parse_selector
@@ -10,11 +10,32 @@ from services.deployer.domain.targets import NodeIds, NothingSelected, Targets, 
 from services.deployer.use_cases.order_deployment import DeploymentOrder, NoSuchScript, NoSuchVersion, Refusal
 from shared.contracts.identifiers import AccountId, NodeId
 from shared.http import Problem
-from shared.http.api import Body
+from shared.http.fields import Body, EachOnce
+from shared.http.responses import problems
 
 # More fit into no body of the accepted size.
 MOST_NODES = 50_000
 MOST_ACCOUNTS = 5_000
+
+NodeIdList = Annotated[list[NodeId], Field(min_length=1, max_length=MOST_NODES), EachOnce]
+AccountIdList = Annotated[list[AccountId], Field(min_length=1, max_length=MOST_ACCOUNTS), EachOnce]
+_ACCOUNTS = TypeAdapter(AccountIdList)
+
+REFUSALS = problems(
+    (404, "no-such-script", "nobody has pushed a script of this id"),
+    (404, "no-such-version", "the script has no version of this number"),
+    (422, "unknown-nodes", "some of the nodes have never reported"),
+    (422, "nothing-selected", "the selector matches no known node"),
+)
+
+
+def _bind(given: object, _: object) -> object:
+    """A union would answer a mistake with what each of its branches misses."""
+    if given is None or given == "all":
+        return given
+    if isinstance(given, str):
+        raise ValueError('must be null, "all", or a list of account ids')
+    return _ACCOUNTS.validate_python(given)
 
 
 class DeployBody(Body):
@@ -35,10 +56,16 @@ class DeployBody(Body):
         },
     )
 
-    node_ids: Annotated[list[NodeId], Field(min_length=1, max_length=MOST_NODES)] | None = None
-    selector: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = None
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    bind: Literal["all"] | Annotated[list[AccountId], Field(min_length=1, max_length=MOST_ACCOUNTS)] | None = None
+    node_ids: NodeIdList | None = Field(default=None, description="these nodes, each of them known")
+    selector: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = Field(
+        default=None, description="nodes by label: `site=tokyo,tier!=test`, or `all`; resolved now, not later"
+    )
+    version: Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, description="the version; null: the latest"
+    )
+    bind: Annotated[Literal["all"] | AccountIdList | None, WrapValidator(_bind)] = Field(
+        default=None, description="who plays it from now on; null: whoever does now"
+    )
 
     @model_validator(mode="after")
     def _one_kind_of_target(self) -> Self:

@@ -4,29 +4,26 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
-from services.deployer.api.deploy_body import DeployBody, read_targets, refusal
+from services.deployer.api.deploy_body import REFUSALS, DeployBody, read_targets, refusal
+from services.deployer.api.ordered import OrderedView, view_of
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
-from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion
+from services.deployer.domain.ports import DeploymentQuestion
 from services.deployer.use_cases.browse import BrowseDeployments
-from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment
+from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment, Ordered
 from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState, DeploymentState
-from shared.contracts.identifiers import DeploymentId, ScriptId
+from shared.contracts.identifiers import DeploymentId, NodeId, ScriptId
 from shared.http import Problem
-from shared.http.paging import Cursor, Limit, cursor_of, place_of
+from shared.http.fields import Moment
+from shared.http.paging import Cursor, Limit, NextCursor, cursor_of, place_of
+from shared.http.responses import AWAY, problems
 
-
-class Ordered(BaseModel):
-    """A deployment that was accepted; `nodes` is how many it goes to."""
-
-    deployment_id: str
-    script_id: str
-    version: int
-    hash: str
-    nodes: int
+_PLACE = TypeAdapter(tuple[Moment, DeploymentId])
+_NODE_PLACE = TypeAdapter(tuple[NodeId])
+EXAMPLE_ID = "dep_" + "0" * 32
 
 
 class DeploymentView(BaseModel):
@@ -63,56 +60,50 @@ class DeploymentDetail(DeploymentView):
     """A deployment with a page of its deliveries, by node id."""
 
     deliveries: list[DeliveryView]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 class DeploymentPage(BaseModel):
     """A page of deployments, the newest first."""
 
     items: list[DeploymentView]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 def deployments_router(order: OrderDeployment, browse: BrowseDeployments) -> APIRouter:
     """The router of deployments."""
-    router = APIRouter(prefix="/api/v1/group-ai/script-deployment", tags=["deployments"])
+    router = APIRouter(prefix="/api/v1/group-ai/script-deployment", tags=["deployments"], responses=AWAY)
 
     @router.post(
         "/deploy/{script_id}",
         status_code=202,
         summary="Deploy a script to nodes",
-        responses={404: {"description": "unknown script or version"}, 422: {"description": "unknown or no nodes"}},
+        responses=REFUSALS,
     )
-    async def deploy(
+    async def deploy_script(
         script_id: Annotated[ScriptId, Path(description="the script's id", examples=["greeter"])], body: DeployBody
-    ) -> Ordered:
+    ) -> OrderedView:
         """Bring a version of a script to nodes, by name or by label.
 
         Accepted means stored: every node gets it, now or when it comes back. An older deployment of the same script
-        that is still on its way to one of these nodes is superseded there.
+        that is still on its way to one of these nodes is superseded there. `takes_over` names the scripts that lose
+        accounts to this one, and the messages that both would have answered.
         """
         wanted = DeploymentOrder(script_id, read_targets(body), body.version, body.bind, body.asked())
         ordered = await order(wanted)
-        if not isinstance(ordered, Deployment):
+        if not isinstance(ordered, Ordered):
             raise refusal(ordered, wanted)
-        artifact = ordered.artifact
-        return Ordered(
-            deployment_id=ordered.id,
-            script_id=artifact.id,
-            version=artifact.version,
-            hash=artifact.hash,
-            nodes=ordered.total,
-        )
+        return view_of(ordered)
 
     @router.get("/deployments", summary="List deployments")
-    async def listed(
+    async def list_deployments(
         limit: Limit = 100,
         cursor: Cursor = None,
         script_id: Annotated[ScriptId | None, Query(description="only of this script")] = None,
         state: Annotated[DeploymentState | None, Query(description="only in this state")] = None,
     ) -> DeploymentPage:
-        """Deployments, the newest first."""
-        found = await browse.page(DeploymentQuestion(script_id, state), _place(cursor), limit + 1)
+        """Deployments, the newest first, each with the totals of its deliveries by state."""
+        found = await browse.page(DeploymentQuestion(script_id, state), place_of(cursor, _PLACE), limit + 1)
         items = [DeploymentView.model_validate(_fields(one)) for one in found[:limit]]
         last = found[limit - 1] if len(found) > limit else None
         next_cursor = cursor_of(last.created_at.isoformat(), last.id) if last else None
@@ -120,12 +111,16 @@ def deployments_router(order: OrderDeployment, browse: BrowseDeployments) -> API
 
     @router.get(
         "/deployments/{deployment_id}",
-        summary="A deployment and its deliveries",
-        responses={404: {"description": "unknown"}},
+        summary="Read a deployment",
+        responses=problems((404, "no-such-deployment", "no deployment has this id")),
     )
-    async def one(deployment_id: DeploymentId, limit: Limit = 100, cursor: Cursor = None) -> DeploymentDetail:
+    async def read_deployment(
+        deployment_id: Annotated[DeploymentId, Path(description="from the answer to the order", examples=[EXAMPLE_ID])],
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> DeploymentDetail:
         """The totals by state, and what became of the script on each node."""
-        place = place_of(cursor, 1)
+        place = place_of(cursor, _NODE_PLACE)
         found = await browse.one(deployment_id, place[0] if place else None, limit + 1)
         if found is None:
             raise Problem(404, "no-such-deployment", f"there is no deployment {deployment_id!r}")
@@ -135,18 +130,6 @@ def deployments_router(order: OrderDeployment, browse: BrowseDeployments) -> API
         return DeploymentDetail.model_validate(_fields(deployment) | {"deliveries": page, "next_cursor": next_cursor})
 
     return router
-
-
-def _place(cursor: str | None) -> DeploymentPlace | None:
-    place = place_of(cursor, 2)
-    if place is None:
-        return None
-    try:
-        return datetime.fromisoformat(place[0]), place[1]
-    except ValueError:
-        message = "is no cursor of this list: send the next_cursor of the page before, unchanged"
-        errors = [{"field": "query.cursor", "message": message}]
-        raise Problem(422, "invalid-request", f"query.cursor: {message}", errors=errors) from None
 
 
 def _fields(deployment: Deployment) -> dict[str, object]:

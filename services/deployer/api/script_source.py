@@ -6,12 +6,15 @@ A script comes as YAML text, byte for byte what will be stored, or as JSON `{"so
 from typing import Any
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from services.deployer.use_cases.store_script import TestsFailed
 from shared.contracts.deliveries import LARGEST_ARTIFACT
 from shared.http import Problem
-from shared.http.api import Body
+from shared.http.fields import Body
+from shared.http.problems import invalid
+from shared.http.responses import problems
+from shared.http.wording import told
 from shared.scripts import ScriptProblems
 
 TEXT_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
@@ -37,7 +40,7 @@ tests:
 class SourceBody(Body):
     """A script in JSON."""
 
-    source: str
+    source: str = Field(description="the script's YAML")
 
 
 # FastAPI cannot describe a body that is read by hand.
@@ -55,6 +58,13 @@ REQUEST_BODY: dict[str, Any] = {
     }
 }
 
+# What can be wrong with a script itself.
+REFUSALS = problems(
+    (413, "script-too-large", f"the script is over {LARGEST_ARTIFACT} bytes"),
+    (422, "script-invalid", "it is not a valid script; `errors` has line, column and path"),
+    (422, "script-tests-failed", "its own tests do not pass; `errors` has the difference"),
+)
+
 
 async def read_source(request: Request) -> str:
     """The script's text. Raises Problem."""
@@ -67,7 +77,8 @@ async def read_source(request: Request) -> str:
     try:
         size = len(source.encode())
     except UnicodeEncodeError as error:
-        raise _invalid("body.source", f"has a lone surrogate at character {error.start}: send UTF-8 text") from None
+        message = f"has a lone surrogate at character {error.start}: send UTF-8 text"
+        raise invalid([{"field": "body.source", "message": message}]) from None
     if size > LARGEST_ARTIFACT:
         detail = f"the script is {size} bytes, at most {LARGEST_ARTIFACT} are accepted: split it into several scripts"
         raise Problem(413, "script-too-large", detail)
@@ -78,28 +89,23 @@ def _of_json(body: bytes) -> str:
     try:
         return SourceBody.model_validate_json(body).source
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        errors = [{"field": ".".join(["body", *map(str, one["loc"])]), "message": one["msg"]} for one in problems]
-        first = errors[0]
-        raise Problem(422, "invalid-request", f"{first['field']}: {first['message']}", errors=errors) from None
+        findings = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+        raise invalid(told(findings)) from None
 
 
 def _of_text(body: bytes) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
-        raise _invalid("body", f"byte {error.start} is not UTF-8: save the script as UTF-8 text") from None
-
-
-def _invalid(field: str, message: str) -> Problem:
-    return Problem(422, "invalid-request", f"{field}: {message}", errors=[{"field": field, "message": message}])
+        message = f"byte {error.start} is not UTF-8: save the script as UTF-8 text"
+        raise invalid([{"field": "body", "message": message}]) from None
 
 
 def refusal(refused: ScriptProblems | TestsFailed) -> Problem:
     """Problem details for a script that is not stored."""
     if isinstance(refused, TestsFailed):
         errors = [
-            {"field": f"tests[{place}]", "message": f"{outcome.name}: {outcome.difference}", "hint": ""}
+            {"field": place, "message": f"{outcome.name}: {outcome.difference}", "hint": ""}
             for place, outcome in refused.outcomes
         ]
         detail = f"{len(errors)} of the script's own tests did not pass; nothing was stored"

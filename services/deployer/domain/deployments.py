@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from services.deployer.domain.bindings import Bind
 from shared.contracts.artifacts import Artifact
+from shared.contracts.bindings import Bind
 from shared.contracts.deployments import DeliveryState, DeploymentState
 
 

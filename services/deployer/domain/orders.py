@@ -6,9 +6,9 @@ must not look newer than the one that superseded it.
 
 from collections.abc import Callable
 
-from services.deployer.domain.bindings import Bind
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.scripts import ScriptVersion
+from shared.contracts.bindings import Bind
 from shared.contracts.deliveries import INLINE_LIMIT, DeliverArtifact
 
 UrlOf = Callable[[str], str]

@@ -5,17 +5,17 @@ in sets: a use case costs a constant number of statements, whatever the size of 
 raises Unavailable when the database is away.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.deployer.domain.bindings import Bind
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
+from shared.contracts.bindings import Bind, Bindings
 from shared.contracts.contract import Contract
 from shared.contracts.deployments import DeploymentState
 
@@ -146,6 +146,18 @@ class Deliveries(Protocol):
         ...
 
 
+class NodeBindings(Protocol):
+    """For each node, which account was ordered to play which script (see `shared.contracts.bindings`)."""
+
+    async def lock(self, node_ids: Collection[str]) -> dict[str, Bindings]:
+        """The bindings of these nodes, locked by id; empty ones for a node without any."""
+        ...
+
+    async def save(self, bindings: Mapping[str, Bindings]) -> None:
+        """Write the bindings of nodes that are locked."""
+        ...
+
+
 class Transaction(Protocol):
     """One transaction over everything."""
 
@@ -167,6 +179,11 @@ class Transaction(Protocol):
     @property
     def deliveries(self) -> Deliveries:
         """Deliveries."""
+        ...
+
+    @property
+    def bindings(self) -> NodeBindings:
+        """Bindings."""
         ...
 
     async def announce(self, messages: Iterable[Contract]) -> None:

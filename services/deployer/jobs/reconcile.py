@@ -6,43 +6,13 @@ When the database is away it waits and tries again.
 
 from collections.abc import Awaitable, Callable
 
-import structlog
-
-from shared.alarm import Alarm
-from shared.backoff import Backoff
 from shared.clock import Clock
-from shared.messaging import Unavailable
+from shared.draining import Drain
 from shared.randomness import Randomness
-
-log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.5
 
 
-class Reconcile:
-    """Calls `step` for as long as it says that there may be more, then waits for the poll or for `wake`."""
-
-    def __init__(self, step: Callable[[], Awaitable[bool]], clock: Clock, randomness: Randomness) -> None:
-        self._step = step
-        self._clock = clock
-        self._randomness = randomness
-        self._alarm = Alarm(clock)
-
-    def wake(self) -> None:
-        """Something is due now."""
-        self._alarm.ring()
-
-    async def run(self) -> None:
-        """Reconcile until cancelled."""
-        backoff, failures = Backoff(first=0.5, most=5.0), 0
-        while True:
-            try:
-                while await self._step():
-                    failures = 0
-                failures = 0
-            except Unavailable as error:
-                log.warning("reconcile_waits", reason=str(error))
-                await self._clock.sleep(backoff.delay(failures, self._randomness))
-                failures += 1
-                continue
-            await self._alarm.wait(POLL_SECONDS)
+def reconcile(step: Callable[[], Awaitable[bool]], clock: Clock, randomness: Randomness) -> Drain:
+    """The job; `step` sends some of what is due, and says whether there may be more."""
+    return Drain("reconcile", step, POLL_SECONDS, clock, randomness)

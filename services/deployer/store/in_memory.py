@@ -5,7 +5,7 @@ One transaction at a time; a failed one leaves nothing behind. Rows are frozen, 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from services.deployer.domain.nodes import Node
 from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, DueDelivery, VersionKey
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from shared.contracts.artifacts import Artifact
+from shared.contracts.bindings import Bindings
 from shared.contracts.contract import Contract
 
 
@@ -25,10 +26,11 @@ class _Tables:
     nodes: dict[str, Node] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
+    bindings: dict[str, Bindings] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
         scripts = {script_id: list(versions) for script_id, versions in self.scripts.items()}
-        return _Tables(scripts, dict(self.nodes), dict(self.deployments), dict(self.deliveries))
+        return _Tables(scripts, dict(self.nodes), dict(self.deployments), dict(self.deliveries), dict(self.bindings))
 
 
 class InMemoryTransaction:
@@ -40,6 +42,7 @@ class InMemoryTransaction:
         self.nodes = _Nodes(tables)
         self.deployments = _Deployments(tables)
         self.deliveries = _Deliveries(tables)
+        self.bindings = _Bindings(tables)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""
@@ -195,6 +198,17 @@ class _Deliveries:
             if one.deployment_id == deployment_id and one.node_id > (after or "")
         ]
         return sorted(found, key=lambda one: one.node_id)[:limit]
+
+
+class _Bindings:
+    def __init__(self, tables: _Tables) -> None:
+        self._bindings = tables.bindings
+
+    async def lock(self, node_ids: Collection[str]) -> dict[str, Bindings]:
+        return {node_id: self._bindings.get(node_id, {}) for node_id in sorted(node_ids)}
+
+    async def save(self, bindings: Mapping[str, Bindings]) -> None:
+        self._bindings.update(bindings)
 
 
 def _tidy(deployment: Deployment) -> Deployment:

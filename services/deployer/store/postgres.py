@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.deployer.store.bindings import PostgresBindings
 from services.deployer.store.deliveries import PostgresDeliveries
 from services.deployer.store.deployments import PostgresDeployments
 from services.deployer.store.nodes import PostgresNodes
@@ -29,6 +30,7 @@ class PostgresTransaction:
         self.nodes = PostgresNodes(connection)
         self.deployments = PostgresDeployments(connection)
         self.deliveries = PostgresDeliveries(connection)
+        self.bindings = PostgresBindings(connection)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""

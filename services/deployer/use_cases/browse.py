@@ -1,9 +1,20 @@
 """Questions about scripts and deployments, for the API. Each is one short transaction; raises Unavailable."""
 
+import asyncio
+from dataclasses import dataclass
+
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.differences import Difference, difference
 from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, Store
 from services.deployer.domain.scripts import ScriptSummary, ScriptVersion, VersionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class NoVersion:
+    """The script has no such version, or there is no such script."""
+
+    version: int
 
 
 class BrowseScripts:
@@ -26,6 +37,16 @@ class BrowseScripts:
         """One version with its text."""
         async with self._store.begin() as transaction:
             return await transaction.scripts.version(script_id, version)
+
+    async def difference(self, script_id: str, older: int, newer: int) -> Difference | NoVersion:
+        """What changed from one version to another."""
+        async with self._store.begin() as transaction:
+            found = await transaction.scripts.contents([(script_id, older), (script_id, newer)])
+        for version in (newer, older):
+            if (script_id, version) not in found:
+                return NoVersion(version)
+        # Line by line over two large texts takes a moment.
+        return await asyncio.to_thread(difference, found[script_id, older], found[script_id, newer])
 
     async def by_hash(self, content_hash: str) -> ScriptVersion | None:
         """The version with this content."""

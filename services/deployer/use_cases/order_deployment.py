@@ -4,18 +4,21 @@ Called by the API. Deployments of the same script wait for each other, so "newer
 at most one delivery of a script that is not final. Returns what was ordered, or why nothing was. Raises Unavailable.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.deployer.domain.bindings import Bind
 from services.deployer.domain.deliveries import Delivery, Superseded
 from services.deployer.domain.deployments import Deployment, ordered_at
 from services.deployer.domain.ports import Store, Transaction
+from services.deployer.domain.takeovers import Takeover
 from services.deployer.domain.targets import NothingSelected, Targets, UnknownNodes, planned
+from services.deployer.use_cases.bind_accounts import bind_accounts, compared
 from services.deployer.use_cases.write_moves import Moves, changed_deployment
 from shared.clock import Clock
 from shared.contracts.artifacts import Artifact
+from shared.contracts.bindings import Bind
 from shared.contracts.deployments import DeliveryState
 from shared.randomness import Randomness
 
@@ -29,6 +32,14 @@ class DeploymentOrder:
     version: int | None = None
     bind: Bind = None
     asked: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A stored deployment, and the accounts that it takes away from other scripts."""
+
+    deployment: Deployment
+    takeovers: tuple[Takeover, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ class OrderDeployment:
         self._clock = clock
         self._randomness = randomness
 
-    async def __call__(self, wanted: DeploymentOrder) -> Deployment | Refusal:
+    async def __call__(self, wanted: DeploymentOrder) -> Ordered | Refusal:
         """Order it."""
         async with self._store.begin() as transaction:
             artifact = await _artifact(transaction, wanted)
@@ -68,8 +79,9 @@ class OrderDeployment:
             if not isinstance(plan, list):
                 return plan
             deployment = await self._store_plan(transaction, wanted, artifact, plan)
+            takeovers = await bind_accounts(transaction, artifact, wanted.bind, plan)
         self._due()
-        return deployment
+        return Ordered(deployment, await asyncio.to_thread(compared, takeovers) if takeovers.found else ())
 
     async def _store_plan(
         self, transaction: Transaction, wanted: DeploymentOrder, artifact: Artifact, plan: Sequence[str]

@@ -12,6 +12,7 @@ from services.deployer.domain.scripts import NewScript, StoredScript
 from shared.clock import Clock
 from shared.contracts.identifiers import content_hash
 from shared.scripts import Script, ScriptProblems, TestOutcome, parse_script, run_tests
+from shared.scripts.places import place_of_test
 
 # Two cores' worth; a queue of pushes waits here and not in the thread pool.
 CHECKS_AT_ONCE = 2
@@ -19,11 +20,14 @@ CHECKS_AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class TestsFailed:
-    """The script is well formed, but its own tests do not pass: their places in the script and how they ended."""
+    """The script is well formed, but its own tests do not pass: where in its text, and how they ended.
+
+    A place is line, column and path: `20:9 tests[0].dialogue[1]`.
+    """
 
     __test__ = False  # its name would make pytest collect it
 
-    outcomes: tuple[tuple[int, TestOutcome], ...]
+    outcomes: tuple[tuple[str, TestOutcome], ...]
 
 
 class StoreScript:
@@ -49,5 +53,11 @@ def _checked(source: str) -> Script | ScriptProblems | TestsFailed:
     script = parse_script(source)
     if isinstance(script, ScriptProblems):
         return script
-    failed = tuple((place, outcome) for place, outcome in enumerate(run_tests(script)) if not outcome.passed)
+    ended = enumerate(run_tests(script))
+    failed = tuple((_place(source, number, outcome), outcome) for number, outcome in ended if not outcome.passed)
     return TestsFailed(failed) if failed else script
+
+
+def _place(source: str, number: int, outcome: TestOutcome) -> str:
+    (line, column), path = place_of_test(source, number, outcome)
+    return f"{line}:{column} {path}"

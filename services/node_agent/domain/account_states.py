@@ -1,21 +1,25 @@
-"""The states of an account on its node, and which state may follow which.
+"""The states of an account on its node, and which state may follow which: this table, and nothing else.
 
-| from       | to                                           | because                                        |
-| ---------- | -------------------------------------------- | ---------------------------------------------- |
-| stopped    | connecting                                   | the lease is valid and the session file is there |
-| connecting | online                                       | Telegram answered a probe                      |
-| connecting | connecting                                   | unreachable: tried again with back-off         |
-| online     | connecting                                   | the connection ended                           |
-| online, connecting | waiting                              | Telegram said how long to wait                 |
-| waiting    | online, connecting                           | the wait is over                               |
-| online     | limited                                      | Telegram calls the account a spammer           |
-| limited    | online                                       | the pause is over                              |
-| any        | error                                        | the login is dead or its file unusable         |
-| any        | stopped                                      | no lease, file gone or replaced, agent stopped |
-| error      | connecting, stopped                          | the session file has changed                   |
+Read from the left to the top; a dash cannot be.
 
-An account in error is not tried again until its session file changes: a dead login stays dead, and asking again
-and again is what Telegram punishes.
+| from \\ to   | stopped | connecting | online    | waiting | limited | error |
+| ----------- | ------- | ---------- | --------- | ------- | ------- | ----- |
+| stopped     | halt    | start      | -         | -       | -       | -     |
+| connecting  | halt    | retry      | connected | wait    | -       | death |
+| online      | halt    | cut        | -         | wait    | limit   | death |
+| waiting     | halt    | cut        | over      | wait    | limit   | death |
+| limited     | halt    | cut        | over      | wait    | limit   | death |
+| error       | halt    | start      | -         | -       | -       | death |
+
+- *start*: the lease is valid, the session file is there and, after an error, is another file than before
+- *connected*: Telegram answered · *retry*: it could not be reached, or did not answer · *cut*: the connection ended
+- *wait*: Telegram said how long to wait · *limit*: Telegram lets the account write to nobody · *over*: that is over
+- *death*: the login is dead, or its file unusable
+- *halt*: no lease, the file is gone or was replaced, the agent was stopped
+
+A state on itself is the same state for another reason. An account in error is not tried again until its session file
+changes: a dead login stays dead, and asking again and again is what Telegram punishes. `domain.consequences` says which
+trouble leads where.
 """
 
 from dataclasses import dataclass
@@ -32,12 +36,12 @@ ERROR = AccountStatus.ERROR
 _MOST_REASON = 500
 
 FOLLOWERS: dict[AccountStatus, frozenset[AccountStatus]] = {
-    STOPPED: frozenset({STOPPED, CONNECTING, ERROR}),
-    CONNECTING: frozenset({CONNECTING, ONLINE, WAITING, ERROR, STOPPED}),
-    ONLINE: frozenset({CONNECTING, WAITING, LIMITED, ERROR, STOPPED}),
-    WAITING: frozenset({WAITING, ONLINE, CONNECTING, LIMITED, ERROR, STOPPED}),
-    LIMITED: frozenset({LIMITED, ONLINE, CONNECTING, WAITING, ERROR, STOPPED}),
-    ERROR: frozenset({ERROR, CONNECTING, STOPPED}),
+    STOPPED: frozenset({STOPPED, CONNECTING}),
+    CONNECTING: frozenset({STOPPED, CONNECTING, ONLINE, WAITING, ERROR}),
+    ONLINE: frozenset({STOPPED, CONNECTING, WAITING, LIMITED, ERROR}),
+    WAITING: frozenset({STOPPED, CONNECTING, ONLINE, WAITING, LIMITED, ERROR}),
+    LIMITED: frozenset({STOPPED, CONNECTING, ONLINE, WAITING, LIMITED, ERROR}),
+    ERROR: frozenset({STOPPED, CONNECTING, ERROR}),
 }
 
 

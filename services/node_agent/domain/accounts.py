@@ -3,7 +3,7 @@
 Values only; `use_cases.roster` keeps them in step with the ledger and the heartbeat.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.node_agent.domain.account_states import STOPPED, AccountState
@@ -24,14 +24,25 @@ class SessionFile:
 
 @dataclass(frozen=True)
 class Seen:
-    """The newest message that the account has heard in a chat, by which repeats are told."""
+    """The newest message that the account has heard in a chat, by which repeats are told.
+
+    `joined` is who came into the chat with that very message, as far as this agent has heard it.
+    """
 
     message_id: int
     at: datetime
+    joined: frozenset[int] = field(default=frozenset(), compare=False)
 
-    def covers(self, message_id: int, at: datetime) -> bool:
-        """Whether a message was heard before. A restarted world counts anew, but its clock does not."""
+    def covers(self, message_id: int, at: datetime, newcomer: int | None = None) -> bool:
+        """Whether this was heard before. A restarted world counts anew, but its clock does not."""
+        if newcomer is not None and self.joined and message_id == self.message_id:
+            return newcomer in self.joined
         return message_id <= self.message_id and at <= self.at
+
+    def then(self, message_id: int, at: datetime, newcomer: int | None = None) -> "Seen":
+        """What is the newest after this was heard."""
+        joined = frozenset() if newcomer is None else frozenset({newcomer})
+        return Seen(message_id, at, joined | self.joined if message_id == self.message_id else joined)
 
 
 NOT_STARTED = AccountState(STOPPED)

@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from services.node_agent.domain.accounts import Account, Seen, SessionFile
 from services.node_agent.domain.deliveries import Delivery, StoredArtifact
+from services.node_agent.domain.journal import Progress
+from services.node_agent.domain.sending import Outgoing, Silence
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.deliveries import DeliverArtifact, DeliveryReported
 
@@ -37,34 +39,61 @@ class PendingReport:
 
 
 @dataclass(frozen=True)
-class Activity:
-    """An account's counters and the newest messages it has heard, by chat id."""
+class StateChange:
+    """An account in a new state, or a new account; `message` makes the change of the number that it gets."""
 
     account: Account
-    seen: Mapping[int, Seen]
+    message: Callable[[int], AccountChanged]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Everything that is to be written at once: changes in their order, what accounts have lived, and who is gone.
+
+    Changes store everything of an account but its counters, progress stores the counters. The times in it are epoch
+    seconds; what was said before `forget_said` counts no more.
+    """
+
+    changes: Sequence[StateChange] = ()
+    progress: Sequence[tuple[Account, Progress]] = ()
+    gone: Collection[str] = ()
+    forget_said: float = 0.0
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What an account remembers of the script that it plays, as JSON: see `shared.scripts.EngineState`."""
+
+    script_id: str
+    conversations: Sequence[str] = ()
+    memory: str | None = None
 
 
 class AccountLedger(Protocol):
-    """Accounts, their numbered changes, and their counters."""
+    """Accounts, their numbered changes, and what they have lived."""
 
     async def accounts(self) -> list[Account]:
         """Every account that the ledger knows."""
         ...
 
-    async def seen(self, account_id: str) -> dict[int, Seen]:
-        """The newest message heard in each chat."""
+    async def seen(self) -> dict[str, dict[int, Seen]]:
+        """The newest message that each account has heard in each chat, those heard last at the end."""
         ...
 
-    async def record_change(self, account: Account, change: Callable[[int], AccountChanged]) -> None:
-        """Store the account and the change that `change` makes of the next number."""
+    async def remembered(self) -> dict[str, Remembered]:
+        """What each account remembers."""
         ...
 
-    async def forget_account(self, account_id: str) -> None:
-        """The account is no longer on this node."""
+    async def sends(self) -> dict[str, list[Outgoing]]:
+        """What each account has to say, and what it said lately, in order; in epoch seconds."""
         ...
 
-    async def save_activity(self, activities: Collection[Activity]) -> None:
-        """Store counters and what was heard."""
+    async def silences(self) -> dict[str, Silence]:
+        """Accounts that had to be silent, until when; in epoch seconds."""
+        ...
+
+    async def write(self, batch: Batch) -> None:
+        """Store it all, or nothing."""
         ...
 
     async def changes_after(self, number: int, most: int) -> list[AccountChanged]:
@@ -111,7 +140,7 @@ class DeliveryLedger(Protocol):
         ...
 
     async def bindings(self) -> dict[str, str]:
-        """Which account plays which script (see `domain.bindings`)."""
+        """Which account plays which script (see `shared.contracts.bindings`)."""
         ...
 
     async def pending_reports(self, most: int) -> list[PendingReport]:

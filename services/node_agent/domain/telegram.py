@@ -6,14 +6,22 @@ that every wait and every failure is visible to the operator. Chats are numeric 
 (negative for groups and channels) and, where there is one, the username.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 
 class TelegramTrouble(Exception):
-    """Something that Telegram or the way to it did not let happen; the text is for the operator."""
+    """Something that Telegram or the way to it did not let happen.
+
+    The text says what happened, `advice` what the operator can do about it where that is known. What follows is decided
+    by the class alone (`domain.consequences`).
+    """
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(what)
+        self.advice = advice
 
 
 class Unreachable(TelegramTrouble):
@@ -21,22 +29,26 @@ class Unreachable(TelegramTrouble):
 
 
 class Unanswered(Unreachable):
-    """No answer in time: it may have been done or not, so it is not simply repeated."""
+    """No answer in time, or the connection ended under a request: it may have been done or not."""
+
+
+class ServerTrouble(TelegramTrouble):
+    """Telegram answered that it cannot now, for reasons of its own: it may have been done or not."""
 
 
 class FloodWait(TelegramTrouble):
-    """Telegram orders the whole account to wait."""
+    """Telegram orders the whole account to wait. `what` is the method that it was asked for."""
 
-    def __init__(self, seconds: float, what: str) -> None:
-        super().__init__(f"Telegram asks to wait {seconds:.0f} s ({what})")
+    def __init__(self, seconds: float, what: str, advice: str = "") -> None:
+        super().__init__(f"Telegram asks this account to wait {seconds:.0f} s ({what})", advice)
         self.seconds = seconds
 
 
 class ChatWait(TelegramTrouble):
     """One chat's slow mode: the account waits there and nowhere else."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"slow mode: {seconds:.0f} s")
+    def __init__(self, seconds: float, advice: str = "") -> None:
+        super().__init__(f"slow mode: {seconds:.0f} s", advice)
         self.seconds = seconds
 
 
@@ -45,7 +57,7 @@ class ChatForbidden(TelegramTrouble):
 
 
 class Limited(TelegramTrouble):
-    """Telegram limits the account because of reports of spam (PEER_FLOOD)."""
+    """Telegram lets the account read, but not write to people, for a time that it does not name."""
 
 
 class Refused(TelegramTrouble):
@@ -66,7 +78,10 @@ class UnusableSession(TelegramTrouble):
 
 @dataclass(frozen=True)
 class IncomingMessage:
-    """A message that another account wrote. `at` is when, by Telegram's clock."""
+    """A message that somebody else wrote. `at` is when, by Telegram's clock.
+
+    `mentions_me`: its text names the account. `answers_me`: it is a reply to one of the account's messages.
+    """
 
     chat_id: int
     chat_username: str | None
@@ -76,9 +91,30 @@ class IncomingMessage:
     text: str
     message_id: int
     at: datetime
+    mentions_me: bool = False
+    answers_me: bool = False
 
 
-OnMessage = Callable[[IncomingMessage], None]
+@dataclass(frozen=True)
+class Newcomer:
+    """Somebody who joined a group, by himself or brought by somebody; never the account itself.
+
+    `message_id` is the service message's. Several people who were brought at once are newcomers of one message, told
+    one right after the other.
+    """
+
+    chat_id: int
+    chat_username: str | None
+    user_id: int
+    name: str
+    message_id: int
+    at: datetime
+
+
+Heard = IncomingMessage | Newcomer
+OnMessage = Callable[[Heard], None]
+# Returns when everything that was heard before it was called is durable. Raises LedgerAway.
+Durable = Callable[[], Awaitable[None]]
 
 
 class TelegramConnection(Protocol):
@@ -89,8 +125,16 @@ class TelegramConnection(Protocol):
         """The account's own id."""
         ...
 
-    async def send(self, peer: str | int, text: str, reply_to: int | None) -> None:
-        """Say `text` in a chat. Raises TelegramTrouble."""
+    async def send(self, peer: str | int, text: str, reply_to: int | None, random_id: int) -> None:
+        """Say `text` in a chat, as it is. Raises TelegramTrouble.
+
+        `random_id` (64 bits, signed, not 0) names the message: Telegram takes each once for a while, so sending again
+        with the same never speaks twice. It returns normally when the message was there already.
+        """
+        ...
+
+    async def react(self, peer: str | int, message_id: int, emoji: str) -> None:
+        """Put an emoji under a message; again changes nothing. Raises TelegramTrouble."""
         ...
 
     async def probe(self) -> None:
@@ -101,20 +145,28 @@ class TelegramConnection(Protocol):
         """Wait until the connection has ended by itself; why."""
         ...
 
-    async def save(self) -> None:
-        """Write the login's present state back to where it came from."""
+    async def save(self, durable: Durable) -> None:
+        """Write the login's state of this moment back to where it came from, once what was heard until now is durable.
+
+        So a crash never leaves a state behind that is ahead of what was heard. What `durable` raises passes through,
+        and then nothing is saved.
+        """
         ...
 
     async def disconnect(self) -> None:
-        """End the connection and save; never raises, and takes a few seconds at most."""
+        """End the connection: nothing is heard afterwards, and only `save` is of use. Never raises; takes seconds."""
         ...
 
 
 class Telegram(Protocol):
     """Makes live logins from the node's session files."""
 
+    def data_centre(self, account_id: str) -> int:
+        """Where the account's login lives, as far as its file was read; 0 if not yet."""
+        ...
+
     async def connect(self, account_id: str, on_message: OnMessage) -> TelegramConnection:
-        """Connect and prove the login alive. Messages are given to `on_message` in their order; it must not block.
+        """Connect and prove the login alive. What is heard is given to `on_message` in its order; it must not block.
 
         Raises TelegramTrouble.
         """

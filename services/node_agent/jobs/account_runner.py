@@ -1,9 +1,9 @@
 """One account's life: connect, listen, play, speak, and again; until it is cancelled or its login is dead.
 
 Every state that it enters is told to the roster, with the sentence that the operator sees. Whatever ends a connection
-comes out of it as a `TelegramTrouble`, and `_after` alone decides what follows. The crew makes runners and cancels
-them; nothing that goes wrong here reaches another account. Accounts of one node that share a chat and a script each
-answer there; none of them answers another.
+comes out of it as a `TelegramTrouble`, and `domain.consequences` alone decides what follows. The crew makes runners and
+cancels them; nothing that goes wrong here reaches another account. Accounts of one node that share a chat and a script
+each answer there; none of them answers another.
 """
 
 import asyncio
@@ -12,56 +12,65 @@ from datetime import timedelta
 
 import structlog
 
-from services.node_agent.domain.account_states import CONNECTING, ERROR, ONLINE, WAITING
+from services.node_agent.domain.account_states import CONNECTING, ERROR, ONLINE, STOPPED, WAITING
 from services.node_agent.domain.accounts import SessionFile
+from services.node_agent.domain.consequences import Doubt, End, Reconnect, Rest, after_connection
 from services.node_agent.domain.lease import Lease
 from services.node_agent.domain.ports import LedgerAway
+from services.node_agent.domain.reasons import mistake_reason, reason_of
+from services.node_agent.domain.sending import Silence
 from services.node_agent.domain.telegram import (
-    DeadLogin,
     FloodWait,
-    IncomingMessage,
-    SuspectLogin,
+    Heard,
+    Newcomer,
+    ServerTrouble,
     Telegram,
     TelegramConnection,
     TelegramTrouble,
     Unreachable,
-    UnusableSession,
 )
 from services.node_agent.jobs.account_voice import AccountVoice
+from services.node_agent.jobs.turns import Turns
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
+from services.node_agent.use_cases.unsaid import Unsaid
 from shared.alarm import Alarm
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.randomness import Randomness
-from shared.scripts import Effect, Fault, SendText
+from shared.scripts import Effect, Fault, React, SendText
 
 log = structlog.get_logger(__name__)
 
+# Connections that are cut again and again, or refused by a server that answers, are made more and more slowly.
 RETRIES = Backoff(first=1.0, most=60.0, jitter=0.3)
+# Some cuts in a row are a bad line; more are a server that does not want this account now.
+FREE_RETRIES = 3
 # A connection that lasted less long says nothing good: the back-off goes on where it was.
-STEADY_SECONDS = 60.0
+STEADY_SECONDS = 30.0
 # A data centre that has lost a key for a moment knows it again within some of these retries, about a minute.
 SUSPICIONS = 6
-# Finds logins that were ended elsewhere while nothing was said; spread so that accounts do not ask together.
-PROBE_SECONDS = 120.0
-# How much login state a crash may lose: Telethon itself writes every 60 s.
-SAVE_SECONDS = 60.0
+# Finds logins that were ended elsewhere while nothing was said, and connections that died without a word. The state is
+# saved as often: so far back, at most, an account catches up after a crash.
+PROBE_SECONDS = 60.0
+# The wall clock, by which scripts wait, may be set: it is looked at again after so long.
+LOOK_SECONDS = 60.0
 # What an account missed for longer than this is not answered any more when it comes back.
 ANSWER_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class RunnerParts:
-    """What every runner uses. `places` bounds how many accounts connect at once."""
+    """What every runner uses."""
 
     telegram: Telegram
     roster: Roster
+    unsaid: Unsaid
     stage: Stage
     lease: Lease
     clock: Clock
     randomness: Randomness
-    places: asyncio.Semaphore
+    turns: Turns
 
 
 class AccountRunner:
@@ -71,10 +80,11 @@ class AccountRunner:
         self._id = account_id
         self._file = file
         self._parts = parts
-        self._voice = AccountVoice(account_id, parts.roster, parts.stage, parts.lease, parts.clock)
+        self._voice = AccountVoice(account_id, parts.roster, parts.unsaid, parts.stage, parts.lease, parts.clock)
         self._moved = Alarm(parts.clock)
         self._failures = 0
         self._suspicions = 0
+        self._reached = False
 
     def wake(self) -> None:
         """The script or the binding has changed."""
@@ -83,32 +93,29 @@ class AccountRunner:
 
     async def run(self) -> None:
         """Live until the login is dead. Cancelling disconnects and saves first."""
-        while True:
+        going = True
+        while going:
             try:
-                trouble = await self._live()
-                pause = await self._after(trouble)
+                going = await self._after(await self._live())
             except LedgerAway as error:
                 log.error("ledger_away", account=self._id, reason=str(error))
-                pause = self._next_retry()
+                await self._pause()
             except Exception as error:
                 # A mistake of ours in one account's path: it is tried again slowly, and the others go on.
                 log.exception("account_failed", account=self._id)
-                pause = await self._after(Unreachable(f"a mistake in the agent: {type(error).__name__}: {error}"))
-            if pause is None:
-                return
-            await self._parts.clock.sleep(pause)
+                await self._parts.roster.enter(self._id, CONNECTING, mistake_reason(error))
+                await self._pause()
 
     async def _live(self) -> TelegramTrouble:
         """One connection from its beginning to its end."""
         parts = self._parts
-        await parts.roster.enter(self._id, CONNECTING, parts.roster[self._id].state.reason if self._failures else None)
-        async with parts.places:
-            if not parts.lease.may_run(parts.clock.monotonic()):
-                return Unreachable("no valid lease")
-            try:
-                connection = await parts.telegram.connect(self._id, self._hear)
-            except TelegramTrouble as trouble:
-                return trouble
+        await self._wait_out()
+        state = parts.roster[self._id].state
+        await parts.roster.enter(self._id, CONNECTING, state.reason if state.status is CONNECTING else None)
+        connection = await self._connected()
+        self._reached = not isinstance(connection, TelegramTrouble)
+        if isinstance(connection, TelegramTrouble):
+            return connection
         began = parts.clock.monotonic()
         try:
             await parts.roster.enter(self._id, ONLINE, user_id=connection.user_id)
@@ -118,6 +125,32 @@ class AccountRunner:
             if parts.clock.monotonic() - began >= STEADY_SECONDS:
                 self._failures = 0
             await connection.disconnect()
+            await self._save(connection)
+
+    async def _wait_out(self) -> None:
+        """Telegram ordered the account to wait: until then it asks nothing at all, whatever has ended meanwhile."""
+        parts, silence = self._parts, self._parts.unsaid.silence(self._id)
+        if silence is None or silence.status is not WAITING:
+            return
+        if parts.roster[self._id].state.status in (STOPPED, ERROR):
+            await parts.roster.enter(self._id, CONNECTING)
+        await parts.roster.enter(self._id, WAITING, silence.reason)
+        await parts.clock.sleep(silence.until - parts.clock.monotonic())
+
+    async def _connected(self) -> TelegramConnection | TelegramTrouble:
+        """A connection when this account's turn has come, or why there is none."""
+        parts, data_centre = self._parts, self._parts.telegram.data_centre(self._id)
+        async with parts.turns.taken(data_centre):
+            if not parts.lease.may_run(parts.clock.monotonic()):
+                return Unreachable("there is no valid lease")
+            try:
+                connection = await parts.telegram.connect(self._id, self._hear)
+            except TelegramTrouble as trouble:
+                if isinstance(trouble, Unreachable):
+                    parts.turns.failed(data_centre)
+                return trouble
+        parts.turns.came_through(data_centre)
+        return connection
 
     async def _serve(self, connection: TelegramConnection) -> TelegramTrouble:
         works = (connection.ended(), self._voice.run(connection), self._keep_time(), self._keep_alive(connection))
@@ -130,73 +163,88 @@ class AccountRunner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _after(self, trouble: TelegramTrouble) -> float | None:
-        """Enter the state that follows; seconds until the next try, or None for never."""
-        enter, what = self._parts.roster.enter, str(trouble)
-        log.info("account_interrupted", account=self._id, kind=type(trouble).__name__, reason=what)
-        match trouble:
-            case FloodWait():
-                until = self._parts.clock.now() + timedelta(seconds=trouble.seconds)
-                await enter(self._id, WAITING, f"{what}; until {until:%Y-%m-%d %H:%M:%S} UTC")
-                return trouble.seconds
-            case DeadLogin() | UnusableSession():
-                await enter(self._id, ERROR, what, dead_file=self._file.fingerprint)
-                return None
-            case SuspectLogin() if self._suspicions + 1 >= SUSPICIONS:
-                await enter(self._id, ERROR, what, dead_file=self._file.fingerprint)
-                return None
-            case SuspectLogin():
-                self._suspicions += 1
-        pause = self._next_retry()
-        await enter(self._id, CONNECTING, f"{what}; trying again")
-        return pause
+    async def _after(self, trouble: TelegramTrouble) -> bool:
+        """Enter the state that follows, and wait as long as that asks for; False when there is no next try."""
+        parts, follows = self._parts, after_connection(trouble)
+        if isinstance(follows, Doubt):
+            self._suspicions += 1
+            follows = End() if self._suspicions >= SUSPICIONS else follows
+        reason = reason_of(trouble, follows, parts.clock.now())
+        log.info("account_interrupted", account=self._id, kind=type(trouble).__name__, reason=str(trouble))
+        match follows:
+            case End():
+                await parts.roster.enter(self._id, ERROR, reason, dead_file=self._file.fingerprint)
+                return False
+            case Rest(status=status, seconds=seconds):
+                parts.unsaid.be_silent(self._id, Silence(parts.clock.monotonic() + seconds, status, reason))
+                await parts.roster.enter(self._id, status, reason)
+            case Doubt():
+                await parts.roster.enter(self._id, CONNECTING, reason)
+                await parts.clock.sleep(RETRIES.delay(self._suspicions - 1, parts.randomness))
+            case Reconnect():
+                await parts.roster.enter(self._id, CONNECTING, reason)
+                # What could not be reached takes its turn with the others; what was cut or refused is this account's.
+                if self._reached or not isinstance(trouble, Unreachable):
+                    await self._pause()
+        return True
 
-    def _next_retry(self) -> float:
+    async def _pause(self) -> None:
         self._failures += 1
-        return RETRIES.delay(self._failures - 1, self._parts.randomness)
+        delay = RETRIES.delay(max(0, self._failures - FREE_RETRIES), self._parts.randomness)
+        await self._parts.clock.sleep(delay)
 
-    def _hear(self, message: IncomingMessage) -> None:
+    def _hear(self, heard: Heard) -> None:
+        """Everything that follows is noted before anybody else gets a turn, so the ledger has all of it or nothing."""
         parts = self._parts
-        if not parts.roster.heard(self._id, message):
+        if not parts.roster.heard(self._id, heard):
             return
+        whose = heard.user_id if isinstance(heard, Newcomer) else heard.sender_id
         # Two accounts of one operator that answer each other would never stop.
-        if parts.roster.is_own(message.sender_id) or parts.clock.now() - message.at > ANSWER_WITHIN:
+        if parts.roster.is_own(whose) or parts.clock.now() - heard.at > ANSWER_WITHIN:
             return
-        self._carry_out(parts.stage.hear(self._id, message, parts.clock.monotonic()))
+        self._carry_out(parts.stage.hear(self._id, heard, parts.clock.now().timestamp()))
         self._moved.ring()
 
     async def _keep_time(self) -> TelegramTrouble:
         """Let the script know the time whenever it has something to do then; never ends."""
         clock, stage = self._parts.clock, self._parts.stage
         while True:
-            wake = stage.next_wake(self._id)
-            if wake is not None and wake <= clock.monotonic():
-                self._carry_out(stage.on_time(self._id, clock.monotonic()))
+            wake, now = stage.next_wake(self._id), clock.now().timestamp()
+            if wake is not None and wake <= now:
+                self._carry_out(stage.on_time(self._id, now))
                 await clock.sleep(0.01)
             else:
-                await self._moved.wait(None if wake is None else wake - clock.monotonic())
+                await self._moved.wait(None if wake is None else min(wake - now, LOOK_SECONDS))
 
     async def _keep_alive(self, connection: TelegramConnection) -> TelegramTrouble:
         """Save, and ask Telegram whether the login lives, again and again; ends with the answer if it does not."""
         clock = self._parts.clock
-        probe_at = clock.monotonic() + PROBE_SECONDS * self._parts.randomness.uniform(0.5, 1.0)
+        # Spread, so that accounts that came together do not ask together.
+        pause = PROBE_SECONDS * self._parts.randomness.uniform(0.5, 1.0)
         while True:
+            # At once too: from the first saved state on, a crash makes the account miss nothing.
+            await self._save(connection)
+            await clock.sleep(pause)
+            pause = PROBE_SECONDS
             try:
-                # At once too: from the first saved state on, a crash makes the account miss nothing.
-                await connection.save()
-                await clock.sleep(SAVE_SECONDS)
-                if clock.monotonic() >= probe_at:
-                    await connection.probe()
-                    probe_at = clock.monotonic() + PROBE_SECONDS
-            except FloodWait:
-                probe_at = clock.monotonic() + 2 * PROBE_SECONDS
+                await connection.probe()
+            except (FloodWait, ServerTrouble):
+                # It answered: the login and the connection live.
+                pause = 2 * PROBE_SECONDS
             except TelegramTrouble as trouble:
                 return trouble
+
+    async def _save(self, connection: TelegramConnection) -> None:
+        try:
+            await connection.save(self._parts.roster.flush)
+        except LedgerAway as error:
+            log.error("session_not_saved", account=self._id, reason=str(error))
 
     def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
-                case SendText():
+                case SendText() | React():
                     self._voice.say(effect)
-                case Fault(scene=scene, step=step, message=message):
-                    log.warning("script_fault", account=self._id, scene=scene, step=step, reason=message)
+                case Fault():
+                    log.warning("script_fault", account=self._id, place=effect.place, chat=effect.chat,
+                                reason=effect.message)  # fmt: skip

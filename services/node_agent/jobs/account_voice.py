@@ -1,140 +1,143 @@
 """What one account says, one message after the other: within its limits, under the lease, only where it may.
 
-Lives as long as its runner, so what was to be said survives a short loss of the connection. Before every single send
-it asks the lease and the script's list of chats. A message whose fate is unknown is not sent again: a reply too few
-is better than one twice.
+What is to be said is `Unsaid`'s and outlives this voice, its runner and the agent. It is in the ledger, marked as
+attempted, before Telegram is asked for it, and is counted in the transaction that takes it out again. So a crash leaves
+no doubt about what may have been said: that is asked for again under its random id, which Telegram takes only once.
+What follows when something goes wrong is decided by `domain.consequences`.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
-from services.node_agent.domain.account_states import LIMITED, ONLINE, WAITING
+from services.node_agent.domain.account_states import ONLINE
+from services.node_agent.domain.consequences import Fate, GoOn, HoldChat, Leave, Pause, Rest, after_saying
 from services.node_agent.domain.lease import Lease
-from services.node_agent.domain.sending import Later, Nothing, Outgoing, Ready, SendQueue
-from services.node_agent.domain.telegram import (
-    ChatForbidden,
-    ChatWait,
-    FloodWait,
-    Limited,
-    Refused,
-    TelegramConnection,
-    TelegramTrouble,
-    Unanswered,
-    Unreachable,
-)
+from services.node_agent.domain.reasons import rest_reason
+from services.node_agent.domain.sending import Later, Nothing, Outgoing, Ready, Silence
+from services.node_agent.domain.telegram import TelegramConnection, TelegramTrouble, Unreachable
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
+from services.node_agent.use_cases.unsaid import Unsaid
 from shared.alarm import Alarm
 from shared.clock import Clock
-from shared.contracts.accounts import AccountStatus
-from shared.scripts import SendText, peer_of
+from shared.scripts import React, SendText, peer_of
 
 log = structlog.get_logger(__name__)
-
-# PEER_FLOOD names no time. Reports of other operators say hours; asking earlier makes it worse.
-LIMITED_SECONDS = 3600.0
-# Rights in a chat do not come back by themselves; somebody has to change them.
-FORBIDDEN_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class Silence:
-    """Why the account says nothing before `until` (monotonic seconds); a reconnect does not end it."""
-
-    until: float
-    status: AccountStatus
-    reason: str
 
 
 class AccountVoice:
     """See the module's docstring."""
 
-    def __init__(self, account_id: str, roster: Roster, stage: Stage, lease: Lease, clock: Clock) -> None:
+    def __init__(
+        self, account_id: str, roster: Roster, unsaid: Unsaid, stage: Stage, lease: Lease, clock: Clock
+    ) -> None:
         self._id = account_id
         self._roster = roster
+        self._unsaid = unsaid
         self._stage = stage
         self._lease = lease
         self._clock = clock
-        limits = stage.limits(account_id)
-        self._queue = SendQueue(per_chat=limits.per_chat_per_minute, per_account=limits.per_account_per_minute)
         self._alarm = Alarm(clock)
-        self._silence: Silence | None = None
+        self._shown: Silence | None = None
+        self.wake()
 
     def wake(self) -> None:
         """The script may have other limits now."""
-        limits = self._stage.limits(self._id)
-        self._queue.limit(per_chat=limits.per_chat_per_minute, per_account=limits.per_account_per_minute)
+        self._unsaid.limit(self._id, self._stage.limits(self._id))
         self._alarm.ring()
 
-    def say(self, effect: SendText) -> None:
+    def say(self, effect: SendText | React) -> None:
         """Say this as soon as it may be said."""
-        self._queue.put(Outgoing(effect.chat, effect.text, effect.reply_to, self._clock.monotonic()))
+        script_id = self._stage.script_id(self._id)
+        assert script_id is not None, "a script that is not loaded wants something said"
+        self._unsaid.say(self._id, script_id, effect)
         self._alarm.ring()
 
     async def run(self, connection: TelegramConnection) -> TelegramTrouble:
         """Speak over this connection until it is of no more use; why."""
-        if self._silence is not None:
-            await self._roster.enter(self._id, self._silence.status, self._silence.reason)
+        self._shown = None
         while True:
-            now = self._clock.monotonic()
-            await self._end_silence(now)
-            match self._queue.next(now):
+            silence = await self._show_silence()
+            until = silence.until if silence is not None else None
+            match self._unsaid.next(self._id):
                 case Ready(outgoing):
-                    trouble = await self._send(connection, outgoing)
+                    trouble = await self._speak(connection, outgoing)
                     if trouble is not None:
                         return trouble
                 case Later(at):
-                    await self._alarm.wait(min(at, self._silence.until if self._silence else at) - now)
+                    await self._wait(at if until is None else min(at, until))
                 case Nothing():
-                    await self._alarm.wait(self._silence.until - now if self._silence else None)
+                    await self._wait(until)
 
-    async def _send(self, connection: TelegramConnection, outgoing: Outgoing) -> TelegramTrouble | None:
-        """Send one message; what makes the connection useless, or None."""
-        if not self._lease.may_run(self._clock.monotonic()):
-            return Unreachable("the lease has ended")
-        if not self._stage.may_speak(self._id, outgoing.chat):
-            log.info("message_dropped", account=self._id, chat=outgoing.chat, reason="no chat of the script now")
-            return None
-        # The message that is answered is noted as heard first, or a crash after the send would answer it again.
-        await self._roster.flush()
+    async def _speak(self, connection: TelegramConnection, outgoing: Outgoing) -> TelegramTrouble | None:
+        """Say one thing; what makes the connection useless, or None."""
+        attempted = self._unsaid.attempt(self._id, outgoing)
         try:
-            await connection.send(peer_of(outgoing.chat), outgoing.text, outgoing.reply_to)
-        except (ChatWait, FloodWait, Limited, ChatForbidden, Refused) as trouble:
-            await self._held_up(outgoing, trouble)
+            await self._roster.flush()
+        except BaseException:
+            self._unsaid.put_back(self._id, outgoing)
+            raise
+        # Asked at the last moment: the ledger may have taken its time.
+        if not self._lease.may_run(self._clock.monotonic()):
+            self._unsaid.put_back(self._id, outgoing)
+            return Unreachable("the lease has ended")
+        if not self._stage.may_say(self._id, outgoing.script_id, outgoing.chat):
+            self._unsaid.drop(self._id, outgoing, "the account does not play this script in this chat any more")
+            return None
+        try:
+            await _carry(connection, outgoing)
         except TelegramTrouble as trouble:
-            if not isinstance(trouble, Unanswered):
-                self._queue.put_back(outgoing)
-            return trouble
-        else:
+            return self._went_wrong(outgoing, trouble)
+        self._unsaid.said(self._id, attempted)
+        if isinstance(outgoing.effect, SendText):
             self._roster.said(self._id)
         return None
 
-    async def _held_up(self, outgoing: Outgoing, trouble: TelegramTrouble) -> None:
-        now = self._clock.monotonic()
-        log.info("message_held_up", account=self._id, chat=outgoing.chat, reason=str(trouble))
-        match trouble:
-            case ChatWait():
-                self._queue.put_back(outgoing)
-                self._queue.hold_chat(outgoing.chat, now + trouble.seconds)
-            case FloodWait():
-                self._queue.put_back(outgoing)
-                until = self._clock.now() + timedelta(seconds=trouble.seconds)
-                reason = f"{trouble}; until {until:%Y-%m-%d %H:%M:%S} UTC"
-                await self._be_silent(Silence(now + trouble.seconds, WAITING, reason))
-            case Limited():
-                self._queue.clear()
-                await self._be_silent(Silence(now + LIMITED_SECONDS, LIMITED, str(trouble)))
-            case ChatForbidden():
-                self._queue.hold_chat(outgoing.chat, now + FORBIDDEN_SECONDS)
+    def _went_wrong(self, outgoing: Outgoing, trouble: TelegramTrouble) -> TelegramTrouble | None:
+        """What becomes of the message and of the account; the trouble if the connection is useless."""
+        verdict = after_saying(trouble)
+        log.info("message_went_wrong", account=self._id, chat=outgoing.chat, message=verdict.message.value,
+                 reason=str(trouble))  # fmt: skip
+        match verdict.message:
+            case Fate.NOT_SAID:
+                self._unsaid.put_back(self._id, outgoing)
+            case Fate.REFUSED:
+                self._unsaid.drop(self._id, outgoing, str(trouble))
+            case Fate.UNCERTAIN:
+                pass  # it stays as attempted
+        match verdict.account:
+            case Leave():
+                return trouble
+            case Rest(status=status, seconds=seconds):
+                reason = rest_reason(trouble, status, self._clock.now() + timedelta(seconds=seconds))
+                self._unsaid.be_silent(self._id, Silence(self._clock.monotonic() + seconds, status, reason))
+            case HoldChat(seconds=seconds):
+                self._unsaid.hold_chat(self._id, outgoing.chat, seconds)
+            case Pause(seconds=seconds):
+                self._unsaid.hold(self._id, seconds)
+            case GoOn():
+                pass
+        return None
 
-    async def _be_silent(self, silence: Silence) -> None:
-        self._silence = silence
-        self._queue.hold(silence.until)
-        await self._roster.enter(self._id, silence.status, silence.reason)
+    async def _show_silence(self) -> Silence | None:
+        """Let the operator see that the account is silent, or that it is no more."""
+        silence = self._unsaid.silence(self._id)
+        if silence != self._shown:
+            if silence is None:
+                await self._roster.enter(self._id, ONLINE)
+            else:
+                await self._roster.enter(self._id, silence.status, silence.reason)
+            self._shown = silence
+        return silence
 
-    async def _end_silence(self, now: float) -> None:
-        if self._silence is not None and self._silence.until <= now:
-            self._silence = None
-            await self._roster.enter(self._id, ONLINE)
+    async def _wait(self, until: float | None) -> None:
+        await self._alarm.wait(None if until is None else until - self._clock.monotonic())
+
+
+async def _carry(connection: TelegramConnection, outgoing: Outgoing) -> None:
+    match outgoing.effect:
+        case SendText(chat=chat, text=text, reply_to=reply_to):
+            await connection.send(peer_of(chat), text, reply_to, outgoing.random_id)
+        case React(chat=chat, message_id=message_id, emoji=emoji):
+            await connection.react(peer_of(chat), message_id, emoji)

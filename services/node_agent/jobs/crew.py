@@ -42,6 +42,8 @@ class Crew:
         self._clock = clock
         self._alarm = Alarm(clock)
         self._members: dict[str, _Member] = {}
+        # Set when it is known which accounts there are.
+        self.looked = asyncio.Event()
 
     def ring(self) -> None:
         """Look at the folder and the lease now."""
@@ -62,6 +64,7 @@ class Crew:
                     log.error("sessions_unreadable", reason=str(error), advice="look at CALLBOARD_SESSIONS_DIR")
                 except LedgerAway as error:
                     log.error("ledger_away", reason=str(error))
+                self.looked.set()
                 await self._alarm.wait(LOOK_SECONDS)
         finally:
             await self.stop_all("the agent was stopped")
@@ -79,10 +82,12 @@ class Crew:
         for account_id in set(self._roster.ids()) - set(present):
             log.info("account_gone", account=account_id)
             await self._roster.vanish(account_id)
+        found = {account_id: file for account_id, file in present.items() if account_id not in self._roster}
+        for account_id in found:
+            log.info("account_found", account=account_id)
+        # All at once, so that a thousand of them are one write of the ledger.
+        await asyncio.gather(*(self._roster.appear(account_id, file) for account_id, file in found.items()))
         for account_id, file in present.items():
-            if account_id not in self._roster:
-                log.info("account_found", account=account_id)
-                await self._roster.appear(account_id, file)
             self._start(account_id, file)
 
     def _start(self, account_id: str, file: SessionFile) -> None:
@@ -107,9 +112,9 @@ class Crew:
         for member in members.values():
             member.task.cancel()
         await asyncio.gather(*(member.task for member in members.values()), return_exceptions=True)
-        for account_id in members:
-            if account_id in self._roster and self._roster[account_id].state.status not in (STOPPED, ERROR):
-                try:
-                    await self._roster.enter(account_id, STOPPED, reason)
-                except LedgerAway as error:
-                    log.error("ledger_away", reason=str(error))
+        ran = [each for each in members if each in self._roster]
+        ran = [each for each in ran if self._roster[each].state.status not in (STOPPED, ERROR)]
+        try:
+            await asyncio.gather(*(self._roster.enter(each, STOPPED, reason) for each in ran))
+        except LedgerAway as error:
+            log.error("ledger_away", reason=str(error))

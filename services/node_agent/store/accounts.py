@@ -1,20 +1,27 @@
-"""Accounts in the ledger: their states, their numbered changes, their counters and what they have heard.
+"""Accounts in the ledger: their states, their numbered changes, and what they have lived.
 
-A change gets its number in the transaction that stores the account's new state, so numbers have no gap and no state
-is without its change. Confirmed changes are deleted; `identity.last_change` keeps the count.
+`write` is the one way to change them, and one transaction whatever the number of accounts. A change gets its number in
+the transaction that stores the account's new state, so numbers have no gap and no state is without its change.
+Confirmed changes are deleted; `identity.last_change` keeps the count.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from services.node_agent.domain.account_states import AccountState
 from services.node_agent.domain.accounts import Account, Seen
-from services.node_agent.domain.ports import Activity
+from services.node_agent.domain.ports import Batch, Remembered, StateChange
+from services.node_agent.domain.sending import Outgoing, Silence
+from services.node_agent.store import progress
 from services.node_agent.store.database import Connection, Database, Row
 from shared.contracts.accounts import AccountChanged, AccountStatus
 
 _COLUMNS = "account_id, session_file, status, reason, message_count, reply_count, last_activity, user_id, dead_file"
+# Counters may have risen since the change was made: they are `progress`'s alone.
+_PUT_STATE = """insert into accounts (account_id, session_file, status, reason, user_id, dead_file,
+        message_count, reply_count) values (?, ?, ?, ?, ?, ?, 0, 0)
+    on conflict (account_id) do update set session_file = excluded.session_file, status = excluded.status,
+        reason = excluded.reason, user_id = excluded.user_id, dead_file = excluded.dead_file"""
 
 
 class SqliteAccounts:
@@ -29,42 +36,38 @@ class SqliteAccounts:
             rows = await connection.execute(f"select {_COLUMNS} from accounts order by account_id")
         return [_account(row) for row in rows]
 
-    async def seen(self, account_id: str) -> dict[int, Seen]:
-        """The newest message heard in each chat."""
+    async def seen(self) -> dict[str, dict[int, Seen]]:
+        """The newest message that each account has heard in each chat."""
         async with self._database.transaction() as connection:
-            rows = await connection.execute(
-                "select chat_id, message_id, at from seen where account_id = ?", (account_id,)
-            )
-        return {chat_id: Seen(message_id, datetime.fromisoformat(at)) for chat_id, message_id, at in rows}
+            return await progress.read_seen(connection)
 
-    async def record_change(self, account: Account, change: Callable[[int], AccountChanged]) -> None:
-        """Store the account and the change that `change` makes of the next number."""
+    async def remembered(self) -> dict[str, Remembered]:
+        """What each account remembers."""
         async with self._database.transaction() as connection:
-            await connection.execute("update identity set last_change = last_change + 1")
-            [(number,)] = await connection.execute("select last_change from identity")
-            await connection.execute("insert into changes values (?, ?)", (number, change(number).model_dump_json()))
-            await _put(connection, account)
+            return await progress.read_memories(connection)
 
-    async def forget_account(self, account_id: str) -> None:
-        """The account is no longer on this node."""
+    async def sends(self) -> dict[str, list[Outgoing]]:
+        """What each account has to say, and what it said lately."""
         async with self._database.transaction() as connection:
-            await connection.execute("delete from accounts where account_id = ?", (account_id,))
-            await connection.execute("delete from seen where account_id = ?", (account_id,))
+            return await progress.read_sends(connection)
 
-    async def save_activity(self, activities: Collection[Activity]) -> None:
-        """Store counters and what was heard, all in one transaction."""
+    async def silences(self) -> dict[str, Silence]:
+        """Accounts that had to be silent, until when."""
         async with self._database.transaction() as connection:
-            for activity in activities:
-                account = activity.account
-                await connection.execute(
-                    "update accounts set message_count = ?, reply_count = ?, last_activity = ? where account_id = ?",
-                    (account.message_count, account.reply_count, _text(account.last_activity), account.account_id),
-                )
-                for chat_id, seen in activity.seen.items():
-                    await connection.execute(
-                        "insert or replace into seen values (?, ?, ?, ?)",
-                        (account.account_id, chat_id, seen.message_id, seen.at.isoformat()),
-                    )
+            return await progress.read_silences(connection)
+
+    async def write(self, batch: Batch) -> None:
+        """Store it all, or nothing."""
+        async with self._database.transaction() as connection:
+            if batch.changes:
+                await _put_changes(connection, batch.changes)
+            if batch.progress:
+                await progress.put_counters(connection, batch.progress)
+                await progress.put_seen(connection, batch.progress)
+                await progress.put_memories(connection, batch.progress)
+                await progress.put_sends(connection, batch.progress, batch.forget_said)
+                await progress.put_silences(connection, batch.progress)
+            await progress.forget_accounts(connection, batch.gone)
 
     async def changes_after(self, number: int, most: int) -> list[AccountChanged]:
         """Changes that are not confirmed, in their order."""
@@ -80,24 +83,24 @@ class SqliteAccounts:
             await connection.execute("delete from changes where number <= ?", (through,))
 
 
-async def _put(connection: Connection, account: Account) -> None:
-    values: tuple[Any, ...] = (
+async def _put_changes(connection: Connection, changes: Sequence[StateChange]) -> None:
+    [(last,)] = await connection.execute("select last_change from identity")
+    bodies = [(number, each.message(number).model_dump_json()) for number, each in enumerate(changes, last + 1)]
+    await connection.execute_many("insert into changes values (?, ?)", bodies)
+    await connection.execute("update identity set last_change = ?", (last + len(changes),))
+    await connection.execute_many(_PUT_STATE, [_state_row(each.account) for each in changes])
+
+
+def _state_row(account: Account) -> Row:
+    state = account.state
+    return (
         account.account_id,
         account.session_file,
-        account.state.status.value,
-        account.state.reason,
-        account.message_count,
-        account.reply_count,
-        _text(account.last_activity),
+        state.status.value,
+        state.reason,
         account.user_id,
         account.dead_file,
     )
-    marks = ", ".join("?" * len(values))
-    await connection.execute(f"insert or replace into accounts ({_COLUMNS}) values ({marks})", values)
-
-
-def _text(at: datetime | None) -> str | None:
-    return at.isoformat() if at is not None else None
 
 
 def _account(row: Row) -> Account:

@@ -8,7 +8,7 @@ own errors become `LedgerAway`, with what the operator can look at.
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -36,6 +36,19 @@ _SCHEMA = (
     """create table if not exists seen (
         account_id text not null, chat_id integer not null, message_id integer not null, at text not null,
         primary key (account_id, chat_id)) without rowid""",
+    """create table if not exists conversations (
+        account_id text not null, chat text not null, sender_id integer not null, script_id text not null,
+        body text not null, primary key (account_id, chat, sender_id)) without rowid""",
+    """create table if not exists memories (
+        account_id text primary key, script_id text not null, body text not null) without rowid""",
+    """create table if not exists sends (
+        number integer primary key, account_id text not null, script_id text not null, chat text not null,
+        text text, emoji text, message_id integer, random_id integer not null,
+        queued_at real not null, attempted_at real, said_at real)""",
+    "create index if not exists sends_of_account on sends (account_id)",
+    "create index if not exists sends_said on sends (said_at) where said_at is not null",
+    """create table if not exists silences (
+        account_id text primary key, until real not null, status text not null, reason text not null) without rowid""",
     """create table if not exists deliveries (
         arrival integer primary key autoincrement, delivery_id text not null unique, body text not null,
         outcome text not null, tests_passed integer not null default 0, cause text, reason text)""",
@@ -54,6 +67,10 @@ class Connection(Protocol):
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement; its rows."""
+        ...
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once for each row of parameters."""
         ...
 
     async def close(self) -> None:
@@ -81,6 +98,11 @@ class FileConnection:
         async with self._connection.execute(sql, parameters) as cursor:
             return [tuple(row) for row in await cursor.fetchall()]
 
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement for each row, all of them in one go of the thread."""
+        async with self._connection.executemany(sql, rows):
+            pass
+
     async def close(self) -> None:
         """Close the file and end the thread."""
         await self._connection.close()
@@ -95,6 +117,10 @@ class InlineConnection:
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement without giving way to other tasks."""
         return self._connection.execute(sql, parameters).fetchall()
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement for each row."""
+        self._connection.executemany(sql, rows)
 
     async def close(self) -> None:
         """Forget everything."""

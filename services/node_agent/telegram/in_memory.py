@@ -2,32 +2,41 @@
 
 Accounts are made with `add_account`, guests speak with `say`, and what everybody said is in `said`. Troubles are
 injected per account: for the next connects, for the next sends, or at once with `drop` and `kill`. A message that was
-said while an account was away is heard when it comes back, as after Telethon's catch-up.
+said while an account was away is heard when it comes back, as after Telethon's catch-up, and so is what it had heard
+and whose state was not saved. `lost_answers` are troubles that come after a message was said: nobody knows that it was.
 """
 
 import asyncio
+import re
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from services.node_agent.domain.telegram import (
     ChatForbidden,
     DeadLogin,
+    Durable,
+    Heard,
     IncomingMessage,
+    Newcomer,
     OnMessage,
+    Refused,
     TelegramTrouble,
     Unreachable,
     UnusableSession,
 )
 from shared.clock import Clock
 
+_MENTION = re.compile(r"(?<!\w)@(\w+)")
+
 
 @dataclass
 class Chat:
-    """A group: its id as clients show it, its username, and its members' user ids."""
+    """A group, or an account's private chat with a guest: its id as the account's client shows it, and who is in it."""
 
     chat_id: int
     username: str | None
     members: set[int] = field(default_factory=set)
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,13 +48,16 @@ class Said:
     text: str
     reply_to: int | None
     message_id: int
+    reactions: dict[int, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass
 class _Login:
     user_id: int
+    username: str
     dead: DeadLogin | None = None
-    unheard: list[IncomingMessage] = field(default_factory=list)
+    unheard: list[Heard] = field(default_factory=list)
+    unsaved: list[Heard] = field(default_factory=list)
     connection: "InMemoryConnection | None" = None
 
 
@@ -58,13 +70,17 @@ class InMemoryTelegram:
         self.connects: defaultdict[str, int] = defaultdict(int)
         self.connect_troubles: defaultdict[str, deque[TelegramTrouble]] = defaultdict(deque)
         self.send_troubles: defaultdict[str, deque[TelegramTrouble]] = defaultdict(deque)
+        self.lost_answers: defaultdict[str, deque[TelegramTrouble]] = defaultdict(deque)
+        self._away = False
         self._logins: dict[str, _Login] = {}
         self._names: dict[int, str] = {}
         self._chats: dict[int, Chat] = {}
+        self._private: dict[tuple[int, int], Chat] = {}
+        self._random_ids: set[tuple[int, int]] = set()
 
-    def add_account(self, account_id: str, user_id: int) -> None:
-        """An account whose session file is on the node; again revives a dead one."""
-        self._logins[account_id] = _Login(user_id)
+    def add_account(self, account_id: str, user_id: int, username: str | None = None) -> None:
+        """An account whose session file is on the node; again revives a dead one. Named by its id, if by no other."""
+        self._logins[account_id] = _Login(user_id, (username or account_id).lower())
         self._names[user_id] = account_id
 
     def add_guest(self, user_id: int, name: str) -> None:
@@ -77,8 +93,24 @@ class InMemoryTelegram:
 
     def say(self, chat_id: int, sender_id: int, text: str, reply_to: int | None = None) -> int:
         """Speak in a group; the message's id."""
-        chat = self._chats[chat_id]
-        return self._spread(chat, sender_id, text, reply_to)
+        return self._say(self._chats[chat_id], sender_id, text, reply_to)
+
+    def write(self, guest_id: int, account_id: str, text: str, reply_to: int | None = None) -> int:
+        """Write to an account in private; the message's id."""
+        return self._say(self._private_chat(self._logins[account_id], guest_id), guest_id, text, reply_to)
+
+    def join(self, chat_id: int, *user_ids: int) -> int:
+        """Somebody comes into a group; the service message's id."""
+        chat, message_id = self._chats[chat_id], len(self.said) + 1
+        chat.members.update(user_ids)
+        self.said.append(Said(chat_id, user_ids[0], "", None, message_id))
+        for user_id in user_ids:
+            newcomer = Newcomer(
+                chat_id, chat.username, user_id, self._names.get(user_id, ""), message_id, self.clock.now()
+            )
+            for login in self._listeners(chat, user_id):
+                self._tell(login, newcomer)
+        return message_id
 
     def connected(self, account_id: str) -> bool:
         """Whether the account has a live connection."""
@@ -88,16 +120,45 @@ class InMemoryTelegram:
         """Cut the account's connection."""
         self._end(account_id, Unreachable("the connection to Telegram ended"))
 
+    def go_away(self) -> None:
+        """Nobody can reach Telegram any more."""
+        self._away = True
+        for account_id in self._logins:
+            self.drop(account_id)
+
+    def come_back(self) -> None:
+        """Telegram can be reached again."""
+        self._away = False
+
+    def crash(self, account_id: str) -> None:
+        """The account's agent is gone at once, and has saved nothing at its end."""
+        self._logins[account_id].connection = None
+
+    def unsaved(self, account_id: str) -> list[Heard]:
+        """What the account has heard since its state was saved."""
+        return list(self._logins[account_id].unsaved)
+
+    def saved(self, account_id: str, heard: list[Heard]) -> None:
+        """The account's state was saved when it had heard this."""
+        login = self._logins[account_id]
+        login.unsaved = login.unsaved[len(heard) :]
+
     def kill(self, account_id: str, cause: str = "SESSION_REVOKED") -> None:
         """End the account's login for ever."""
         login = self._logins[account_id]
         login.dead = DeadLogin(cause)
         self._end(account_id, login.dead)
 
+    def data_centre(self, account_id: str) -> int:
+        """Everybody lives in the same."""
+        return 2
+
     async def connect(self, account_id: str, on_message: OnMessage) -> "InMemoryConnection":
         """Connect and prove the login alive. Raises TelegramTrouble."""
         self.connects[account_id] += 1
         await asyncio.sleep(0)
+        if self._away:
+            raise Unreachable("no connection to Telegram (connection refused)")
         if self.connect_troubles[account_id]:
             raise self.connect_troubles[account_id].popleft()
         login = self._logins.get(account_id)
@@ -107,27 +168,31 @@ class InMemoryTelegram:
             raise login.dead
         assert login.connection is None, f"{account_id} is live twice"
         login.connection = InMemoryConnection(self, account_id, login.user_id, on_message)
-        for message in login.unheard:
-            on_message(message)
-        login.unheard.clear()
+        missed = [*login.unsaved, *login.unheard]
+        login.unsaved, login.unheard = [], []
+        for heard in missed:
+            self._tell(login, heard)
         return login.connection
 
-    def send(self, account_id: str, peer: str | int, text: str, reply_to: int | None) -> None:
+    def send(self, account_id: str, peer: str | int, text: str, reply_to: int | None, random_id: int) -> None:
         """Speak as an account. Raises TelegramTrouble."""
         if self.send_troubles[account_id]:
             raise self.send_troubles[account_id].popleft()
-        login = self._logins[account_id]
-        if login.dead is not None:
-            raise login.dead
-        if login.connection is None:
-            raise Unreachable("not connected to Telegram")
-        named = str(peer).removeprefix("@").lower()
-        chat = next(
-            (each for each in self._chats.values() if named in (str(each.chat_id), (each.username or "").lower())), None
-        )
-        if chat is None or login.user_id not in chat.members:
-            raise ChatForbidden(f"this account is no member of {peer}")
-        self._spread(chat, login.user_id, text, reply_to)
+        login, chat = self._speaker(account_id), self._chat(account_id, peer)
+        if (login.user_id, random_id) not in self._random_ids:
+            self._random_ids.add((login.user_id, random_id))
+            self._say(chat, login.user_id, text, reply_to)
+        if self.lost_answers[account_id]:
+            raise self.lost_answers[account_id].popleft()
+
+    def react(self, account_id: str, peer: str | int, message_id: int, emoji: str) -> None:
+        """Put an emoji under a message. Raises TelegramTrouble."""
+        login, chat = self._speaker(account_id), self._chat(account_id, peer)
+        for said in self.said:
+            if (said.chat_id, said.message_id) == (chat.chat_id, message_id):
+                said.reactions[login.user_id] = emoji
+                return
+        raise Refused(f"MESSAGE_ID_INVALID: there is no message {message_id} in {peer}")
 
     def disconnected(self, account_id: str, connection: "InMemoryConnection") -> None:
         """The connection has ended."""
@@ -146,27 +211,58 @@ class InMemoryTelegram:
         if connection is not None:
             connection.end(trouble)
 
-    def _spread(self, chat: Chat, sender_id: int, text: str, reply_to: int | None) -> int:
+    def _speaker(self, account_id: str) -> _Login:
+        login = self._logins[account_id]
+        if login.dead is not None:
+            raise login.dead
+        if login.connection is None:
+            raise Unreachable("not connected to Telegram")
+        return login
+
+    def _chat(self, account_id: str, peer: str | int) -> Chat:
+        login, named = self._logins[account_id], str(peer).removeprefix("@").lower()
+        if isinstance(peer, int) and peer in self._names:
+            return self._private_chat(login, peer)
+        for chat in self._chats.values():
+            if named in (str(chat.chat_id), (chat.username or "").lower()) and login.user_id in chat.members:
+                return chat
+        raise ChatForbidden(f"this account is no member of {peer}")
+
+    def _private_chat(self, login: _Login, guest_id: int) -> Chat:
+        made = Chat(guest_id, None, {login.user_id, guest_id}, private=True)
+        return self._private.setdefault((login.user_id, guest_id), made)
+
+    def _say(self, chat: Chat, sender_id: int, text: str, reply_to: int | None) -> int:
         message_id = len(self.said) + 1
         self.said.append(Said(chat.chat_id, sender_id, text, reply_to, message_id))
-        message = IncomingMessage(
-            chat_id=chat.chat_id,
-            chat_username=chat.username,
-            private=False,
-            sender_id=sender_id,
-            sender_name=self._names.get(sender_id, ""),
-            text=text,
-            message_id=message_id,
-            at=self.clock.now(),
-        )
-        for login in list(self._logins.values()):
-            if login.user_id not in chat.members or login.user_id == sender_id:
-                continue
-            if login.connection is not None:
-                login.connection.hear(message)
-            else:
-                login.unheard.append(message)
+        mentioned = {name.lower() for name in _MENTION.findall(text)}
+        answered = self.said[reply_to - 1].sender_id if reply_to else None
+        for login in self._listeners(chat, sender_id):
+            message = IncomingMessage(
+                chat_id=chat.chat_id,
+                chat_username=chat.username,
+                private=chat.private,
+                sender_id=sender_id,
+                sender_name=self._names.get(sender_id, ""),
+                text=text,
+                message_id=message_id,
+                at=self.clock.now(),
+                mentions_me=login.username in mentioned,
+                answers_me=login.user_id == answered,
+            )
+            self._tell(login, message)
         return message_id
+
+    def _listeners(self, chat: Chat, besides: int) -> list[_Login]:
+        """Everybody in the chat but one."""
+        return [login for login in self._logins.values() if login.user_id in chat.members - {besides}]
+
+    def _tell(self, login: _Login, heard: Heard) -> None:
+        if login.connection is not None:
+            login.unsaved.append(heard)
+            login.connection.hear(heard)
+        else:
+            login.unheard.append(heard)
 
 
 class InMemoryConnection:
@@ -178,16 +274,15 @@ class InMemoryConnection:
         self._user_id = user_id
         self._on_message = on_message
         self._ended: asyncio.Future[TelegramTrouble] = asyncio.get_running_loop().create_future()
-        self.saves = 0
 
     @property
     def user_id(self) -> int:
         """The account's own id."""
         return self._user_id
 
-    def hear(self, message: IncomingMessage) -> None:
-        """A message has come."""
-        self._on_message(message)
+    def hear(self, heard: Heard) -> None:
+        """Something has come."""
+        self._on_message(heard)
 
     def end(self, trouble: TelegramTrouble) -> None:
         """The connection ends by itself."""
@@ -195,10 +290,15 @@ class InMemoryConnection:
         if not self._ended.done():
             self._ended.set_result(trouble)
 
-    async def send(self, peer: str | int, text: str, reply_to: int | None) -> None:
+    async def send(self, peer: str | int, text: str, reply_to: int | None, random_id: int) -> None:
         """Say `text` in a chat. Raises TelegramTrouble."""
         await asyncio.sleep(0)
-        self._world.send(self._account_id, peer, text, reply_to)
+        self._world.send(self._account_id, peer, text, reply_to, random_id)
+
+    async def react(self, peer: str | int, message_id: int, emoji: str) -> None:
+        """Put an emoji under a message. Raises TelegramTrouble."""
+        await asyncio.sleep(0)
+        self._world.react(self._account_id, peer, message_id, emoji)
 
     async def probe(self) -> None:
         """Raises DeadLogin for a dead login."""
@@ -209,9 +309,11 @@ class InMemoryConnection:
         """Wait until the connection has ended by itself; why."""
         return await asyncio.shield(self._ended)
 
-    async def save(self) -> None:
-        """Count the saving."""
-        self.saves += 1
+    async def save(self, durable: Durable) -> None:
+        """What was heard until now does not come again after a crash."""
+        heard = self._world.unsaved(self._account_id)
+        await durable()
+        self._world.saved(self._account_id, heard)
 
     async def disconnect(self) -> None:
         """End the connection."""

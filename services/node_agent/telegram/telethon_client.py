@@ -1,42 +1,45 @@
 """The Telegram port on Telethon: one client for each login, on a session that lives in memory.
 
-Telethon's own repairs are off (auto-reconnect, sleeping through floods, retrying), because they hide what happens:
-after an auto-reconnect a dead key is only logged and missed messages are not fetched. A connection that ends is made
-anew by the account's runner instead, which probes the login and catches up from the saved update state. Every call
-has a timeout, because requests of a dead connection may never be answered.
+A connection that ends is made anew by the account's runner, which sees why it ended; nothing here repairs it. Every
+call has a timeout, because requests of a dead connection may never be answered. What is saved is a moment: the place in
+the updates and everything that was handed on until then belong together.
 """
 
 import asyncio
 import contextlib
 import logging
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import structlog
-from telethon import TelegramClient, events, utils
+from telethon import errors
 from telethon.crypto import rsa
-from telethon.tl.functions.updates import GetStateRequest
+from telethon.tl import functions, types
 
 from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.domain.ports import SessionBytes
 from services.node_agent.domain.telegram import (
     ChatForbidden,
     DeadLogin,
-    IncomingMessage,
+    Durable,
     OnMessage,
+    Refused,
     TelegramTrouble,
     Unreachable,
     UnusableSession,
 )
-from services.node_agent.telegram.sessions import MemorySession, Place, load_session
+from services.node_agent.telegram.client import PlainClient, Transport
+from services.node_agent.telegram.hearing import me_of
+from services.node_agent.telegram.listening import CALL_SECONDS, Listening, load_place
+from services.node_agent.telegram.sessions import LoginSession, Place, load_session
 from services.node_agent.telegram.troubles import in_our_words, trouble_of
 
 log = structlog.get_logger(__name__)
 
-CONNECT_SECONDS = 30.0
-CALL_SECONDS = 15.0
+# A lost SYN is repeated after 1 and after 3 seconds: longer than this, and a server's return is noticed too late.
+TCP_SECONDS = 5.0
+CONNECT_SECONDS = 20.0
 # Two pages of Telegram's; the chats that a script lists are among the ones used last.
 MOST_DIALOGS = 200
 # Disconnecting must fit into the lease's margin.
@@ -51,10 +54,15 @@ class TelethonTelegram:
         self._api_hash = api_hash
         self._folder = folder
         self._sandbox = sandbox
+        self._data_centres: dict[str, int] = {}
         # Every cut is an error to Telethon's network layer; here it is the runner's business, which logs it once.
         self._logger = logging.getLogger(__name__).getChild("telethon")
         self._logger.setLevel(logging.WARNING)
         self._logger.getChild("network").setLevel(logging.CRITICAL)
+
+    def data_centre(self, account_id: str) -> int:
+        """Where the account's login lives, as far as its file was read; 0 if not yet."""
+        return self._data_centres.get(account_id, 0)
 
     async def connect(self, account_id: str, on_message: OnMessage) -> "TelethonConnection":
         """Connect and prove the login alive. Raises TelegramTrouble."""
@@ -63,29 +71,26 @@ class TelethonTelegram:
         except OSError as error:
             raise UnusableSession(f"the session file cannot be read: {error.strerror or error}") from error
         session = load_session(content, self._sandbox)
+        self._data_centres[account_id] = session.dc_id
         connection = TelethonConnection(account_id, self._client(session), session, self._folder, file)
         try:
             await connection.open(on_message)
         except BaseException:
-            await connection.abandon()
+            await connection.disconnect()
             raise
         return connection
 
-    def _client(self, session: MemorySession) -> Any:
-        return TelegramClient(
+    def _client(self, session: LoginSession) -> Any:
+        return PlainClient(
             session,
             self._api_id,
             self._api_hash,
-            timeout=10,
-            connection_retries=1,
-            request_retries=1,
+            connection=Transport,
+            timeout=TCP_SECONDS,
+            connection_retries=0,
             retry_delay=0,
             auto_reconnect=False,
-            sequential_updates=True,
-            flood_sleep_threshold=0,
-            raise_last_call_error=True,
             receive_updates=True,
-            catch_up=True,
             base_logger=self._logger,
         )
 
@@ -94,17 +99,20 @@ class TelethonConnection:
     """One client. Made by `TelethonTelegram.connect`, which opens it."""
 
     def __init__(
-        self, account_id: str, client: Any, session: MemorySession, folder: SessionBytes, file: SessionFile
+        self, account_id: str, client: Any, session: LoginSession, folder: SessionBytes, file: SessionFile
     ) -> None:
         self._account_id = account_id
         self._client = client
         self._session = session
         self._folder = folder
         self._file = file
+        self._user_id = 0
         self._login_died = False
         self._disconnected = False
-        self._is_new = not any(True for _ in session.get_update_states())
-        self._user_id = 0
+        self._saved_changes = 0
+        self._listening: Listening | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._over: asyncio.Future[TelegramTrouble] = asyncio.get_running_loop().create_future()
 
     @property
     def user_id(self) -> int:
@@ -112,100 +120,128 @@ class TelethonConnection:
         return self._user_id
 
     async def open(self, on_message: OnMessage) -> None:
-        """Connect, probe, and learn who this is. Raises TelegramTrouble."""
-
-        async def heard(event: Any) -> None:
-            message = await _incoming(event)
-            if message is not None:
-                on_message(message)
-
-        self._client.add_event_handler(heard, events.NewMessage(incoming=True))
-        async with in_our_words(CONNECT_SECONDS):
-            await self._client.connect()
-        await self.probe()
-        async with in_our_words(CALL_SECONDS):
-            me = await self._client.get_me()
-        if me is None:
-            raise Unreachable("Telegram did not say whose login this is")
-        self._user_id = me.id
-        if self._is_new:
+        """Connect, learn who this is, and begin to listen. Raises TelegramTrouble."""
+        known = load_place(self._client, self._session)
+        try:
+            async with in_our_words(CONNECT_SECONDS):
+                await self._client.connect()
+        finally:
+            # Whatever came of it: Telethon complains about an end of which nobody asked why.
+            self._client.disconnected.add_done_callback(self._on_disconnected)
+        user = await self._ask_who_this_is()
+        self._user_id = user.id
+        if not known:
             await self._learn_chats()
+        self._listening = Listening(self._account_id, self._client, self._session, me_of(user), on_message)
+        self._listener = asyncio.create_task(self._listening.run(), name=f"hearing of {self._account_id}")
+        self._listener.add_done_callback(self._on_listened)
 
-    async def send(self, peer: str | int, text: str, reply_to: int | None) -> None:
+    async def send(self, peer: str | int, text: str, reply_to: int | None, random_id: int) -> None:
         """Say `text` in a chat, as it is: no markup is read out of it. Raises TelegramTrouble."""
         async with self._watched():
-            try:
-                await self._client.send_message(peer, text, reply_to=reply_to, parse_mode=None, link_preview=False)
-            except ValueError as error:
-                # Telethon's way to say that it has never seen this chat and cannot look it up.
-                raise _unknown_chat(peer, error) from error
+            request = functions.messages.SendMessageRequest(
+                peer=await self._peer(peer),
+                message=text,
+                no_webpage=True,
+                reply_to=types.InputReplyToMessage(reply_to) if reply_to is not None else None,
+                random_id=random_id,
+            )
+            # It was said before: what got lost is the answer.
+            with contextlib.suppress(errors.RandomIdDuplicateError):
+                await self._client(request)
+
+    async def react(self, peer: str | int, message_id: int, emoji: str) -> None:
+        """Put an emoji under a message. Raises TelegramTrouble."""
+        async with self._watched():
+            reaction = [types.ReactionEmoji(emoji)]
+            request = functions.messages.SendReactionRequest(await self._peer(peer), message_id, reaction=reaction)
+            with contextlib.suppress(errors.MessageNotModifiedError):
+                await self._client(request)
 
     async def probe(self) -> None:
         """Ask for the update state: the one request whose error names what became of a login."""
         async with self._watched():
-            await self._client(GetStateRequest())
+            await self._client(functions.updates.GetStateRequest())
 
     async def ended(self) -> TelegramTrouble:
         """Wait until the connection has ended by itself; why."""
-        try:
-            await self._client.disconnected
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling() > 0:
-                raise
-        except Exception as error:
-            return self._noted(trouble_of(error))
-        if self._client._updates_error is not None:
-            return self._noted(trouble_of(self._client._updates_error))
-        return Unreachable("the connection to Telegram ended")
+        return await asyncio.shield(self._over)
 
-    async def save(self) -> None:
-        """Write the login's present state into its file, unless somebody has replaced it."""
-        if self._login_died:
+    async def save(self, durable: Durable) -> None:
+        """Write the login's state of this moment into its file, unless somebody has replaced it."""
+        if self._login_died or self._listening is None or not self._listening.keep():
             return
+        changes = self._session.changes
+        if changes == self._saved_changes:
+            return
+        content = self._session.content()
+        await durable()
         try:
-            await self._client._save_states_and_entities()
-            written = await self._folder.write(self._account_id, self._session.content(), self._file)
-        except (OSError, sqlite3.Error) as error:
+            written = await self._folder.write(self._account_id, content, self._file)
+        except OSError as error:
             log.error("session_not_saved", account=self._account_id, reason=str(error),
                       advice="look at the disk under CALLBOARD_SESSIONS_DIR")  # fmt: skip
             return
+        self._saved_changes = changes
         if not written:
             log.info("session_not_saved", account=self._account_id, reason="its file was replaced or removed")
 
     async def disconnect(self) -> None:
-        """End the connection, then save. Never raises; again does nothing."""
+        """End the connection. Never raises; again does nothing."""
         if self._disconnected:
             return
         self._disconnected = True
-        await self._close()
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.wait([self._listener])
         try:
-            await self.save()
-        finally:
-            self._session.release()
+            async with asyncio.timeout(DISCONNECT_SECONDS):
+                await self._client.disconnect()
+        except Exception as error:
+            log.warning("disconnected_uncleanly", account=self._account_id, reason=f"{type(error).__name__}: {error}")
 
-    async def abandon(self) -> None:
-        """End a connection that never became one; nothing is worth saving."""
-        self._disconnected = True
-        await self._close()
-        self._session.release()
+    async def _ask_who_this_is(self) -> Any:
+        """The first request that needs a living login: with a dead one, connecting succeeds all the same."""
+        async with self._watched():
+            [user] = await self._client(functions.users.GetUsersRequest([types.InputUserSelf()]))
+        self._client._mb_entity_cache.set_self_user(user.id, user.bot, user.access_hash)
+        return user
 
     async def _learn_chats(self) -> None:
         """Once for each login: without its dialogs it could not send to a chat by number, nor catch up in one."""
         try:
             async with self._watched():
                 await self._client.get_dialogs(limit=MOST_DIALOGS)
-        except DeadLogin:
-            raise
-        except TelegramTrouble as trouble:
+        except Refused as trouble:
             log.warning("chats_not_learnt", account=self._account_id, reason=str(trouble))
 
-    async def _close(self) -> None:
+    async def _peer(self, peer: str | int) -> Any:
         try:
-            async with asyncio.timeout(DISCONNECT_SECONDS):
-                await self._client.disconnect()
-        except Exception as error:
-            log.warning("disconnected_uncleanly", account=self._account_id, reason=f"{type(error).__name__}: {error}")
+            return await self._client.get_input_entity(peer)
+        except ValueError as error:
+            # Telethon's way to say that it has never seen this chat and cannot look it up.
+            raise ChatForbidden(
+                f"this account does not know the chat {peer}", "Let the account join the chat, or correct its name"
+            ) from error
+
+    def _on_disconnected(self, ended: "asyncio.Future[Any]") -> None:
+        if ended.cancelled() or (error := ended.exception()) is None:
+            self._end(Unreachable("the connection to Telegram ended"))
+        else:
+            self._end(trouble_of(error))
+
+    def _on_listened(self, listener: "asyncio.Task[None]") -> None:
+        if listener.cancelled() or (error := listener.exception()) is None:
+            return
+        if isinstance(error, TelegramTrouble):
+            self._end(error)
+        elif not self._over.done():
+            self._over.set_exception(error)
+
+    def _end(self, trouble: TelegramTrouble) -> None:
+        self._note(trouble)
+        if not self._over.done():
+            self._over.set_result(trouble)
 
     @contextlib.asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
@@ -214,46 +250,13 @@ class TelethonConnection:
             async with in_our_words(CALL_SECONDS):
                 yield
         except DeadLogin as death:
-            self._noted(death)
+            self._note(death)
             raise
 
-    def _noted(self, trouble: TelegramTrouble) -> TelegramTrouble:
+    def _note(self, trouble: TelegramTrouble) -> None:
         self._login_died = self._login_died or isinstance(trouble, DeadLogin)
-        return trouble
 
 
 def trust_sandbox(key_file: Path) -> None:
     """Trust the sandbox's public key, in PEM, for key exchanges. Raises OSError or ValueError."""
     rsa.add_key(key_file.read_text(), old=False)
-
-
-async def _incoming(event: Any) -> IncomingMessage | None:
-    """The message of an event; None for what nobody wrote, such as a service message."""
-    message = event.message
-    if message.action is not None or message.out:
-        return None
-    chat = event.chat or await _asked(event.get_chat)
-    sender = event.sender or await _asked(event.get_sender)
-    return IncomingMessage(
-        chat_id=event.chat_id,
-        chat_username=getattr(chat, "username", None),
-        private=bool(event.is_private),
-        sender_id=event.sender_id or event.chat_id,
-        sender_name=utils.get_display_name(sender) if sender is not None else "",
-        text=message.raw_text or "",
-        message_id=message.id,
-        at=message.date,
-    )
-
-
-async def _asked(question: Any) -> Any:
-    """What Telegram says of a chat or a sender that came without its name; None if it says nothing in time."""
-    try:
-        async with in_our_words(CALL_SECONDS):
-            return await question()
-    except TelegramTrouble:
-        return None
-
-
-def _unknown_chat(peer: str | int, error: ValueError) -> TelegramTrouble:
-    return ChatForbidden(f"this account does not know the chat {peer}: it has to be a member first ({error})")

@@ -9,7 +9,6 @@ import asyncio
 
 import structlog
 
-from services.node_agent.domain.bindings import rebound
 from services.node_agent.domain.deliveries import Applied, Delivery, Failed, StoredArtifact, overtaken
 from services.node_agent.domain.ports import (
     DeliveryLedger,
@@ -23,6 +22,7 @@ from services.node_agent.domain.ports import (
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import LoadedScript, Stage
+from shared.contracts.bindings import rebound
 from shared.contracts.deliveries import DeliverArtifact, FailureCause
 from shared.contracts.identifiers import content_hash
 from shared.scripts import Script, ScriptProblems, parse_script, run_tests
@@ -56,7 +56,7 @@ class ApplyDelivery:
         loaded = await self._tried(order)
         async with self._desk:
             if isinstance(loaded, Failed):
-                await self._fail(Delivery(order, loaded))
+                await self._fail(order, loaded)
             else:
                 await self._swap(order, loaded)
 
@@ -76,17 +76,22 @@ class ApplyDelivery:
         self._stage.bind(bindings)
         self._stage.wanted[order.artifact.id] = stored
         self._roster.recast()
-        done = Delivery(order, Applied(loaded.tests_passed))
+        done = Delivery(order, Applied(loaded.artifact.tests_passed))
         await self._ledger.finish(done, self._reports.of(done), artifact=stored, bindings=bindings)
         log.info("script_loaded", script=order.artifact.id, version=order.artifact.version, hash=stored.artifact.hash)
         self.applied()
 
-    async def _fail(self, failed: Delivery) -> None:
-        assert isinstance(failed.result, Failed)
+    async def _fail(self, order: DeliverArtifact, result: Failed) -> None:
+        artifact = order.artifact
+        if result.cause is not None:
+            # First, because the end of a long reason is cut off on its way to the operator.
+            still = self._stage.artifact(artifact.id)
+            stands = f"version {still.version} goes on" if still else "no version is loaded"
+            result = Failed(result.cause, f"{stands}; {result.reason}")
+        failed = Delivery(order, result)
         await self._ledger.finish(failed, self._reports.of(failed))
-        log.warning("delivery_failed", delivery=failed.order.delivery_id, script=failed.order.artifact.id,
-                    version=failed.order.artifact.version, cause=failed.result.cause,
-                    reason=failed.result.reason)  # fmt: skip
+        log.warning("delivery_failed", delivery=order.delivery_id, script=artifact.id, version=artifact.version,
+                    cause=result.cause, reason=result.reason)  # fmt: skip
         self.applied()
 
 
@@ -106,14 +111,16 @@ class Loading:
         script = await self._parsed(order, content)
         if isinstance(script, Failed):
             return script
-        unhappy = [test for test in await self._offload(run_tests, script) if not test.passed]
+        tests = await self._offload(run_tests, script)
+        unhappy = [test for test in tests if not test.passed]
         if unhappy:
-            return Failed(FailureCause.TESTS_FAILED, f"test {unhappy[0].name!r}: {unhappy[0].difference}")
+            told = f"{len(unhappy)} of {len(tests)} own tests failed here, {unhappy[0].name!r}: {unhappy[0].difference}"
+            return Failed(FailureCause.TESTS_FAILED, told)
         try:
             await self._files.write(order.artifact.id, content)
         except StorageFailed as error:
             return Failed(FailureCause.STORAGE_FAILED, str(error))
-        return LoadedScript(script, content, order.artifact.version, tests_passed=True)
+        return LoadedScript(script, content, order.artifact.version)
 
     async def _content(self, order: DeliverArtifact) -> bytes | Failed:
         if order.content is not None:

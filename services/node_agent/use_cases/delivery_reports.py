@@ -18,13 +18,15 @@ class DeliveryReports:
         """The report; `attempt` is the try that is answered, if it is not the ledger's."""
         loaded = self._stage.artifact(delivery.order.artifact.id)
         result = delivery.result
+        applied = loaded if isinstance(result, Applied) else None
         return DeliveryReported(
             node_id=delivery.order.node_id,
             delivery_id=delivery.order.delivery_id,
             attempt=attempt or delivery.order.attempt,
             outcome=outcome_of(delivery),
             loaded_hash=loaded.hash if loaded else None,
-            tests_passed=isinstance(result, Applied) and loaded is not None and loaded.tests_passed,
+            tests_passed=applied is not None and applied.tests_passed,
+            tests=applied.tests if applied else None,
             cause=result.cause if isinstance(result, Failed) else None,
             reason=shortened(result.reason) if isinstance(result, Failed) else None,
             at=self._clock.now(),

@@ -1,14 +1,15 @@
-"""At start: load the scripts that the ledger says this node runs, from their files.
+"""At start: load the scripts that the ledger says this node runs, and what the accounts remember and have to say.
 
-A file that is missing, altered or no longer readable by this version is not loaded, and the log says why; it is
+A script file that is missing, altered or no longer readable by this version is not loaded, and the log says why; it is
 absent from the heartbeat, so the node never claims to run it. Raises LedgerAway.
 """
 
 import structlog
 
 from services.node_agent.domain.deliveries import StoredArtifact
-from services.node_agent.domain.ports import DeliveryLedger, Offload, ScriptFiles
+from services.node_agent.domain.ports import AccountLedger, DeliveryLedger, Offload, ScriptFiles
 from services.node_agent.use_cases.stage import LoadedScript, Stage
+from services.node_agent.use_cases.unsaid import Unsaid
 from shared.contracts.identifiers import content_hash
 from shared.scripts import ScriptProblems, parse_script
 
@@ -18,15 +19,27 @@ log = structlog.get_logger(__name__)
 class RestoreStage:
     """See the module's docstring."""
 
-    def __init__(self, ledger: DeliveryLedger, files: ScriptFiles, stage: Stage, offload: Offload) -> None:
-        self._ledger = ledger
+    def __init__(
+        self,
+        deliveries: DeliveryLedger,
+        accounts: AccountLedger,
+        files: ScriptFiles,
+        stage: Stage,
+        unsaid: Unsaid,
+        offload: Offload,
+    ) -> None:
+        self._deliveries = deliveries
+        self._accounts = accounts
         self._files = files
         self._stage = stage
+        self._unsaid = unsaid
         self._offload = offload
 
     async def __call__(self) -> None:
         """Load what can be loaded."""
-        for stored in await self._ledger.artifacts():
+        self._stage.restore(await self._accounts.remembered())
+        self._unsaid.restore(await self._accounts.sends(), await self._accounts.silences())
+        for stored in await self._deliveries.artifacts():
             self._stage.wanted[stored.artifact.id] = stored
             loaded = await self._loaded(stored)
             if isinstance(loaded, str):
@@ -34,7 +47,7 @@ class RestoreStage:
                           reason=loaded)  # fmt: skip
             else:
                 self._stage.load(loaded)
-        self._stage.bind(await self._ledger.bindings())
+        self._stage.bind(await self._deliveries.bindings())
 
     async def _loaded(self, stored: StoredArtifact) -> LoadedScript | str:
         """The script, or the sentence that says why it is not loaded."""
@@ -49,4 +62,4 @@ class RestoreStage:
         script = await self._offload(parse_script, content.decode(), f"{stored.artifact.id}.yaml")
         if isinstance(script, ScriptProblems):
             return f"this version of the agent refuses it: {script}"
-        return LoadedScript(script, content, stored.artifact.version, stored.artifact.tests_passed)
+        return LoadedScript(script, content, stored.artifact.version)

@@ -2,29 +2,49 @@
 
 Owned by the agent's composition; deliveries load scripts into it, the accounts' runners let it hear messages and the
 time. A script is here only if exactly its bytes were parsed, so the hash it reports is the hash that runs. Loading a
-new version keeps every conversation that still has a place in it. Nothing here waits or raises.
+new version keeps every conversation that still has a place in it; playing another script forgets them all. What an
+engine changes its mind about is noted in the journal before the call returns. Nothing here waits or raises.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.node_agent.domain.bindings import script_of
+import structlog
+from pydantic import ValidationError
+
 from services.node_agent.domain.deliveries import StoredArtifact
-from services.node_agent.domain.telegram import IncomingMessage
-from shared.contracts.artifacts import AppliedArtifact
+from services.node_agent.domain.journal import Journal
+from services.node_agent.domain.ports import Remembered
+from services.node_agent.domain.telegram import Heard, IncomingMessage
+from shared.contracts.artifacts import AppliedArtifact, TestTally
+from shared.contracts.bindings import script_of
 from shared.contracts.identifiers import content_hash
 from shared.randomness import Randomness
-from shared.scripts import Effect, Engine, Incoming, Limits, Script, chat_address, may_speak_in
+from shared.scripts import (
+    AccountMemory,
+    Conversation,
+    Effect,
+    Engine,
+    EngineChanges,
+    EngineState,
+    Incoming,
+    Limits,
+    Newcomer,
+    Script,
+    chat_address,
+    may_speak_in,
+)
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class LoadedScript:
-    """A script with the bytes that it was parsed from."""
+    """A script with the bytes that it was parsed from. None of its own tests failed here."""
 
     script: Script
     content: bytes
     version: int
-    tests_passed: bool
 
     @property
     def artifact(self) -> AppliedArtifact:
@@ -33,7 +53,8 @@ class LoadedScript:
             id=self.script.id,
             version=self.version,
             hash=content_hash(self.content),
-            tests_passed=self.tests_passed,
+            tests_passed=True,
+            tests=TestTally(passed=len(self.script.tests), total=len(self.script.tests)),
         )
 
 
@@ -44,13 +65,16 @@ class _Part:
 
 
 class Stage:
-    """See the module's docstring. Times are monotonic seconds."""
+    """See the module's docstring. Times are epoch seconds."""
 
-    def __init__(self, randomness: Randomness) -> None:
+    def __init__(self, randomness: Randomness, journal: Journal) -> None:
         self._randomness = randomness
+        self._journal = journal
         self._loaded: dict[str, LoadedScript] = {}
         self._artifacts: dict[str, AppliedArtifact] = {}
         self._parts: dict[str, _Part] = {}
+        # What accounts remember from before the agent was started, until they are asked to play.
+        self._remembered: dict[str, Remembered] = {}
         self.bindings: Mapping[str, str] = {}
         # What the ledger says should be loaded; a file that was altered is wanted and not loaded.
         self.wanted: dict[str, StoredArtifact] = {}
@@ -60,22 +84,29 @@ class Stage:
         script_id = loaded.script.id
         self._loaded[script_id] = loaded
         self._artifacts[script_id] = loaded.artifact
-        for part in self._parts.values():
+        for account_id, part in self._parts.items():
             if part.script_id == script_id:
                 part.engine = part.engine.reloaded(loaded.script)
+                self._note(account_id, part)
 
     def bind(self, bindings: Mapping[str, str]) -> None:
         """From now on the accounts play these scripts; who changes scripts forgets its conversations."""
         self.bindings = dict(bindings)
-        self._parts = {
-            account_id: part
-            for account_id, part in self._parts.items()
-            if script_of(self.bindings, account_id) == part.script_id
-        }
+        plays = {account_id: part.script_id for account_id, part in self._parts.items()}
+        plays |= {account_id: remembered.script_id for account_id, remembered in self._remembered.items()}
+        for account_id, script_id in plays.items():
+            if script_of(self.bindings, account_id) != script_id:
+                self.forget(account_id)
+                self._journal.of(account_id).forget()
+
+    def restore(self, remembered: Mapping[str, Remembered]) -> None:
+        """What the accounts remember of the scripts that they played when the agent ended; before `bind`."""
+        self._remembered = dict(remembered)
 
     def forget(self, account_id: str) -> None:
-        """The account is no longer on this node."""
+        """The account is no longer on this node, or plays something else."""
         self._parts.pop(account_id, None)
+        self._remembered.pop(account_id, None)
 
     def artifacts(self) -> list[AppliedArtifact]:
         """Every script that is loaded."""
@@ -90,48 +121,106 @@ class Stage:
         script_id = script_of(self.bindings, account_id)
         return script_id, self._artifacts.get(script_id) if script_id else None
 
+    def script_id(self, account_id: str) -> str | None:
+        """The script that the account plays, if it is loaded."""
+        loaded = self._script(account_id)
+        return loaded.script.id if loaded else None
+
     def limits(self, account_id: str) -> Limits:
         """How much the account may say."""
         loaded = self._script(account_id)
         return loaded.script.limits if loaded else Limits()
 
-    def may_speak(self, account_id: str, chat: str) -> bool:
-        """Whether the account's present script lists the chat."""
+    def may_say(self, account_id: str, script_id: str, chat: str) -> bool:
+        """Whether the account plays this script now, and it lists the chat."""
         loaded = self._script(account_id)
-        return loaded is not None and may_speak_in(loaded.script.chats, chat)
+        return loaded is not None and loaded.script.id == script_id and may_speak_in(loaded.script.chats, chat)
 
-    def hear(self, account_id: str, message: IncomingMessage, now: float) -> list[Effect]:
-        """What the account does about a message; nothing where its script does not list the chat."""
-        loaded, engine = self._script(account_id), self._engine(account_id)
-        if loaded is None or engine is None:
+    def hear(self, account_id: str, heard: Heard, now: float) -> list[Effect]:
+        """What the account does about what it hears; nothing where its script does not list the chat."""
+        loaded, part = self._script(account_id), self._part(account_id)
+        if loaded is None or part is None:
             return []
+        private = isinstance(heard, IncomingMessage) and heard.private
         address = chat_address(
-            loaded.script.chats, chat_id=message.chat_id, username=message.chat_username, private=message.private
+            loaded.script.chats, chat_id=heard.chat_id, username=heard.chat_username, private=private
         )
         if address is None:
             return []
-        heard = Incoming(address, message.sender_name, message.sender_id, message.text, message.message_id)
-        return engine.on_message(heard, now)
+        match heard:
+            case IncomingMessage():
+                effects = part.engine.on_message(_incoming(heard, address), now)
+            case _:
+                newcomer = Newcomer(address, heard.name, heard.user_id, heard.message_id)
+                effects = part.engine.on_joined(newcomer, now)
+        self._note(account_id, part)
+        return effects
 
     def on_time(self, account_id: str, now: float) -> list[Effect]:
         """What the account does because time has passed."""
-        engine = self._engine(account_id)
-        return engine.on_time(now) if engine else []
+        part = self._part(account_id)
+        if part is None:
+            return []
+        effects = part.engine.on_time(now)
+        self._note(account_id, part)
+        return effects
 
     def next_wake(self, account_id: str) -> float | None:
         """When `on_time` has something to do for the account."""
-        engine = self._engine(account_id)
-        return engine.next_wake() if engine else None
+        part = self._part(account_id)
+        return part.engine.next_wake() if part else None
 
     def _script(self, account_id: str) -> LoadedScript | None:
         script_id = script_of(self.bindings, account_id)
         return self._loaded.get(script_id) if script_id else None
 
-    def _engine(self, account_id: str) -> Engine | None:
+    def _part(self, account_id: str) -> _Part | None:
         loaded = self._script(account_id)
         if loaded is None:
             return None
         part = self._parts.get(account_id)
         if part is None:
-            part = self._parts[account_id] = _Part(loaded.script.id, Engine(loaded.script, self._randomness))
-        return part.engine
+            engine = Engine(loaded.script, self._randomness, self._recalled(account_id))
+            part = self._parts[account_id] = _Part(loaded.script.id, engine)
+            self._note(account_id, part)
+        return part
+
+    def _recalled(self, account_id: str) -> EngineState | None:
+        """What the account remembers; what cannot be read is told and forgotten."""
+        remembered = self._remembered.pop(account_id, None)
+        if remembered is None:
+            return None
+        conversations, unreadable = list[Conversation](), 0
+        for body in remembered.conversations:
+            try:
+                conversations.append(Conversation.model_validate_json(body))
+            except ValidationError:
+                unreadable += 1
+        memory = AccountMemory()
+        try:
+            memory = AccountMemory.model_validate_json(remembered.memory) if remembered.memory else memory
+        except ValidationError:
+            unreadable += 1
+        if unreadable:
+            log.error("conversations_unreadable", account=account_id, forgotten=unreadable,
+                      advice="they were written by a newer agent, or the ledger was altered")  # fmt: skip
+            progress = self._journal.of(account_id)
+            progress.forget()
+            progress.learn(remembered.script_id, EngineChanges({each.key: each for each in conversations}, memory))
+        return EngineState(conversations=conversations, account=memory)
+
+    def _note(self, account_id: str, part: _Part) -> None:
+        if changes := part.engine.take_changes():
+            self._journal.of(account_id).learn(part.script_id, changes)
+
+
+def _incoming(message: IncomingMessage, address: str) -> Incoming:
+    return Incoming(
+        chat=address,
+        sender=message.sender_name,
+        sender_id=message.sender_id,
+        text=message.text,
+        message_id=message.message_id,
+        mentions_me=message.mentions_me,
+        answers_me=message.answers_me,
+    )

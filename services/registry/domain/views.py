@@ -10,7 +10,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.accounts import AccountStatus
-from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.artifacts import ArtifactKind, TestTally
 from shared.contracts.fleet import NodeStatus
 
 
@@ -38,8 +38,23 @@ class AccountView(View):
     updated_at: datetime
 
 
+class LoadedArtifact(View):
+    """What a node runs now. `tests` are the script's own tests that ran on the node before it was loaded.
+
+    `total` 0: the script has none. Null: the node's agent is an older one, which does not say.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: ArtifactKind
+    id: str
+    version: int
+    hash: str
+    tests: TestTally | None
+
+
 class NodeView(View):
-    """One node."""
+    """One node. `artifacts` are the scripts that it has loaded, by the hash of what its engine runs."""
 
     node_id: str
     status: NodeStatus
@@ -48,7 +63,7 @@ class NodeView(View):
     agent_version: str
     labels: dict[str, str]
     account_count: int
-    artifacts: list[AppliedArtifact]
+    artifacts: list[LoadedArtifact]
     boot: int
     seq: int
     lease_until: datetime | None

@@ -6,10 +6,11 @@ The typed client uses the same classes, so the two cannot drift apart.
 from base64 import b64decode
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from services.telegram_sandbox.faults import Fault
 from services.telegram_sandbox.world.seed import Title, Username
+from shared.http.fields import Body
 
 Death = Literal[
     "AUTH_KEY_UNREGISTERED",
@@ -23,11 +24,7 @@ Death = Literal[
 """How a login can be lost."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewUser(_Strict):
+class NewUser(Body):
     """A user, a guest or a bot to make."""
 
     first_name: Annotated[str, Field(min_length=1, max_length=64)]
@@ -47,13 +44,13 @@ class UserRow(BaseModel):
     token: str | None
 
 
-class NewChat(_Strict):
+class NewChat(Body):
     """A chat to make; the first member is its creator."""
 
     kind: Literal["group", "supergroup"] = "supergroup"
     title: Title
     username: Username | None = None
-    members: list[int] = []
+    members: list[int] = Field(default_factory=list)
 
 
 class ChatRow(BaseModel):
@@ -67,13 +64,13 @@ class ChatRow(BaseModel):
     members: list[int]
 
 
-class Members(_Strict):
+class Members(Body):
     """Users to bring into a chat."""
 
     user_ids: Annotated[list[int], Field(min_length=1, max_length=10_000)]
 
 
-class NewMessage(_Strict):
+class NewMessage(Body):
     """Something to say as a user."""
 
     user_id: int
@@ -101,7 +98,7 @@ class MessageRow(BaseModel):
     reactions: dict[int, str]
 
 
-class NewSession(_Strict):
+class NewSession(Body):
     """Whose ready-made session to make."""
 
     user_id: int
@@ -137,7 +134,7 @@ class SessionRow(BaseModel):
     connections: list[ConnectionRow]
 
 
-class Kill(_Strict):
+class Kill(Body):
     """How a login is lost."""
 
     error: Death = "AUTH_KEY_UNREGISTERED"
@@ -149,17 +146,18 @@ class Dropped(BaseModel):
     connections: int
 
 
-class NewFault(_Strict):
+class NewFault(Body):
     """A fault to inject."""
 
     fault: Fault
 
 
 class FaultRow(BaseModel):
-    """An active fault."""
+    """An active fault, and how many calls and packets it has hit."""
 
     fault_id: str
     fault: Fault
+    met: int = 0
 
 
 class CodeRow(BaseModel):
@@ -180,7 +178,7 @@ class ServerRow(BaseModel):
     notice: str
 
 
-class ProgrammeBody(_Strict):
+class ProgrammeBody(Body):
     """The audience's programme; an empty chat silences it."""
 
     chat: str = ""

@@ -26,8 +26,15 @@ from services.telegram_sandbox.rpc.call import Place
 from services.telegram_sandbox.sessions import SessionMint
 from services.telegram_sandbox.world.world import World
 from shared.http import Problem
+from shared.http.responses import problems
 
 NOTICE = "This is Callboard's Telegram sandbox, not Telegram. Nothing here reaches Telegram's servers."
+
+NO_USER = problems((404, "user-id-invalid", "there is no such user"))
+NO_SESSION = problems((404, "unknown-session", "no login has this id"))
+NO_CODE = problems((404, "no-code", "nobody has asked for a code with this phone"))
+NO_FAULT = problems((404, "unknown-fault", "no active fault has this id"))
+TOO_MANY = problems((409, "too-many-faults", "so many faults cannot be active at once"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,8 @@ def login_router(desk: LoginDesk) -> APIRouter:
 
 
 def _add_server(router: APIRouter, desk: LoginDesk) -> None:
-    @router.get("/server")
-    async def server() -> ServerRow:
+    @router.get("/server", summary="Read where clients connect", tags=["logins"])
+    async def read_server() -> ServerRow:
         """Where clients connect and the public key they must trust."""
         return ServerRow(
             address=desk.place.address,
@@ -73,8 +80,8 @@ def _add_server(router: APIRouter, desk: LoginDesk) -> None:
             notice=NOTICE,
         )
 
-    @router.get("/codes/{phone}")
-    async def code(phone: str) -> CodeRow:
+    @router.get("/codes/{phone}", summary="Read a sign-in code", tags=["logins"], responses=NO_CODE)
+    async def read_code(phone: str) -> CodeRow:
         """The newest sign-in code of a phone."""
         pending = desk.codes.pending(phone)
         if pending is None:
@@ -83,7 +90,7 @@ def _add_server(router: APIRouter, desk: LoginDesk) -> None:
 
 
 def _add_sessions(router: APIRouter, desk: LoginDesk) -> None:
-    @router.post("/sessions", status_code=201)
+    @router.post("/sessions", status_code=201, summary="Add a session", tags=["logins"], responses=NO_USER)
     async def add_session(body: NewSession) -> ReadySessionRow:
         """A new login of a user, ready to use."""
         user = desk.world.user(body.user_id)
@@ -91,31 +98,35 @@ def _add_sessions(router: APIRouter, desk: LoginDesk) -> None:
         desk.save()
         return session_row(user, ready)
 
-    @router.get("/sessions")
+    @router.get("/sessions", summary="List sessions", tags=["logins"])
     async def list_sessions() -> list[SessionRow]:
+        """Every login, with its connections."""
         return [_session(desk, key) for key in desk.server.keys]
 
-    @router.get("/sessions/{key_id}")
-    async def one_session(key_id: str) -> SessionRow:
+    @router.get("/sessions/{key_id}", summary="Read a session", tags=["logins"], responses=NO_SESSION)
+    async def read_session(key_id: str) -> SessionRow:
+        """One login, with its connections."""
         return _session(desk, desk.key(key_id))
 
 
 def _add_deaths(router: APIRouter, desk: LoginDesk) -> None:
-    @router.post("/sessions/{key_id}/kill")
-    async def kill(key_id: str, body: Kill) -> SessionRow:
+    @router.post("/sessions/{key_id}/kill", summary="Kill a session", tags=["logins"], responses=NO_SESSION)
+    async def kill_session(key_id: str, body: Kill) -> SessionRow:
         """Lose the login: every later request gets this error. Connections stay open, as Telegram's do."""
         key = desk.key(key_id)
         desk.server.keys.kill(key, body.error)
         desk.save()
         return _session(desk, key)
 
-    @router.post("/sessions/{key_id}/drop")
-    async def drop(key_id: str) -> Dropped:
+    @router.post(
+        "/sessions/{key_id}/drop", summary="Drop the connections of a session", tags=["logins"], responses=NO_SESSION
+    )
+    async def drop_session(key_id: str) -> Dropped:
         """Cut the login's connections; clients may come back at once."""
         return Dropped(connections=desk.server.drop(desk.key(key_id)))
 
-    @router.post("/sessions/{key_id}/forget")
-    async def forget(key_id: str) -> Dropped:
+    @router.post("/sessions/{key_id}/forget", summary="Forget a session", tags=["logins"], responses=NO_SESSION)
+    async def forget_session(key_id: str) -> Dropped:
         """Forget the key and cut its connections: coming back gets transport error -404."""
         key = desk.key(key_id)
         desk.server.forget(key)
@@ -124,21 +135,25 @@ def _add_deaths(router: APIRouter, desk: LoginDesk) -> None:
 
 
 def _add_faults(router: APIRouter, desk: LoginDesk) -> None:
-    @router.post("/faults", status_code=201)
-    async def inject(body: NewFault) -> FaultRow:
-        """Let something go wrong; see the kinds in the schema."""
+    @router.post("/faults", status_code=201, summary="Inject a fault", tags=["faults"], responses=TOO_MANY)
+    async def inject_fault(body: NewFault) -> FaultRow:
+        """Something goes wrong from now on; see the kinds in the schema."""
         return FaultRow(fault_id=desk.faults.add(body.fault), fault=body.fault)
 
-    @router.get("/faults")
+    @router.get("/faults", summary="List faults", tags=["faults"])
     async def list_faults() -> list[FaultRow]:
-        return [FaultRow(fault_id=i, fault=fault) for i, fault in desk.faults.active().items()]
+        """The faults that are active."""
+        active = desk.faults.active().items()
+        return [FaultRow(fault_id=i, fault=fault, met=desk.faults.met(i)) for i, fault in active]
 
-    @router.delete("/faults", status_code=204)
-    async def clear_all() -> None:
+    @router.delete("/faults", status_code=204, summary="Clear all faults", tags=["faults"])
+    async def clear_faults() -> None:
+        """Be healthy again."""
         desk.faults.clear_all()
 
-    @router.delete("/faults/{fault_id}", status_code=204)
-    async def clear(fault_id: str) -> None:
+    @router.delete("/faults/{fault_id}", status_code=204, summary="Clear a fault", tags=["faults"], responses=NO_FAULT)
+    async def clear_fault(fault_id: str) -> None:
+        """Let one thing go right again."""
         if not desk.faults.clear(fault_id):
             raise Problem(404, "unknown-fault", f"no active fault {fault_id!r}; GET /api/v1/faults lists them")
 

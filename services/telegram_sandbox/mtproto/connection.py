@@ -55,6 +55,10 @@ class Hub(Protocol):
         """Whether nothing may be answered to it."""
         ...
 
+    def transport_error(self, connection: "Connection") -> int | None:
+        """The transport error that it gets instead of every answer."""
+        ...
+
     def key_for(self, connection: "Connection", key_id: int) -> AuthKey | None:
         """The key that its packet names."""
         ...
@@ -62,8 +66,8 @@ class Hub(Protocol):
     def learned(self, connection: "Connection", auth_key: bytes) -> None:
         """A key exchange has ended well."""
 
-    def call(self, connection: "Connection", request: Any) -> bytes:
-        """TL bytes that answer a method call."""
+    def call(self, connection: "Connection", request: Any) -> bytes | None:
+        """TL bytes that answer a method call; None when there shall be no answer."""
         ...
 
     def forget(self, key: AuthKey) -> None:
@@ -149,6 +153,9 @@ class Connection(asyncio.Protocol):
             self._write(struct.pack("<i", _UNKNOWN_KEY))
             return
         self.key = key
+        if (code := self._hub.transport_error(self)) is not None:
+            self._write(struct.pack("<i", -code))
+            return
         self._on_encrypted(key, open_envelope(key.key, packet))
 
     def _on_plain(self, packet: bytes) -> None:
@@ -192,8 +199,10 @@ class Connection(asyncio.Protocol):
             if isinstance(service, types.DestroyAuthKeyOk) and self.key:
                 self._hub.forget(self.key)
             return [_Reply(encode(service), content_related=False)]
-        result = _compressed(self._hub.call(self, content))
-        return [_Reply(struct.pack("<Iq", _RPC_RESULT, msg_id) + result, content_related=True)]
+        result = self._hub.call(self, content)
+        if result is None:
+            return []
+        return [_Reply(struct.pack("<Iq", _RPC_RESULT, msg_id) + _compressed(result), content_related=True)]
 
     def _send(self, replies: list[_Reply], answer: bool = True) -> None:
         parts = [(*self._number(reply, answer), reply.body) for reply in replies]

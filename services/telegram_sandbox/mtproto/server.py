@@ -28,8 +28,8 @@ _BACKLOG = 4096
 class Calls(Protocol):
     """Answers method calls with TL bytes; never raises."""
 
-    def answer(self, connection: Connection, request: Any) -> bytes:
-        """TL bytes for inside the rpc_result."""
+    def answer(self, connection: Connection, request: Any) -> bytes | None:
+        """TL bytes for inside the rpc_result; None when there shall be no answer."""
         ...
 
 
@@ -113,6 +113,10 @@ class MtprotoServer:
         """See `Hub`."""
         return self.faults.is_mute(connection.key.user_id if connection.key else None)
 
+    def transport_error(self, connection: Connection) -> int | None:
+        """See `Hub`."""
+        return self.faults.transport_error_for(connection.key.user_id if connection.key else None)
+
     def key_for(self, connection: Connection, key_id: int) -> AuthKey | None:
         """The key that a packet names; the first packet of a connection is held against the duplicate rule."""
         key = self.keys.find(key_id)
@@ -131,7 +135,7 @@ class MtprotoServer:
         """See `Hub`."""
         self.keys.forget(key)
 
-    def call(self, connection: Connection, request: Any) -> bytes:
+    def call(self, connection: Connection, request: Any) -> bytes | None:
         """See `Hub`."""
         assert self._calls is not None, "the application sets it in the same turn of the loop as it listens"
         return self._calls.answer(connection, request)

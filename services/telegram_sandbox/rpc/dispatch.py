@@ -41,12 +41,21 @@ class Dispatcher:
     ) -> None:
         self._services, self._routes, self._faults, self._save = services, routes, faults, save
 
-    def answer(self, connection: Connection, request: Any) -> bytes:
-        """TL bytes for inside the rpc_result."""
+    def answer(self, connection: Connection, request: Any) -> bytes | None:
+        """TL bytes for inside the rpc_result; None when the answer gets lost."""
         quiet = False
         while isinstance(request, _WRAPPERS):
             quiet = quiet or isinstance(request, functions.InvokeWithoutUpdatesRequest)
             request = request.query
+        answer = self._answer(connection, request, quiet)
+        lost = self._faults.answer_lost(method_name(request), connection.key.user_id if connection.key else None)
+        if lost is None:
+            return answer
+        if lost.cut:
+            connection.close()
+        return None
+
+    def _answer(self, connection: Connection, request: Any, quiet: bool) -> bytes:
         try:
             return encode(self._result(connection, request, quiet))
         except RpcFault as fault:

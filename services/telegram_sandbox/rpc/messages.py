@@ -5,24 +5,20 @@ updates that the change made for them. A random id that was used before is refus
 a client that repeats a call after a lost answer does not speak twice.
 """
 
-from collections import OrderedDict
 from typing import Any
 
 from services.telegram_sandbox.mtproto.tl import functions, types
-from services.telegram_sandbox.rpc.call import Call, Routes, RpcFault
+from services.telegram_sandbox.rpc.call import Call, Routes
 from services.telegram_sandbox.rpc.entities import entities_of
 from services.telegram_sandbox.rpc.peers import room_of
 from services.telegram_sandbox.world.models import ROOM, Message, Room
 from services.telegram_sandbox.world.world import Speech
 
-_REMEMBERED_RANDOM_IDS = 20_000
-
 
 def routes() -> Routes:
     """Which handler answers which method."""
-    speaking = Speaking()
     return {
-        functions.messages.SendMessageRequest: speaking.send_message,
+        functions.messages.SendMessageRequest: _send_message,
         functions.messages.EditMessageRequest: _edit_message,
         functions.messages.DeleteMessagesRequest: _delete_messages,
         functions.channels.DeleteMessagesRequest: _delete_channel_messages,
@@ -33,28 +29,16 @@ def routes() -> Routes:
     }
 
 
-class Speaking:
-    """messages.sendMessage, with the random ids of what was sent lately."""
-
-    def __init__(self) -> None:
-        self._sent: OrderedDict[tuple[int, int], None] = OrderedDict()
-
-    def send_message(self, call: Call, request: Any) -> Any:
-        """The handler; gives the caller's own updates."""
-        sent = (call.viewer.id, request.random_id)
-        if sent in self._sent:
-            raise RpcFault(500, "RANDOM_ID_DUPLICATE")
-        room = room_of(call, request.peer)
-        reply_to = getattr(request.reply_to, "reply_to_msg_id", None)
-        speech = Speech(request.message, reply_to, entities_of(request.message, request.entities))
-        message = call.world.say(room, call.viewer, speech, call.now)
-        self._sent[sent] = None
-        if len(self._sent) > _REMEMBERED_RANDOM_IDS:
-            self._sent.popitem(last=False)
-        call.delivery.posted(room, message, besides=call.connection)
-        number = types.UpdateMessageID(id=message.id, random_id=request.random_id)
-        update = call.delivery.new_message_update(room, message, call.viewer.id, _pts(call, room, message))
-        return call.delivery.updates([number, update], room, [message], call.viewer.id)
+def _send_message(call: Call, request: Any) -> Any:
+    room = room_of(call, request.peer)
+    reply_to = getattr(request.reply_to, "reply_to_msg_id", None)
+    entities = entities_of(request.message, request.entities)
+    speech = Speech(request.message, reply_to, entities, request.random_id)
+    message = call.world.say(room, call.viewer, speech, call.now)
+    call.delivery.posted(room, message, besides=call.connection)
+    number = types.UpdateMessageID(id=message.id, random_id=request.random_id)
+    update = call.delivery.new_message_update(room, message, call.viewer.id, _pts(call, room, message))
+    return call.delivery.updates([number, update], room, [message], call.viewer.id)
 
 
 def _edit_message(call: Call, request: Any) -> Any:

@@ -37,7 +37,10 @@ class User:
 
 @dataclass(slots=True)
 class Message:
-    """One message, or a service message when `action` says what happened (joined, left, created)."""
+    """One message, or a service message when `action` says what happened (joined, left, created).
+
+    `random_id` is its sender's own name for it.
+    """
 
     id: int
     sender_id: int
@@ -45,6 +48,7 @@ class Message:
     text: str = ""
     reply_to: int | None = None
     entities: bytes = b""
+    random_id: int | None = None
     action: str | None = None
     subjects: list[int] = field(default_factory=list)
     edited: int | None = None

@@ -33,11 +33,12 @@ ChangeRef = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What someone wants to say."""
+    """What someone wants to say; `random_id` is his own name for it, by which saying it again is told."""
 
     text: str
     reply_to: int | None = None
     entities: bytes = b""
+    random_id: int | None = None
 
 
 class World:
@@ -52,6 +53,7 @@ class World:
         self._seed = seed
         self._usernames: dict[str, User | Room] = {}
         self._rooms_of: dict[int, set[str]] = {}
+        self._random_ids: set[tuple[int, int]] = set()
 
     # Finding.
 
@@ -185,7 +187,9 @@ class World:
     # Speaking.
 
     def say(self, room: Room, user: User, speech: Speech, now: int) -> Message:
-        """A new message of a member. Raises `Refusal` for a bad text, a stranger or a reply to nothing."""
+        """A new message of a member. Raises `Refusal` for a bad text, a stranger, a repeat or a reply to nothing."""
+        if speech.random_id is not None and (user.id, speech.random_id) in self._random_ids:
+            raise Refusal("RANDOM_ID_DUPLICATE")
         if not speech.text.strip():
             raise Refusal("MESSAGE_EMPTY")
         if len(speech.text) > MAX_TEXT:
@@ -196,6 +200,7 @@ class World:
             raise Refusal("REPLY_MESSAGE_ID_INVALID")
         message = self._post(room, user.id, now)
         message.text, message.reply_to, message.entities = speech.text, speech.reply_to, speech.entities
+        self._name(message, speech.random_id)
         message.mentions = self._mentioned(room, user, speech)
         return message
 
@@ -220,8 +225,10 @@ class World:
         return gone
 
     def react(self, room: Room, user: User, message_id: int, emoji: str | None) -> Message:
-        """Set or (None) take back the user's reaction. Raises `Refusal` MESSAGE_ID_INVALID."""
+        """Set or (None) take back the user's reaction. Raises `Refusal` MESSAGE_ID_INVALID or MESSAGE_NOT_MODIFIED."""
         message = self.message(room, message_id)
+        if message.reactions.get(user.id) == emoji:
+            raise Refusal("MESSAGE_NOT_MODIFIED")
         if emoji is None:
             message.reactions.pop(user.id, None)
         else:
@@ -251,6 +258,8 @@ class World:
             self._usernames[room.username.lower()] = room
         for user_id in room.members:
             self._rooms_of.setdefault(user_id, set()).add(room.key)
+        for message in room.messages.values():
+            self._name(message, message.random_id)
         newest = room.newest
         if newest and room.kind != "supergroup":
             self.next_message_id = max(self.next_message_id, newest.id + 1)
@@ -281,9 +290,15 @@ class World:
                 self.changed.add(("user", str(user_id)))
         self._touch(room, message)
 
+    def _name(self, message: Message, random_id: int | None) -> None:
+        message.random_id = random_id
+        if random_id is not None:
+            self._random_ids.add((message.sender_id, random_id))
+
     def _drop(self, room: Room, message: Message) -> None:
         """Forget a message; readers that have not seen it are told that they are too far behind."""
         del room.messages[message.id]
+        self._random_ids.discard((message.sender_id, message.random_id or 0))
         for owner, pts in message.born.items():
             if owner == ROOM:
                 room.floor = max(room.floor, pts)

@@ -227,3 +227,23 @@ async def test_a_failed_transaction_leaves_nothing_behind(side: Side) -> None:
         assert await transaction.deployments.one(deployment().id) is None
     assert await side.announced() == []
     assert side.rings == []
+
+
+async def test_bindings_are_empty_until_they_are_saved(side: Side) -> None:
+    """Otherwise an order would not see what the order before it has bound, or would meet the bindings of others."""
+    async with side.store.begin() as transaction:
+        assert await transaction.bindings.lock(["b", "a"]) == {"a": {}, "b": {}}
+        await transaction.bindings.save({"a": {"*": "greeter", "acc-1": "other"}})
+    async with side.store.begin() as transaction:
+        assert await transaction.bindings.lock(["a", "b"]) == {"a": {"*": "greeter", "acc-1": "other"}, "b": {}}
+
+
+async def test_bindings_of_a_transaction_that_failed_are_not_kept(side: Side) -> None:
+    """Otherwise a refused order would be compared with the next one."""
+    with pytest.raises(RuntimeError, match="broken"):
+        async with side.store.begin() as transaction:
+            await transaction.bindings.lock(["a"])
+            await transaction.bindings.save({"a": {"*": "greeter"}})
+            raise RuntimeError("broken")
+    async with side.store.begin() as transaction:
+        assert await transaction.bindings.lock(["a"]) == {"a": {}}

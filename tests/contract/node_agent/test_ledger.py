@@ -1,61 +1,27 @@
-"""The ledger's contract, on a file and in memory: the same code, two connections."""
+"""The contract of the ledger itself and of its deliveries, on a file and in memory: the same code, two connections."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from services.node_agent.domain.account_states import AccountState
-from services.node_agent.domain.accounts import Account, Seen
 from services.node_agent.domain.deliveries import Applied, Delivery, Failed, StoredArtifact
-from services.node_agent.domain.ports import Activity, LedgerAway
-from services.node_agent.store.accounts import SqliteAccounts
-from services.node_agent.store.database import Connection, Database, FileConnection, InlineConnection
+from services.node_agent.domain.ports import LedgerAway
+from services.node_agent.store.database import Database
 from services.node_agent.store.deliveries import MOST_FINISHED, SqliteDeliveries
 from services.node_agent.store.identity import begin_boot
-from shared.contracts.accounts import AccountChanged, AccountStatus
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, FailureCause
 from shared.randomness import SeededRandomness
 from tests.unit.node_agent.virtual_agent import order, script
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ANNA = Account("anna", "anna.session", AccountState(AccountStatus.WAITING, "FLOOD_WAIT"), 3, 2, NOW, 77, "dead")
-
-
-@pytest.fixture(params=["file", "memory"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty ledger."""
-    connection: Connection = (
-        await FileConnection.open(tmp_path / "ledger.sqlite") if request.param == "file" else InlineConnection()
-    )
-    database = Database(connection)
-    await database.prepare()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def accounts(database: Database) -> SqliteAccounts:
-    """The ledger's accounts."""
-    await begin_boot(database, NOW, SeededRandomness(1))
-    return SqliteAccounts(database)
 
 
 @pytest.fixture
 def deliveries(database: Database) -> SqliteDeliveries:
     """The ledger's deliveries."""
     return SqliteDeliveries(database, SeededRandomness(1))
-
-
-def change(number: int) -> AccountChanged:
-    """A change of the account."""
-    return AccountChanged(
-        node_id="n", ledger_id="0" * 32, number=number, boot=1, seq=1, account=ANNA.report(None, None), at=NOW
-    )
 
 
 def report(of: DeliverArtifact, outcome: DeliveryOutcome) -> DeliveryReported:
@@ -69,45 +35,6 @@ async def test_a_boot_rises_even_when_the_clock_went_back_and_the_ledger_keeps_i
     second = await begin_boot(database, NOW - timedelta(days=9), SeededRandomness(2))
     assert first.boot == int(NOW.timestamp() * 1_000_000) and second.boot == first.boot + 1
     assert second.ledger_id == first.ledger_id
-
-
-async def test_an_account_comes_back_as_it_was_stored(accounts: SqliteAccounts) -> None:
-    """Whatever is not stored is lost with a restart."""
-    await accounts.record_change(ANNA, change)
-    assert await accounts.accounts() == [ANNA]
-
-
-async def test_numbers_have_no_gap_whatever_was_confirmed(accounts: SqliteAccounts) -> None:
-    """The registry counts on it: a gap would be waited for for ever."""
-    for _ in range(3):
-        await accounts.record_change(ANNA, change)
-    await accounts.confirm_changes(3)
-    await accounts.record_change(ANNA, change)
-    assert [each.number for each in await accounts.changes_after(0, 10)] == [4]
-
-
-async def test_a_change_that_cannot_be_made_leaves_no_trace(accounts: SqliteAccounts) -> None:
-    """A number that was taken by a failed transaction would be a gap."""
-
-    def broken(number: int) -> AccountChanged:
-        raise RuntimeError("in the middle")
-
-    with pytest.raises(RuntimeError):
-        await accounts.record_change(ANNA, broken)
-    await accounts.record_change(ANNA, change)
-    assert [each.number for each in await accounts.changes_after(0, 10)] == [1]
-
-
-async def test_activity_is_stored_without_touching_the_state(accounts: SqliteAccounts) -> None:
-    """A batch of counters that was begun before a change of state must not undo it."""
-    await accounts.record_change(ANNA, change)
-    counted = replace(ANNA, message_count=9, reply_count=8, state=AccountState(AccountStatus.ONLINE))
-    await accounts.save_activity([Activity(counted, {-100: Seen(5, NOW)})])
-    [after] = await accounts.accounts()
-    assert (after.message_count, after.reply_count, after.state) == (9, 8, ANNA.state)
-    assert await accounts.seen("anna") == {-100: Seen(5, NOW)}
-    await accounts.forget_account("anna")
-    assert await accounts.accounts() == [] and await accounts.seen("anna") == {}
 
 
 async def test_deliveries_are_applied_in_the_order_of_their_arrival(deliveries: SqliteDeliveries) -> None:

@@ -12,7 +12,7 @@ from services.registry.domain.node import StoredNode
 from services.registry.domain.ports import Transaction
 from services.registry.domain.views import AccountPlace, AccountQuestion, AccountView
 from shared.contracts.accounts import AccountReport
-from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.artifacts import AppliedArtifact, TestTally
 from shared.contracts.fleet import AccountsChanged, NodeStatus
 from shared.contracts.heartbeats import NodeFacts
 from tests.contract.registry.conftest import Subject
@@ -22,7 +22,12 @@ NODE = StoredNode(
     "n",
     status=NodeStatus.ONLINE,
     facts=NodeFacts(source="local", hostname='h"o\\s,t', agent_version="1", labels={"region": "tokyo"}),
-    artifacts=(AppliedArtifact(id="s", version=2, hash="sha256:" + "0" * 64, tests_passed=True),),
+    artifacts=(
+        AppliedArtifact(
+            id="s", version=2, hash="sha256:" + "0" * 64, tests_passed=True, tests=TestTally(passed=3, total=3)
+        ),
+        AppliedArtifact(id="of-an-older-agent", version=1, hash="sha256:" + "1" * 64, tests_passed=True),
+    ),
     account_count=3,
     boot=5,
     seq=7,
@@ -61,6 +66,20 @@ async def test_a_node_comes_back_as_it_was_saved(subject: Subject) -> None:
         assert await transaction.lock_nodes(["n"]) == {"n": NODE}
         assert await transaction.nodes_after("", 10) == [NODE]
         assert await transaction.nodes_after("n", 10) == []
+
+
+async def test_a_node_is_shown_with_the_tests_of_its_scripts(subject: Subject) -> None:
+    """A script without tests, or of an agent that does not tell, would look like one that passed them."""
+    async with subject.store.begin() as transaction:
+        await transaction.lock_nodes(["n"])
+        await transaction.save_nodes([NODE], 30)
+    shown = await subject.store.node("n")
+    assert shown is not None
+    assert [(one.id, one.tests) for one in shown.artifacts] == [
+        ("s", TestTally(passed=3, total=3)),
+        ("of-an-older-agent", None),
+    ]
+    assert "tests_passed" not in shown.model_dump_json()
 
 
 async def test_a_failed_transaction_leaves_nothing(subject: Subject) -> None:

@@ -13,6 +13,7 @@ from shared.messaging.handling import Received
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.topology import static_queues
 from tests.integration.deployer.running import CLOCK, RANDOMNESS
+from tests.support.queues import look_at
 
 KEY = "node.demo-a.delivery"
 GONE = "dl_" + "0" * 32
@@ -39,13 +40,8 @@ async def bury(bus: RabbitBus, *bodies: bytes, key: str = KEY, exchange: str = n
         await bus.bury(received, "no such delivery")
 
 
-async def waiting(bus: RabbitBus, queue: names.Queue) -> int:
-    """How many messages are in a queue."""
-    return (await bus.inspect(queue))[0]
-
-
 async def test_letters_are_listed_with_where_they_came_from_and_stay(
-    bus: RabbitBus, letters: RabbitDeadLetters
+    bus: RabbitBus, letters: RabbitDeadLetters, amqp_url: str
 ) -> None:
     """Otherwise looking at a letter would lose it, or nobody could tell what it was."""
     await bury(bus, b'{"n": 1}', b'{"n": 2}', b"\xff")
@@ -60,7 +56,7 @@ async def test_letters_are_listed_with_where_they_came_from_and_stay(
     assert await letters.listed(2) == first[:2]
     assert await letters.one(first[1].id) == first[1]
     assert await letters.one(GONE) == NoSuchLetter()
-    assert await waiting(bus, names.dead_letters_queue()) == 3
+    assert (await look_at(amqp_url, names.DEAD_LETTERS_QUEUE)).ready == 3
 
 
 async def test_a_replayed_letter_goes_back_to_where_it_was_published(

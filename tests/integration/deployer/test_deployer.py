@@ -14,8 +14,8 @@ import pytest
 from services.deployer.api.script_source import EXAMPLE
 from shared.contracts import names
 from shared.contracts.deliveries import INLINE_LIMIT, DeliveryOutcome, FailureCause
-from shared.messaging.rabbit_bus import RabbitBus
 from tests.integration.deployer.running import Agent, Deployer, Listener, purge, settings
+from tests.support.queues import look_at
 from tests.support.waiting import until
 
 LARGE = EXAMPLE + "# " + "x" * INLINE_LIMIT + "\n"
@@ -174,9 +174,7 @@ async def test_the_process_runs_and_ends_in_time(database_url: str, amqp_url: st
     assert await asyncio.wait_for(migrate.wait(), 30) == 0
     process = await asyncio.create_subprocess_exec(*command, env=environment)
     try:
-        bus = Agent(amqp_url, "demo-a").bus
-        await until(lambda: _is_consumed(bus), "the process consumes", 30)
-        await bus.close()
+        await until(lambda: _is_consumed(amqp_url), "the process consumes", 30)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 10) == 0
     finally:
@@ -185,5 +183,5 @@ async def test_the_process_runs_and_ends_in_time(database_url: str, amqp_url: st
             await process.wait()
 
 
-async def _is_consumed(bus: RabbitBus) -> bool:
-    return (await bus.inspect(names.deployer_reports_queue()))[1] > 0
+async def _is_consumed(amqp_url: str) -> bool:
+    return (await look_at(amqp_url, names.DEPLOYER_REPORTS_QUEUE)).consumers > 0

@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.selector import Selector
 from services.deployer.store.postgres import SCHEMA, PostgresStore
-from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment
+from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment, Ordered
 from services.deployer.use_cases.record_reports import RecordReports
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
 from shared.backoff import Backoff
@@ -39,8 +39,8 @@ class Replica:
     async def deploy(self) -> Deployment:
         """Order the script for every node."""
         ordered = await self.order(DeploymentOrder("greeter", Selector()))
-        assert isinstance(ordered, Deployment)
-        return ordered
+        assert isinstance(ordered, Ordered)
+        return ordered.deployment
 
     async def outbox(self) -> list[tuple[str, str]]:
         """Type and body of everything that is to be published."""

@@ -105,6 +105,10 @@ async def test_filters_and_summary(registry: Running) -> None:
 
 BAD_HEARTBEATS: list[tuple[dict[str, Any], str]] = [
     ({"surprise": 1}, "body.surprise"),
+    ({"accounts": [{"account_id": "a", "status": "online", "session_file": "a\0b"}]}, "body.accounts.0.session_file"),
+    ({"accounts": [{"account_id": "a", "status": "online", "message_count": True}]}, "body.accounts.0.message_count"),
+    ({"accounts": [{"account_id": "a", "status": "online", "message_count": 2**63}]}, "body.accounts.0.message_count"),
+    ({"accounts": [{"account_id": "a", "status": "online", "last_activity": 5}]}, "body.accounts.0.last_activity"),
     ({"node_id": "Not.A.Node"}, "body.node_id"),
     ({"status": "fine"}, "body.status"),
     ({"account_count": 2}, "body"),
@@ -134,12 +138,18 @@ BAD_QUESTIONS = [
     ("/api/v1/group-ai/accounts?status=fine", 422, "query.status"),
     ("/api/v1/group-ai/accounts?source=moon", 422, "query.source"),
     ("/api/v1/group-ai/accounts?q=%00", 422, "query.q"),
+    (
+        "/api/v1/group-ai/accounts?statsu=online",
+        422,
+        "query.statsu: there is no such parameter: did you mean 'status'?",
+    ),
+    ("/api/v1/group-ai/accounts?node_id=a&node_id=b", 422, "query.node_id: is given 2 times"),
     ("/api/v1/group-ai/accounts/nobody", 404, "no node reports an account 'nobody'"),
     ("/api/v1/group-ai/accounts/nobody?node_id=n", 404, "node 'n' reports no account 'nobody'"),
     ("/api/v1/group-ai/accounts/nobody/changes", 404, "no node reports an account 'nobody'"),
     ("/api/v1/group-ai/accounts/%20", 422, "path.account_id"),
     ("/api/v1/workers/nobody", 404, "no node 'nobody' has ever reported"),
-    ("/api/v1/workers/Not.A.Node", 422, "path.node_id"),
+    ("/api/v1/workers/Not.A.Node", 422, "path.node_id: must be 1 to 63 characters"),
     ("/api/v1/events?types=%00", 422, "query.types"),
 ]
 

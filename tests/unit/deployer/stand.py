@@ -8,7 +8,7 @@ from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.selector import Selector
 from services.deployer.domain.targets import NodeIds
 from services.deployer.store.in_memory import InMemoryStore
-from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment
+from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment, Ordered
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
 from shared.backoff import Backoff
@@ -49,9 +49,13 @@ class Stand:
 
     async def deploy(self, *node_ids: str, **wanted: object) -> Deployment:
         """Order the latest version for nodes, by default for all."""
+        return (await self.order_script("greeter", *node_ids, **wanted)).deployment
+
+    async def order_script(self, script_id: str, *node_ids: str, **wanted: object) -> Ordered:
+        """Order the latest version of a script for nodes, by default for all; the whole answer."""
         targets = NodeIds(node_ids) if node_ids else Selector()
-        ordered = await self.order(DeploymentOrder("greeter", targets, **wanted))  # type: ignore[arg-type]
-        assert isinstance(ordered, Deployment)
+        ordered = await self.order(DeploymentOrder(script_id, targets, **wanted))  # type: ignore[arg-type]
+        assert isinstance(ordered, Ordered)
         return ordered
 
     async def reconcile(self, seconds: float = 0.0) -> list[DeliverArtifact]:

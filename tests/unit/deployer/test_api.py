@@ -147,7 +147,7 @@ async def test_a_script_whose_tests_fail_is_not_stored(door: Door) -> None:
     response = await door.push(EXAMPLE.replace("expect: Hello, Ana!", "expect: Bye, Ana!"))
     problem = response.json()
     assert (response.status_code, problem["title"]) == (422, "script tests failed")
-    assert problem["errors"][0]["field"] == "tests[0]"
+    assert problem["errors"][0]["field"] == "13:9 tests[0].dialogue[1]"
     assert "greets" in problem["errors"][0]["message"] and "Bye, Ana!" in problem["errors"][0]["message"]
     assert (await door.http.get(SCRIPTS)).json()["items"] == []
 
@@ -188,6 +188,7 @@ async def test_a_deployment_is_accepted_and_can_be_followed(door: Door) -> None:
         "version": 1,
         "hash": pushed["hash"],
         "nodes": 2,
+        "takes_over": [],
     }
     await door.stand.reconcile()
     (listed,) = (await door.http.get(DEPLOYMENTS)).json()["items"]
@@ -247,13 +248,19 @@ async def test_a_cursor_that_was_not_made_here_is_refused(door: Door, cursor: st
         ({}, "body", "exactly one of node_ids and selector"),
         ({"node_ids": ["demo-a"], "selector": "all"}, "body", "exactly one of node_ids and selector"),
         ({"node_ids": []}, "body.node_ids", "at least 1"),
-        ({"node_ids": ["Demo A"]}, "body.node_ids.0", "pattern"),
+        ({"node_ids": ["Demo A"]}, "body.node_ids.0", "1 to 63 characters of a-z"),
         ({"node_ids": "demo-a"}, "body.node_ids", "list"),
         ({"selector": "region"}, "body.selector", "write label=value"),
         ({"selector": "region=mars"}, "body.selector", "matches none of the 2 known nodes"),
         ({"selector": "all", "version": 0}, "body.version", "greater than or equal to 1"),
         ({"selector": "all", "bind": "some"}, "body.bind", "all"),
-        ({"selector": "all", "surprise": 1}, "body.surprise", "not permitted"),
+        ({"selector": "all", "version": "1"}, "body.version", "must be a valid integer"),
+        ({"selector": "all", "version": True}, "body.version", "must be a valid integer"),
+        ({"selector": "all", "bind": 5}, "body.bind", "must be a valid list"),
+        ({"selector": "all", "bind": ["a", "b c"]}, "body.bind.1", "1 to 64 characters of a-z"),
+        ({"selector": "all", "bind": ["a", "a"]}, "body.bind.1", "names 'a' again"),
+        ({"node_ids": ["demo-a", "demo-a"]}, "body.node_ids.1", "names 'demo-a' again"),
+        ({"selectr": "all"}, "body.selectr", "did you mean 'selector'?"),
         ({"node_ids": ["demo-a", "demo-c"]}, "body.node_ids.1", "did you mean demo-b or demo-a?"),
     ],
 )
@@ -359,7 +366,7 @@ async def test_the_document_describes_every_operation(door: Door) -> None:
     """Otherwise the API's pages would have entries that say nothing."""
     paths = (await door.http.get("/openapi.json")).json()["paths"]
     operations = [operation for path, item in paths.items() if "/api/" in path for operation in item.values()]
-    assert len(operations) == 12
+    assert len(operations) == 13
     assert all(operation["tags"] and operation["summary"] and operation["description"] for operation in operations)
     push = paths[SCRIPTS]["post"]["requestBody"]["content"]
     assert push["application/yaml"]["example"] == EXAMPLE

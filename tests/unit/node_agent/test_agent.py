@@ -181,7 +181,7 @@ async def test_a_mistake_in_one_accounts_path_is_told_and_tried_again(world: Wor
         await world.clock.run_for(30)
         assert world.status_of("anna") == "online"
         reasons = [change.account.status_reason or "" for change in world.registry.changes.values()]
-        assert any("a mistake in the agent: KeyError" in reason for reason in reasons)
+        assert any("A mistake in the agent: KeyError" in reason for reason in reasons)
 
 
 async def test_a_message_that_was_answered_before_a_crash_is_not_answered_after_it(world: World) -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.artifacts import TestTally
 from shared.contracts.deliveries import DeliveryOutcome
 from tests.unit.node_agent.virtual_agent import CHAT, GUEST, World, order, script
 
 BROKEN = "id: greeter\nchats: [\n"
-UNHAPPY = script(
-    "hi", test="tests:\n  - name: greets\n    dialogue:\n      - guest: /hello\n      - expect: good evening\n"
-)
+UNHAPPY_TEST = "tests:\n  - name: greets\n    dialogue:\n      - guest: /hello\n      - expect: good evening\n"
+HAPPY = UNHAPPY_TEST.replace("good evening", "hi")
+UNHAPPY = script("hi", test=UNHAPPY_TEST)
 
 
 async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World) -> None:
@@ -26,6 +27,17 @@ async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World)
         answers = [(report.attempt, report.outcome) for report in world.registry.reports]
         assert answers[-1] == (2, DeliveryOutcome.APPLIED)
         assert world.registry.reports[-1].loaded_hash == order(script("hi")).artifact.hash
+
+
+@pytest.mark.parametrize(("tests", "count"), [("", 0), (HAPPY, 1)])
+async def test_a_node_tells_how_many_tests_a_script_has_passed(world: World, tests: str, count: int) -> None:
+    """'Tests passed' of a script that has none would look like a proof."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi", test=tests)))
+        await world.clock.run_for(5)
+        tally = TestTally(passed=count, total=count)
+        assert world.registry.reports[-1].tests == tally
+        assert [artifact.tests for artifact in world.registry.beats[-1].artifacts] == [tally]
 
 
 @pytest.mark.parametrize(

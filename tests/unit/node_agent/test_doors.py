@@ -5,24 +5,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from telethon import errors
-from telethon.errors.common import AuthKeyNotFound
 
-from services.node_agent.domain.telegram import (
-    ChatForbidden,
-    ChatWait,
-    DeadLogin,
-    FloodWait,
-    Limited,
-    Refused,
-    SuspectLogin,
-    Unanswered,
-    Unreachable,
-)
 from services.node_agent.settings import AgentSettings
 from services.node_agent.store.locking import FolderLock, FolderTaken
 from services.node_agent.store.status_file import Healthy, Status, StatusFile, Unhealthy, read_health
-from services.node_agent.telegram.troubles import trouble_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -84,31 +70,3 @@ def test_a_folder_belongs_to_one_agent(tmp_path: Path) -> None:
     first.release()
     second.take()
     second.release()
-
-
-@pytest.mark.parametrize(
-    ("error", "trouble"),
-    [
-        (errors.AuthKeyUnregisteredError(None), DeadLogin),
-        (errors.AuthKeyDuplicatedError(None), DeadLogin),
-        (errors.UserDeactivatedBanError(None), DeadLogin),
-        (AuthKeyNotFound(), SuspectLogin),
-        (errors.AuthKeyPermEmptyError(None), Refused),
-        (errors.AuthKeyError(None, "FRESH_CHANGE_ADMINS_FORBIDDEN", 406), Refused),
-        (errors.FloodWaitError(None, capture=7), FloodWait),
-        (errors.SlowModeWaitError(None, capture=7), ChatWait),
-        (errors.PeerFloodError(None), Limited),
-        (errors.ChatWriteForbiddenError(None), ChatForbidden),
-        (errors.ChannelPrivateError(None), ChatForbidden),
-        (errors.MessageEmptyError(None), Refused),
-        (errors.ServerError(None, "INTERNAL", 500), Unanswered),
-        (TimeoutError(), Unanswered),
-        (ConnectionError("refused"), Unreachable),
-        (OSError("no route"), Unreachable),
-        (EOFError(), Unreachable),
-        (KeyError("surprise"), Unanswered),
-    ],
-)
-def test_telethons_errors_mean_what_telegram_means(error: Exception, trouble: type[Exception]) -> None:
-    """A living login that is taken for dead is lost; a dead one that is retried is punished."""
-    assert type(trouble_of(error)) is trouble

@@ -1,12 +1,8 @@
-"""The small pure rules: states of an account, bindings, and the verdict on an order."""
+"""The small pure rules: repeats, bindings, and the verdict on an order."""
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from services.node_agent.domain.account_states import AccountState, ImpossibleTransition, entered
 from services.node_agent.domain.accounts import Seen
-from services.node_agent.domain.bindings import rebound, script_of
 from services.node_agent.domain.deliveries import (
     Answer,
     Applied,
@@ -18,8 +14,8 @@ from services.node_agent.domain.deliveries import (
     judged,
     mistaken,
 )
-from shared.contracts.accounts import AccountStatus
 from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.bindings import rebound, script_of
 from shared.contracts.deliveries import DeliverArtifact, FailureCause
 from tests.unit.node_agent.virtual_agent import order, script
 
@@ -30,18 +26,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def stored(by: DeliverArtifact) -> StoredArtifact:
     """What the order led to."""
     return StoredArtifact(AppliedArtifact(**by.artifact.model_dump()), by.delivery_id, by.issued_at)
-
-
-def test_a_dead_login_cannot_come_online_without_connecting() -> None:
-    """The table is what keeps a dead login from being shown as well."""
-    with pytest.raises(ImpossibleTransition):
-        entered(AccountState(AccountStatus.ERROR, "dead"), AccountStatus.ONLINE)
-
-
-def test_long_reasons_are_cut_to_what_a_report_may_carry() -> None:
-    """A long error text must not make a report invalid."""
-    state = entered(AccountState(AccountStatus.CONNECTING), AccountStatus.ERROR, "x" * 900)
-    assert state.reason is not None and len(state.reason) == 500
 
 
 def test_all_means_later_accounts_too_and_a_list_names_exactly_who() -> None:

@@ -2,17 +2,25 @@
 
 import os
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from telethon.crypto import AuthKey
 from telethon.sessions import SQLiteSession
+from telethon.tl import types
 
 from services.node_agent.domain.telegram import UnusableSession
 from services.node_agent.store.session_files import SessionFolder
-from services.node_agent.telegram.sessions import DATA_CENTRES, Place, load_session
+from services.node_agent.telegram.sessions import DATA_CENTRES, MOST_KNOWN, Place, load_session
 
 KEY = b"\x01" * 256
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def state(pts: int) -> types.updates.State:
+    """A place in a sequence of updates."""
+    return types.updates.State(pts, 0, NOW, 0, unread_count=0)
 
 
 def session_bytes(dc_id: int = 2, address: str = "203.0.113.9", key: bytes = KEY) -> bytes:
@@ -43,28 +51,65 @@ def test_the_address_in_a_file_is_not_believed() -> None:
     session = load_session(session_bytes(4, "203.0.113.9"), None)
     assert (session.dc_id, session.server_address, session.port) == (4, DATA_CENTRES[4], 443)
     assert session.auth_key.key == KEY
-    session.release()
     sandbox = load_session(session_bytes(4), Place(2, "127.0.0.1", 8443))
     assert (sandbox.dc_id, sandbox.server_address, sandbox.port) == (2, "127.0.0.1", 8443)
-    sandbox.release()
 
 
-def test_what_is_given_back_is_the_same_login() -> None:
-    """The state that is written back must still be a session that can be loaded."""
+def test_what_is_given_back_is_the_same_login_with_all_that_it_knows() -> None:
+    """An account would no longer find its chats, or hear again what it has heard, or nothing of what it has missed."""
     session = load_session(session_bytes(), None)
-    content = session.content()
-    session.release()
-    again = load_session(content, None)
-    assert again.auth_key.key == KEY
-    again.release()
+    session.remember(-1001, (77, "the_hall", None, "The hall"))
+    session.remember(900, (78, None, None, "Gil"))
+    session.set_update_state(0, state(pts=40))
+    session.set_update_state(1, state(pts=5))
+    assert session.changes == 4
+    again = load_session(session.content(), None)
+    assert again.auth_key.key == KEY and again.changes == 0
+    assert again.get_entity_rows_by_username("The_Hall") == (-1001, 77)
+    assert (again.name_of(900), again.username_of(-1001)) == ("Gil", "the_hall")
+    assert {entity: (kept.pts, kept.date) for entity, kept in again.get_update_states()} == {
+        0: (40, NOW),
+        1: (5, datetime.fromtimestamp(0, UTC)),
+    }
+    file = sqlite3.connect(":memory:")
+    file.deserialize(session.content())
+    assert file.execute("select version from version").fetchall() == [(8,)]
+    file.close()
+
+
+def test_nothing_changes_when_the_same_is_learnt_again() -> None:
+    """A file would be written every minute for each of a thousand accounts that nobody speaks to."""
+    session = load_session(session_bytes(), None)
+    for _ in range(2):
+        session.remember(900, (78, None, None, "Gil"))
+        session.set_update_state(0, state(pts=40))
+        session.set_update_state(1, state(pts=5))
+    assert session.changes == 3
+
+
+def test_a_name_is_not_a_username() -> None:
+    """Whoever calls himself by the name of a chat would be sent what is meant for the chat."""
+    session = load_session(session_bytes(), None)
+    session.remember(900, (78, None, 4917000000, "@the_hall"))
+    for key in ("@the_hall", "+4917000000"):
+        with pytest.raises(ValueError):
+            session.get_input_entity(key)
+
+
+def test_people_are_forgotten_in_their_order_and_chats_never() -> None:
+    """A busy chat would fill the memory, or the account would forget how to speak in its own chats."""
+    session = load_session(session_bytes(), None)
+    session.remember(-1001, (77, "the_hall", None, "The hall"))
+    for user_id in range(1, MOST_KNOWN + 10):
+        session.remember(user_id, (1, f"user_{user_id}", None, "U"))
+    assert session.name_of(5) is None and session.get_entity_rows_by_username("user_5") is None
+    assert session.name_of(MOST_KNOWN + 9) == "U" and session.username_of(-1001) == "the_hall"
 
 
 def test_a_session_of_an_older_schema_is_upgraded_in_the_copy() -> None:
     """Files of older Telethons are what operators have."""
     old = altered("alter table sessions drop column tmp_auth_key", "update version set version = 7")
-    session = load_session(old, None)
-    assert session.auth_key.key == KEY
-    session.release()
+    assert load_session(old, None).auth_key.key == KEY
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,17 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.scripts import Engine, Incoming, Script, ScriptProblems, parse_script
+from shared.scripts import Conversation, Engine, Incoming, Script, ScriptProblems, parse_script
 
 Parsed = Callable[[str], Script]
 Refused = Callable[[str], list[str]]
 
 HEAD = 'id: made\nchats: ["@hall_one", "@hall_two", private]\n'
+
+
+def kept(engine: Engine) -> list[Conversation]:
+    """The conversations of an engine whose changes nobody has taken before."""
+    return [each for each in engine.take_changes().conversations.values() if each is not None]
 
 
 @pytest.fixture

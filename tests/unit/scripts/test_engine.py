@@ -1,14 +1,14 @@
 """The interpreter: what a message or a moment makes an account say, and where a conversation stands."""
 
-import json
 import random
 from collections.abc import Callable
 
 import pytest
 
 from shared.randomness import SeededRandomness
-from shared.scripts import Effect, Engine, Fault, Incoming, SendText, SnapshotRefused
-from tests.unit.scripts.conftest import Parsed
+from shared.scripts import Effect, Engine, EngineState, Fault, Incoming, SendText
+from tests.support.scripts.rows import Rows
+from tests.unit.scripts.conftest import Parsed, kept
 
 Make = Callable[[str], Engine]
 Say = Callable[..., Incoming]
@@ -29,7 +29,9 @@ SINGLE, RESTART = WAITING.replace("MODE", "single"), WAITING.replace("MODE", "re
 
 
 def _texts(effects: list[Effect]) -> list[str]:
-    return [effect.text if isinstance(effect, SendText) else f"FAULT {effect.message}" for effect in effects]
+    return [
+        effect.text if isinstance(effect, SendText) else f"FAULT {getattr(effect, 'message', '')}" for effect in effects
+    ]
 
 
 def test_a_reply_answers_its_message_and_a_send_does_not(engine: Make, said: Say) -> None:
@@ -152,7 +154,7 @@ def test_a_text_that_fails_ends_only_its_conversation(engine: Make, said: Say) -
     assert _texts(broken) == ["before", "FAULT ZeroDivisionError: division by zero"]
     assert broken[1] == Fault("a", 2, "ZeroDivisionError: division by zero", "@hall_one")
     assert _texts(made.on_message(said("div 1", sender_id=2), 0.0)) == ["before", "1.0", "after"]
-    assert [each["sender_id"] for each in made.snapshot()["conversations"]] == [2]
+    assert [each.sender_id for each in kept(made)] == [2]
 
 
 def test_an_empty_text_is_not_sent(engine: Make, said: Say) -> None:
@@ -185,7 +187,7 @@ def test_a_hostile_message_is_cut_and_cleaned(engine: Make, said: Say) -> None:
     made = engine("scenes: {a: {triggers: [{command: /go}], steps: [{reply: '{{ match.args }}'}, {wait: 1s}]}}")
     assert _texts(made.on_message(said("/go \ud800!"), 0.0)) == ["?!"]
     assert _texts(made.on_message(said("/go " + "x" * 100_000, sender_id=2), 0.0)) == ["x" * 4092]
-    assert len(json.dumps(made.snapshot())) < 20_000
+    assert sum(len(each.model_dump_json()) for each in kept(made)) < 20_000
 
 
 def test_conversations_are_bounded_and_idle_ones_go_first(parsed: Parsed, said: Say) -> None:
@@ -196,8 +198,7 @@ def test_conversations_are_bounded_and_idle_ones_go_first(parsed: Parsed, said: 
     made.on_message(said("hi", sender_id=1), 0.0)
     for sender in range(2, 50):
         assert len(made.on_message(said("bye", sender_id=sender), 1.0)) == 2
-    kept = [each["sender_id"] for each in made.snapshot()["conversations"]]
-    assert kept == [1, 48, 49]
+    assert sorted(each.sender_id or 0 for each in kept(made)) == [1, 48, 49]
 
 
 def test_ending_a_busy_conversation_is_told(parsed: Parsed, said: Say) -> None:
@@ -214,29 +215,75 @@ def test_a_finished_conversation_without_variables_is_forgotten(engine: Make, sa
     """Every passer-by would be remembered until the bound is reached."""
     made = engine("scenes: {a: {triggers: [{command: /go}], steps: [{reply: x}]}}")
     made.on_message(said("/go"), 0.0)
-    assert made.snapshot()["conversations"] == []
+    assert kept(made) == []
 
 
 def test_a_restored_engine_goes_on_where_it_was(parsed: Parsed, said: Say) -> None:
     """A restart of the agent would forget every conversation, or the timers would start anew."""
     script = parsed(SINGLE + EVERY.replace("scenes: {", "  ").removesuffix("}") + "\n")
-    made = Engine(script, random.Random(1))
+    made, rows = Engine(script, random.Random(1)), Rows()
     made.on_message(said("hi"), 0.0)
-    restored = Engine.restored(script, json.loads(json.dumps(made.snapshot())), random.Random(1))
-    assert isinstance(restored, Engine)
-    assert restored.snapshot() == made.snapshot()
+    rows.write(made.take_changes())
+    restored = Engine(script, random.Random(1), rows.state())
+    assert not restored.take_changes(), "what was read back would be written again"
     assert restored.on_time(10.0) == made.on_time(10.0) == [SendText("@hall_one", "then hi 1", 100)]
     assert restored.next_wake() == made.next_wake() == 60.0
 
 
-@pytest.mark.parametrize(
-    "snapshot", [{"version": 2}, {"conversations": 5}, {"timers": {"a": "soon"}}, {"conversations": [{"chat": 1}]}]
-)
-def test_an_unreadable_snapshot_is_refused_with_the_reason(parsed: Parsed, snapshot: dict[str, object]) -> None:
-    """A damaged file would keep the account from starting."""
-    refusal = Engine.restored(parsed(SINGLE), snapshot, random.Random(1))
-    assert isinstance(refusal, SnapshotRefused)
-    assert refusal.reason
+def test_changes_are_told_once_and_are_copies(engine: Make, said: Say) -> None:
+    """The agent would write every conversation at every flush, or write what changes while it writes."""
+    made = engine(SINGLE)
+    assert not made.take_changes()
+    made.on_message(said("hi", sender_id=1), 0.0)
+    made.on_message(said("what", sender_id=2), 0.0)
+    first = made.take_changes()
+    assert list(first.conversations) == [("@hall_one", 1)]
+    assert not made.take_changes()
+    made.on_time(10.0)
+    conversation = first.conversations["@hall_one", 1]
+    assert conversation is not None
+    assert len(conversation.runs) == 1
+    assert list(made.take_changes().conversations) == [("@hall_one", 1)]
+
+
+def test_the_timers_are_told_when_they_move(engine: Make, said: Say) -> None:
+    """A restart would begin the hints anew, or every message would write the account's row."""
+    made = engine(EVERY)
+    made.on_time(0.0)
+    started = made.take_changes().account
+    assert started is not None
+    assert set(started.timers.values()) == {60.0}
+    made.on_message(said("hi"), 30.0)
+    made.on_time(59.0)
+    assert made.take_changes().account is None
+    made.on_time(60.0)
+    moved = made.take_changes().account
+    assert moved is not None
+    assert set(moved.timers.values()) == {120.0}
+
+
+def test_the_longest_untouched_are_known_after_a_restart(parsed: Parsed, said: Say) -> None:
+    """After a restart a flood would push out whoever wrote last."""
+    script = parsed("variables: {n: 0}\nscenes: {a: {triggers: [{command: /go}], steps: [{set: {n: '{{ n + 1 }}'}}]}}")
+    made, rows = Engine(script, random.Random(1), max_conversations=2), Rows()
+    for sender in (2, 1, 2):
+        made.on_message(said("/go", sender_id=sender), 0.0)
+    rows.write(made.take_changes())
+    restored = Engine(script, random.Random(1), rows.state(), max_conversations=2)
+    restored.on_message(said("/go", sender_id=3), 0.0)
+    changes = restored.take_changes().conversations
+    assert changes.keys() == {("@hall_one", 1), ("@hall_one", 3)}
+    assert changes["@hall_one", 1] is None
+
+
+def test_a_state_with_no_place_in_the_script_is_forgotten(parsed: Parsed, said: Say) -> None:
+    """Rows of a script that the account no longer plays would stay for ever."""
+    made, rows = Engine(parsed(SINGLE), random.Random(1)), Rows()
+    made.on_message(said("hi"), 0.0)
+    rows.write(made.take_changes())
+    other = parsed(SINGLE.replace("hello:", "other:").replace("visits", "count"))
+    assert Engine(other, random.Random(1), rows.state()).take_changes().conversations == {("@hall_one", 1): None}
+    assert Engine(other, random.Random(1), EngineState()).next_wake() is None
 
 
 def test_a_reload_keeps_the_place_with_the_new_text(engine: Make, parsed: Parsed, said: Say) -> None:
@@ -244,6 +291,7 @@ def test_a_reload_keeps_the_place_with_the_new_text(engine: Make, parsed: Parsed
     made = engine(SINGLE)
     made.on_message(said("hi"), 0.0)
     after = made.reloaded(parsed(SINGLE.replace("then", "finally")))
+    assert list(after.take_changes().conversations) == [("@hall_one", 1)], "changes of before would be lost"
     assert _texts(after.on_time(10.0)) == ["finally hi 1"]
     assert _texts(made.on_time(10.0)) == ["then hi 1"], "the old engine is left as it was"
 
@@ -253,7 +301,7 @@ def test_a_reload_ends_what_has_no_place(engine: Make, parsed: Parsed, said: Say
     made = engine(SINGLE)
     made.on_message(said("hi"), 0.0)
     renamed = made.reloaded(parsed(SINGLE.replace("hello:", "other:").replace("visits", "count")))
-    assert renamed.snapshot()["conversations"] == []
+    assert kept(renamed) == []
     assert renamed.next_wake() is None
     shorter = made.reloaded(parsed("scenes: {hello: {triggers: [{message: {text: hi}}], steps: [{reply: x}]}}"))
     assert shorter.on_time(10.0) == []

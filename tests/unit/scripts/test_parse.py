@@ -19,7 +19,8 @@ def test_a_whole_script_is_read(parsed: Parsed) -> None:
     assert (script.id, script.title, script.chats) == ("made", "A desk", ("@hall_one", "@hall_two", "private"))
     assert (script.limits.per_chat_per_minute, script.limits.per_account_per_minute) == (5, 30)
     assert script.variables == {"a": 1, "b": True, "c": "x"}
-    assert script.scenes["hello"].mode == "single"
+    assert (script.limits.late, script.timezone, script.account_variables) == (120.0, "UTC", {})
+    assert script.scenes["hello"].mode.kind == "single"
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,8 @@ def test_a_whole_script_is_read(parsed: Parsed) -> None:
     [
         (SCENES + "titel: x\n", "7:1: titel: unknown field 'titel' (did you mean 'title'?)"),
         (SCENES + "title: 5\n", "7:8: title: expected text (put it in quotes)"),
+        (SCENES + "limits:\n", "7:1: limits: nothing is written here (write a value, or remove the field)"),
+        (SCENES.replace("reply: hi", "send: {text: x, chat: }"), "steps[0].send.chat: nothing is written here"),
         ("title: x\n", "1:1: scenes: scenes is missing"),
         (SCENES.replace("reply", "replay"), "6:13: scenes.hello.steps[0]: there is no step 'replay' (did you mean"),
         (SCENES.replace("{reply: hi}", "hi"), "6:13: scenes.hello.steps[0]: 'hi' is not a step (a step is one of"),
@@ -45,18 +48,51 @@ def test_a_whole_script_is_read(parsed: Parsed) -> None:
         (SCENES.replace("message", "mesage"), "there is no trigger 'mesage' (did you mean 'message'?)"),
         (SCENES.replace("{text: hi}", "{}"), "exactly one of text, contains and pattern"),
         (SCENES.replace("{text: hi}", "{text: hi, contains: hi}"), "exactly one of text, contains and pattern"),
-        (SCENES.replace("{text: hi}", "{pattern: '(a+)+'}"), "message.pattern: a repeat inside a repeat"),
+        (SCENES.replace("{text: hi}", "{pattern: '(?=a)'}"), "(looking ahead or behind is not available)"),
+        (SCENES.replace("{text: hi}", "{pattern: 'a{1000}b{1000}'}"), "message.pattern: the pattern is too large"),
         (SCENES.replace("message: {text: hi}", "command: price"), "'price' is not a valid name (a command is /"),
         (SCENES.replace("message: {text: hi}", "every: 1s"), "every takes 10s to 7d"),
         (
-            SCENES + "    mode: queued\n",
-            "7:11: scenes.hello.mode: mode queued is not available in this version; accepted: single",
+            SCENES + "    mode: twice\n",
+            "7:11: scenes.hello.mode: there is no mode 'twice' (there is 'parallel', 'queued'",
+        ),
+        (SCENES + "    mode: quued\n", "there is no mode 'quued' (did you mean 'queued'?)"),
+        (SCENES + "    mode: {parallel: 3}\n", "expected a bound of 2 to 10: parallel: {max: 3}"),
+        (SCENES + "    mode: {queued: {max: 11}}\n", "expected a bound of 1 to 10: queued: {max: 5}"),
+        (SCENES + "    mode: {single: {max: 2}}\n", "single has no bound: write mode: single"),
+        (SCENES + "timezone: Europe/Berln\n", "there is no time zone 'Europe/Berln' (did you mean 'Europe/Berlin'?)"),
+        (SCENES + "limits: {late: 2d}\n", "7:16: limits.late: late takes 0s to 1d"),
+        (SCENES.replace("{message: {text: hi}}", "{mentoin: true}"), "there is no trigger 'mentoin' (did you mean"),
+        (SCENES.replace("{message: {text: hi}}", "{mention: false}"), "mention: expected true, or one of text,"),
+        (SCENES.replace("{message: {text: hi}}", "{mention: {}}"), "mention: expected true, or one of text,"),
+        (SCENES.replace("{message: {text: hi}}", "{reply: {txt: x}}"), "unknown field 'txt' (did you mean 'text'?)"),
+        (SCENES.replace("{message: {text: hi}}", "{reply: {text: x, contains: y}}"), "expected one of text, contains"),
+        (SCENES.replace("{message: {text: hi}}", "{joined: false}"), "joined: expected true, or {chat: …}"),
+        (SCENES.replace("{message: {text: hi}}", "{at: '24:00'}"), 'expected a time of day from "00:00" to "23:59"'),
+        (
+            SCENES.replace("{message: {text: hi}}", "{at: {time: '9:00', days: [monday]}}"),
+            "at.days[0]: there is no day 'monday' (did you mean 'mon'?)",
+        ),
+        (SCENES + "    conditions: [{exp: x}]\n", "there is no condition 'exp' (did you mean 'expr'?)"),
+        (SCENES + "    conditions: [{expr: sender}]\n", "expected one expression and nothing else, such as"),
+        (SCENES + "    conditions: [{expr: true}]\n", 'expected an expression in quotes, such as "{{ visits > 3 }}"'),
+        (SCENES + "    conditions: [{hours: ['9:00', '09:00']}]\n", "the two ends are the same"),
+        (SCENES + "    conditions: [{hours: '9:00'}]\n", 'expected the first and the last moment: ["09:00", "18:00"]'),
+        (SCENES + "    conditions: [{cooldown: 0s}]\n", "cooldown takes 1s to 7d"),
+        (SCENES.replace("{reply: hi}", "{react: hi}"), "expected one of the emoji that Telegram has as reactions"),
+        (SCENES.replace("{reply: hi}", "{reply: hi, when: sender}"), "steps[0].when: expected one expression"),
+        (SCENES.replace("{reply: hi}", "{reply: hi, weight: 2}"), "steps[0].weight: unknown field 'weight'"),
+        (SCENES.replace("{reply: hi}", "{when: '{{ true }}'}"), "this step does nothing (a step is one of reply, send"),
+        (SCENES.replace("{reply: hi}", "{choose: [{reply: hi}]}"), "should have at least 2 items"),
+        (
+            SCENES.replace("{reply: hi}", "{choose: [stop, {choose: [stop, stop]}]}"),
+            "6:29: scenes.hello.steps[0].choose[1]: a choose inside a choose is not available",
         ),
         (
-            SCENES + "    mode: {parallel: 3}\n",
-            "mode parallel is not available in this version; accepted: single, restart",
+            SCENES.replace("{reply: hi}", "{choose: [stop, {reply: hi, weight: 0}]}"),
+            "steps[0].choose[1].weight: input should be greater than or equal to 1",
         ),
-        (SCENES + "    mode: twice\n", "expected one of the modes: single, restart"),
+        (SCENES.replace("{reply: hi}", "{choose: [stop, {reply: hi, wieght: 1}]}"), "(did you mean 'weight'?)"),
         (
             SCENES + "limits: {per_chat_per_minute: 21}\n",
             "limits.per_chat_per_minute: input should be less than or equal",
@@ -70,6 +106,13 @@ def test_a_whole_script_is_read(parsed: Parsed) -> None:
         (SCENES + "variables: {text: x}\n", "7:13: variables.text: text has a meaning of its own"),
         (SCENES + "tests: [{name: x, dialogue: [{gest: hi}]}]\n", "there is no line 'gest' (did you mean 'guest'?)"),
         (SCENES + "tests: [{name: x, dialogue: [{guest: hi, chat: '@hall_too'}]}]\n", "did you mean '@hall_two'?"),
+        (SCENES + "tests: [{name: x, clock: '2026-02-30 09:00', dialogue: [{guest: hi}]}]\n", 'such as "2026-03-02'),
+        (SCENES + "tests: [{name: x, dialogue: [{joins: Mei, chat: private}]}]\n", "nobody joins a private chat"),
+        (
+            SCENES + "tests: [{name: x, dialogue: [{guest: hi, as: Mei}, {expect: x, to: Mai}]}]\n",
+            "dialogue[1].to: 'Mai' has not said anything yet (did you mean 'Mei'?)",
+        ),
+        (SCENES + "tests: [{name: x, dialogue: [{expect: x, to: true}]}]\n", "a guest's name, or false for nobody"),
     ],
 )
 def test_problems_of_shape(refused: Refused, body: str, problem: str) -> None:
@@ -80,24 +123,32 @@ def test_problems_of_shape(refused: Refused, body: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("steps", "problem"),
     [
-        ("[{goto: hallo}]", "6:20: scenes.hello.steps[0].goto: there is no scene 'hallo' (did you mean 'hello'?)"),
-        ("[{goto: hello}]", "6:13: scenes.hello.steps[0]: a loop that never waits: hello → hello"),
+        ("[{goto: hallo}]", "7:20: scenes.hello.steps[0].goto: there is no scene 'hallo' (did you mean 'hello'?)"),
+        ("[{goto: hello}]", "7:13: scenes.hello.steps[0]: a loop that never waits: hello → hello"),
         ("[{wait: [0s, 9s]}, {goto: hello}]", "a loop that never waits"),
-        ("[stop, {reply: x}]", "6:19: scenes.hello.steps[1]: this step is never reached"),
+        ("[stop, {reply: x}]", "7:19: scenes.hello.steps[1]: this step is never reached"),
         ("[{reply: '{{ sendr }}'}]", "there is no variable 'sendr' (did you mean 'sender'?)"),
         ("[{reply: '{{ match.item }}'}]", "match.item is not found by every trigger that leads here"),
-        ("[{reply: '{{ oops'}]", "6:21: scenes.hello.steps[0].reply: the text does not compile"),
-        ("[{set: {a: 1}}]", "6:20: scenes.hello.steps[0].set.a: there is no variable a (declare it under variables)"),
+        ("[{reply: '{{ oops'}]", "7:21: scenes.hello.steps[0].reply: the text does not compile"),
+        ("[{set: {a: 1}}]", "7:20: scenes.hello.steps[0].set.a: there is no variable a (there is 'n')"),
         (
             "[{send: {text: x, chat: '@hall_too'}}]",
             "@hall_too is not one of the script's chats (did you mean '@hall_two'?)",
         ),
         ("[{send: {text: x, chat: private}}]", "private is nobody in particular"),
+        ("[{choose: [stop, {goto: hello}]}, {reply: x}]", "steps[1]: this step is never reached"),
+        ("[{choose: [{wait: 5s}, {set: {n: 1}}]}, {goto: hello}]", "a loop that never waits: hello → hello"),
+        ("[{wait: 5s, when: '{{ n }}'}, {goto: hello}]", "put a wait of at least 1s, without a when, before the goto"),
+        ("[{choose: [{wait: 5s}, {goto: hello}]}]", "7:13: scenes.hello.steps[0]: a loop that never waits"),
+        ("[{reply: x, when: '{{ sendr }}'}]", "steps[0].when: there is no variable 'sendr' (did you mean 'sender'?)"),
+        ("[{choose: [stop, {reply: '{{ oops'}]}]", "steps[0].choose[1].reply: the text does not compile"),
+        ("[{choose: [stop, {goto: hallo}]}]", "choose[1].goto: there is no scene 'hallo' (did you mean 'hello'?)"),
+        ("[{choose: [stop, stop], when: '{{ m }}'}]", "steps[0].when: there is no variable 'm' (there is"),
     ],
 )
 def test_problems_of_meaning(refused: Refused, steps: str, problem: str) -> None:
     """A mistake that the schema cannot see would be found by the guests."""
-    body = SCENES.replace("[{reply: hi}]", steps)
+    body = "variables: {n: 1}\n" + SCENES.replace("[{reply: hi}]", steps)
     assert any(problem in each for each in refused(body)), refused(body)
 
 
@@ -131,6 +182,82 @@ def test_time_brings_no_message(refused: Refused) -> None:
     problems = refused(body)
     assert any("scenes.tick.steps[0].send.text: text is not known here" in each for each in problems)
     assert any("scenes.hello.steps[0]: there is no message to reply to" in each for each in problems)
+
+
+@pytest.mark.parametrize(
+    ("scene", "problem"),
+    [
+        (
+            "{triggers: [{joined: true}], steps: [{reply: '{{ text }}'}]}",
+            "text is not known here (somebody who joins has not said anything)",
+        ),
+        ("{triggers: [{at: '9:00'}], steps: [{react: 👍}]}", "there is no message to react to"),
+        ("{triggers: [{at: '9:00'}], conditions: [{expr: '{{ sender }}'}], steps: [stop]}", "sender is not known here"),
+        ("{triggers: [{at: {time: '9:00', chat: '@hall_too'}}], steps: [stop]}", "did you mean '@hall_two'?"),
+        ("{triggers: [{joined: {chat: private}}], steps: [stop]}", "joined.chat: private is nobody in particular"),
+        (
+            "{triggers: [{joined: true}], conditions: [{chat: private}], steps: [stop]}",
+            "this never happens in private, the only chat of the conditions",
+        ),
+        ("{triggers: [{reply: true}], conditions: [{chat: '@hall_too'}], steps: [stop]}", "did you mean '@hall_two'?"),
+        (
+            "{triggers: [{reply: true}], conditions: [{chat: private}, {chat: '@hall_one'}], steps: [stop]}",
+            "nothing happens in two chats at once",
+        ),
+    ],
+)
+def test_problems_of_other_triggers(refused: Refused, scene: str, problem: str) -> None:
+    """A scene would ask for what its trigger does not bring, or never begin."""
+    body = SCENES + f"  other: {scene}\n"
+    assert any(problem in each for each in refused(body)), refused(body)
+
+
+def test_conditions_need_a_trigger(refused: Refused) -> None:
+    """Conditions of a scene that only gotos lead to would be silently ignored."""
+    body = SCENES.replace("{reply: hi}", "{goto: two}") + "  two: {conditions: [{cooldown: 5m}], steps: [stop]}\n"
+    assert "7:9: scenes.two.conditions: conditions are asked when a trigger happens" in refused(body)[0]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "covered"),
+    [
+        ("{message: {contains: ric}}", "{message: {contains: price}}", True),
+        ("{message: {contains: ric}}", "{message: {text: Prices}}", True),
+        ("{message: {contains: price}}", "{message: {contains: ric}}", False),
+        ("{message: {pattern: a+}}", "{message: {pattern: a+}}", True),
+        ("{message: {text: price}}", "{mention: {text: price}}", False),
+        ("{mention: true}", "{mention: {text: price}}", True),
+        ("{mention: {text: price}}", "{mention: true}", False),
+        ("{reply: true}", "{mention: true}", False),
+        ("{reply: {contains: x}}", "{reply: {text: xyz}}", True),
+        ("{joined: true}", "{joined: {chat: '@hall_one'}}", True),
+        ("{joined: {chat: '@hall_one'}}", "{joined: true}", False),
+        ("{command: /a}", "{command: /A}", True),
+    ],
+)
+def test_a_trigger_that_an_earlier_one_always_takes_is_found(earlier: str, later: str, covered: bool) -> None:
+    """A scene would wait for a message that an earlier scene always takes, and nobody would know why."""
+    first = f"  first: {{triggers: [{earlier}], CONDITIONS steps: [stop]}}\n"
+    body = HEAD + "scenes:\n" + first + f"  second: {{triggers: [{later}], steps: [stop]}}\n"
+    outcome = parse_script(body.replace("CONDITIONS", ""))
+    assert ("the scene first already answers this" in str(outcome)) == covered
+    assert isinstance(parse_script(body.replace("CONDITIONS", "conditions: [{cooldown: 5m}],")), Script)
+
+
+def test_account_variables_and_variables_share_no_name(refused: Refused) -> None:
+    """A set would change one of two variables of the same name, and a text would show the other."""
+    problems = refused(SCENES + "variables: {n: 1}\naccount_variables: {n: 1, text: 2}\n")
+    assert any("8:21: account_variables.n: n is also under variables" in each for each in problems)
+    assert any("account_variables.text: text has a meaning of its own" in each for each in problems)
+
+
+def test_patterns_are_bounded_together(refused: Refused) -> None:
+    """A script of many large patterns would hold the node at every message."""
+    triggers = [", ".join(f"{{message: {{pattern: '{x}{{{900 + n}}}'}}}}" for n in range(20)) for x in "xy"]
+    scenes = [f"  {name}: {{triggers: [{each}], steps: [stop]}}\n" for name, each in zip("ab", triggers, strict=True)]
+    problems = refused("scenes:\n" + "".join(scenes))
+    assert len(problems) == 1
+    assert "5:50: scenes.b.triggers[1]: the patterns of the script are too large together" in problems[0]
 
 
 def test_every_needs_somebody_to_speak_to() -> None:

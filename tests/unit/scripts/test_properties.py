@@ -8,114 +8,23 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.scripts import Engine, Incoming, Script, ScriptProblems, parse_script, run_tests
+from shared.scripts import Engine, Script, ScriptProblems, parse_script, run_tests
 from shared.scripts.patterns import compile_pattern
 from shared.scripts.templates import Text, compile_text
+from tests.support.scripts.generated import Moment, documents, moments, sound_documents
+from tests.support.scripts.playing import (
+    NOON,
+    fits_the_schema,
+    forget_everything_compiled,
+    happen,
+    keeps_its_pace,
+    play,
+    verdict_on,
+)
+from tests.support.scripts.rows import Rows
 
 EXAMPLES = [path.read_text("utf-8") for path in sorted(Path(__file__).parents[3].glob("examples/scripts/*.yaml"))]
-BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-SCENE_NAMES = st.sampled_from(["a", "b", "c"])
-TEXTS = st.sampled_from(
-    [
-        "hi",
-        "",
-        "{{ sender }}",
-        "{{ n + 1 }}",
-        "{{ match.args }}",
-        "{{ 1 / n }}",
-        "{{ match[1] }}",
-        "{{ text }}",
-        "{{ nn }}",
-    ]
-)
-WAITS = st.sampled_from(["0s", "1s", "2m", ["1s", "3s"], ["5s", "1s"], 3])
-STEPS = st.one_of(
-    st.builds(lambda text: {"reply": text}, TEXTS),
-    st.builds(lambda text, chat: {"send": {"text": text, "chat": chat}}, TEXTS, st.sampled_from(["@hall_one", "@x"])),
-    st.builds(lambda text: {"send": text}, TEXTS),
-    st.builds(lambda text: {"set": {"n": text}}, st.one_of(TEXTS, st.integers(-3, 3), st.booleans())),
-    st.builds(lambda wait: {"wait": wait}, WAITS),
-    st.builds(lambda scene: {"goto": scene}, SCENE_NAMES),
-    st.just("stop"),
-)
-TRIGGERS = st.sampled_from(
-    [
-        {"message": {"text": "hi"}},
-        {"message": {"contains": "price"}},
-        {"message": {"pattern": "(\\d+) (tea|cake)?"}},
-        {"message": {"pattern": "(a+)+"}},
-        {"command": "/go"},
-        {"every": "30s"},
-        {"every": {"interval": "1m", "chat": "@hall_one"}},
-    ]
-)
-SCENES = st.builds(
-    lambda triggers, mode, steps: {"triggers": triggers, "mode": mode, "steps": steps},
-    st.lists(TRIGGERS, max_size=2),
-    st.sampled_from(["single", "restart"]),
-    st.lists(STEPS, min_size=1, max_size=4),
-)
-DOCUMENTS = st.builds(
-    lambda scenes: {"id": "made", "chats": ["@hall_one", "private"], "variables": {"n": 0}, "scenes": scenes},
-    st.dictionaries(SCENE_NAMES, SCENES, min_size=1, max_size=3),
-)
-SAFE_TEXTS = st.sampled_from(
-    ["hi", "", "{{ n }}", "{{ 1 / (n | int(0)) }}", "{% for i in range(n) %}{{ i }}{% endfor %}", "{{ [n, o] | join }}"]
-)
-MESSAGE_TEXTS = st.one_of(
-    SAFE_TEXTS, st.sampled_from(["{{ sender }}", "{{ text }}", "{{ match[0] }}", "{{ match.args | default(n) }}"])
-)
-BEGINNINGS: list[dict[str, Any]] = [
-    {"message": {"text": "hi"}},
-    {"message": {"contains": "price"}},
-    {"message": {"pattern": "(\\d+) (tea|cake)?"}},
-    {"command": "/go"},
-]
-
-
-@st.composite
-def _sound_scene(draw: st.DrawFn, trigger: dict[str, Any], gotos: list[str]) -> dict[str, Any]:
-    """A scene with nothing in it that the check has a reason to refuse."""
-    timed = "every" in trigger
-    texts = SAFE_TEXTS if timed else MESSAGE_TEXTS
-    values = st.one_of(texts, st.sampled_from(["{{ n + 1 }}", "{{ o ~ n }}"]), st.integers(-3, 3), st.booleans())
-    kinds = [
-        st.builds(lambda text: {"send": text}, texts),
-        st.builds(lambda text: {"send": {"text": text, "chat": "@hall_one"}}, texts),
-        st.builds(lambda value, name: {"set": {name: value}}, values, st.sampled_from(["n", "o"])),
-        st.builds(lambda wait: {"wait": wait}, st.sampled_from(["0s", "1s", "2m", ["0s", "1s"], ["1s", "30s"]])),
-    ]
-    if not timed:
-        kinds.append(st.builds(lambda text: {"reply": text}, texts))
-    steps: list[Any] = draw(st.lists(st.one_of(kinds), min_size=1, max_size=4))
-    ending = draw(st.sampled_from(["", "stop", "goto"]))
-    if ending == "stop":
-        steps.append("stop")
-    elif ending == "goto" and not timed:
-        steps += [{"wait": "1s"}, {"goto": draw(st.sampled_from(gotos))}]
-    return {"triggers": [trigger], "mode": draw(st.sampled_from(["single", "restart"])), "steps": steps}
-
-
-@st.composite
-def _sound_document(draw: st.DrawFn) -> dict[str, Any]:
-    """A script that must be accepted."""
-    triggers = draw(st.permutations(BEGINNINGS))[: draw(st.integers(1, 3))]
-    names = ["a", "b", "c"][: len(triggers)]
-    scenes = {name: draw(_sound_scene(trigger, names)) for name, trigger in zip(names, triggers, strict=True)}
-    if draw(st.booleans()):
-        scenes["timed"] = draw(_sound_scene({"every": draw(st.sampled_from(["30s", "1m"]))}, []))
-    chats = ["@hall_one", "private"]
-    return {"id": "made", "chats": chats, "variables": {"n": 0, "o": "x"}, "scenes": scenes}
-
-
-MOMENTS = st.lists(
-    st.tuples(
-        st.sampled_from(["hi", "/go", "/go 5", "12 tea", "price", "aaaa", "", "x" * 5000, "12 \ud800"]),
-        st.integers(1, 3),
-        st.floats(0, 100),
-    ),
-    max_size=12,
-)
+BOUNDED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @BOUNDED
@@ -149,7 +58,7 @@ def test_any_document_has_an_outcome(document: Any) -> None:
     assert isinstance(parse_script(json.dumps(document)), Script | ScriptProblems)
 
 
-@settings(BOUNDED, max_examples=40)
+@settings(BOUNDED, max_examples=20)
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_a_damaged_example_has_an_outcome(text: str, data: st.DataObject) -> None:
     """A slip of the hand in a good script would raise; what is still accepted must be playable."""
@@ -164,56 +73,71 @@ def test_a_damaged_example_has_an_outcome(text: str, data: st.DataObject) -> Non
         assert len(run_tests(outcome)) == len(outcome.tests)
 
 
-@settings(BOUNDED, max_examples=30)
-@given(DOCUMENTS)
-def test_any_script_has_the_same_outcome_twice(document: dict[str, Any]) -> None:
-    """The check would accept what the node refuses: the outcome would depend on more than the text."""
-    first, second = parse_script(json.dumps(document)), parse_script(json.dumps(document))
-    assert first == second
-    assert isinstance(first, Script) or first.problems
-
-
 @settings(BOUNDED, max_examples=50)
-@given(_sound_document(), MOMENTS, st.integers(0, 10**6))
-def test_what_is_accepted_can_be_played(
-    document: dict[str, Any], moments: list[tuple[str, int, float]], seed: int
+@given(documents(), moments(), st.integers(0, 10**6))
+def test_check_and_node_agree_and_what_is_accepted_plays(
+    document: dict[str, Any], happening: list[Moment], seed: int
 ) -> None:
-    """A script that passed the check would raise on the node, or its conversations could not be saved."""
-    script = parse_script(json.dumps(document))
-    assert isinstance(script, Script), str(script)
-    engine, now = Engine(script, random.Random(seed)), 0.0
-    for text, sender, passed in moments:
-        now += passed
-        incoming = Incoming("@hall_one", f"G{sender}", sender, text, 1)
-        for effect in engine.on_message(incoming, now) + engine.on_time(now):
-            assert effect.chat == "@hall_one"
-        wake = engine.next_wake()
-        assert wake is None or wake >= now
-        engine = _saved_and_restored(engine, script, seed)
+    """A script would pass the check and raise on the node, or a restart would change what it says."""
+    outcome = verdict_on(document)
+    if isinstance(outcome, Script):
+        play(outcome, happening, seed)
 
 
 @settings(BOUNDED, max_examples=20)
-@given(_sound_document(), _sound_document(), MOMENTS)
-def test_any_reload_can_be_played(
-    before: dict[str, Any], after: dict[str, Any], moments: list[tuple[str, int, float]]
+@given(sound_documents())
+def test_a_sound_script_is_accepted(document: dict[str, Any]) -> None:
+    """The check would cry wolf, and authors would stop listening."""
+    outcome = parse_script(json.dumps(document, ensure_ascii=False))
+    assert isinstance(outcome, Script), str(outcome)
+
+
+@settings(BOUNDED, max_examples=20)
+@given(documents())
+def test_the_schema_refuses_nothing_that_the_check_accepts(document: dict[str, Any]) -> None:
+    """An editor would mark a good script as wrong."""
+    accepted = isinstance(verdict_on(document), Script)
+    assert fits_the_schema(document) or not accepted
+
+
+@settings(BOUNDED, max_examples=12)
+@given(documents())
+def test_a_verdict_does_not_depend_on_what_was_compiled_before(document: dict[str, Any]) -> None:
+    """A node that has just started would judge otherwise than a deployer that runs for weeks."""
+    before = verdict_on(document)
+    forget_everything_compiled()
+    assert verdict_on(document) == before
+
+
+@settings(BOUNDED, max_examples=20)
+@given(sound_documents(timed=False), moments(), st.integers(0, 10**6), st.sampled_from([1, 2, 3, 5]))
+def test_what_is_accepted_keeps_its_pace(
+    document: dict[str, Any], happening: list[Moment], seed: int, limit: int
 ) -> None:
-    """A push while people are being talked to would raise on the node."""
-    old, new = parse_script(json.dumps(before)), parse_script(json.dumps(after))
+    """The check would let through a script that its own limits hold up."""
+    document = document | {"limits": {"per_chat_per_minute": limit, "per_account_per_minute": limit + 1}}
+    script = parse_script(json.dumps(document, ensure_ascii=False))
+    if isinstance(script, Script):
+        for moment in happening:
+            keeps_its_pace(script, moment, seed)
+
+
+@settings(BOUNDED, max_examples=20)
+@given(sound_documents(), sound_documents(), moments())
+def test_any_reload_can_be_played(before: dict[str, Any], after: dict[str, Any], happening: list[Moment]) -> None:
+    """A push while people are being talked to would raise on the node, or leave rows behind that nothing reads."""
+    old, new = (parse_script(json.dumps(each, ensure_ascii=False)) for each in (before, after))
     assert isinstance(old, Script)
     assert isinstance(new, Script)
-    engine = Engine(old, random.Random(1))
-    for index, (text, sender, _) in enumerate(moments):
-        engine.on_message(Incoming("private:7", "G", sender, text, 1), float(index))
-        engine = engine.reloaded(new if index % 2 else old)
-        engine.on_time(index + 0.5)
-
-
-def _saved_and_restored(engine: Engine, script: Script, seed: int) -> Engine:
-    snapshot = engine.snapshot()
-    restored = Engine.restored(script, json.loads(json.dumps(snapshot)), random.Random(seed))
-    assert isinstance(restored, Engine)
-    assert restored.snapshot() == snapshot
-    return restored
+    engine, rows, now = Engine(old, random.Random(1)), Rows(), NOON
+    for index, moment in enumerate(happening):
+        now += moment[-1]
+        happen(engine, moment, now)
+        engine = engine.reloaded(new if index % 2 == 0 else old)
+        rows.write(engine.take_changes())
+        restored = Engine(new if index % 2 == 0 else old, random.Random(1), rows.state())
+        assert not restored.take_changes()
+        assert restored.next_wake() == engine.next_wake()
 
 
 @BOUNDED

@@ -57,6 +57,7 @@ def test_aliases_stand_for_what_they_name() -> None:
         ("a:\n\t- b", 2, 1, "indent with spaces"),
         ("a: b: c", 1, 5, "must be in quotes"),
         ('a: "\\uD83D"', 1, 4, "surrogate"),
+        ('a: "b\\0"', 1, 4, "NUL"),
         ('a: "\\U11000000"', 1, 1, "not YAML"),
         ("a: \x00", 1, 1, "unacceptable character"),
         ("a: \ud800", 1, 1, "not Unicode"),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.scripts.templates import MAX_OUTPUT, Groups, Text, TextFailure, TextRefused, compile_text
+from shared.scripts.filters import MAX_WORK, metered
+from shared.scripts.templates import MAX_OUTPUT, MAX_SOURCE, Groups, Text, TextFailure, TextRefused, compile_text
 
 NAMES: dict[str, Any] = {
     "sender": "Mei",
@@ -107,6 +108,8 @@ def test_the_most_tangled_accepted_texts_compile(expression: str) -> None:
         "{{ big | replace('', big) | replace('', big) }}",
         "{{ count | round(99) }}",
         "{{ big }}{{ big }}",
+        "{{ 9223372036854775807 + 1 }}",
+        "{{ big ~ big ~ big ~ big ~ big ~ big }}",
     ],
 )
 def test_a_failure_is_told_and_quick(source: str) -> None:
@@ -116,6 +119,97 @@ def test_a_failure_is_told_and_quick(source: str) -> None:
     assert isinstance(outcome, TextFailure)
     assert outcome.message
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "text | title | length",
+        "range(100) | join(',') | length",
+        "range(100) | max",
+        "text | max",
+        "(text ~ text) | upper | lower | length",
+        "text | replace('a', 'bb') | length",
+        "('a' ~ text ~ 'b') in (text ~ text ~ text)",
+        "text ~ 1 < text ~ 2",
+        "text[::-1][::2] | length",
+        "(text + text + text) | length",
+        "[1, 2, 3] + [4] == [5]",
+        "count * count * count * count // 3 % 2",
+        "digits | int(0) * 3",
+        "digits | float",
+        "count and count or not count",
+        "1 if count else 2",
+        "text is in [text, text]",
+        "count",
+    ],
+)
+def test_no_text_works_for_long(expression: str) -> None:
+    """A text that says little could compute for minutes: a loop of the dearest things that texts can do."""
+    unit = "{% if (" + expression + ") == -7 %}x{% endif %}"
+    room = (MAX_SOURCE - 60) // len(unit)
+    outcomes = [compile_text("{% for n in range(100) %}" + unit * times + "{% endfor %}") for times in (1, 8, room)]
+    for text in outcomes:
+        began = time.process_time()
+        if isinstance(text, Text):
+            text.render(NAMES | {"text": "a " * 2048, "digits": "9" * 4096})
+        assert time.process_time() - began < 0.5
+    assert isinstance(outcomes[0], Text)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ " + "- " * 70 + "1 }}",
+        "{{ n[" + "0][" * 6 + "0] }}",
+        "{% if n %}{% endif %}",
+        "{{ n | upper }}",
+        "{# #}",
+        "a",
+    ],
+)
+def test_no_text_compiles_for_long(source: str) -> None:
+    """One pushed file could hold the deployer for minutes."""
+    began = time.process_time()
+    compile_text(source * (MAX_SOURCE // len(source)))
+    assert time.process_time() - began < 0.5
+
+
+def test_a_conversations_texts_share_a_meter() -> None:
+    """Each of a hundred texts would stay in its bounds, and all of them hold the node."""
+    text = _text("{% for n in range(100) %}{% if text | upper == '' %}{% endif %}{% endfor %}done")
+    names = NAMES | {"text": "x" * 4096}
+    assert text.render(names) == "done"
+    with metered(MAX_WORK):
+        assert text.render(names) == "done"
+        assert isinstance(text.render(names), TextFailure)
+    assert text.render(names) == "done"
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{{ '12' | int + 1 }}", 13),
+        ("{{ 'x' | int(7) }}", 7),
+        ("{{ '9' * 1 }}", None),
+        ("{{ big | int(5) }}", 5),
+        ("{{ '1.9' | int }}", 1),
+        ("{{ '1e999' | float(2) }}", 2.0),
+        ("{{ 'nan' | float }}", 0.0),
+        ("{{ '2.5' | float }}", 2.5),
+        ("{{ [3, 1, 2] | max }}", 3),
+        ("{{ [] | first | default('none') }}", "none"),
+        ("{{ (text | last) ~ (text | first) }}", "dh"),
+        ("{{ 'a' in text and 'h' in text }}", False),
+        ("{{ 2 in [1, 2] and 2 is in [2] }}", True),
+        ("{{ text | title }}", "Hello World"),
+        ("{{ 'a' ~ 1 ~ true }}", "a1True"),
+    ],
+)
+def test_numbers_stay_in_bounds_and_guests_may_write_anything(source: str, value: object) -> None:
+    """A number of a guest that is too long would end the conversation, or grow until the node stands still."""
+    outcome = _text(source).evaluate(NAMES | {"big": "9" * 3000})
+    assert isinstance(outcome, TextFailure) if value is None else outcome == value
 
 
 def test_output_is_counted_as_telegram_counts() -> None:

@@ -82,6 +82,8 @@ class BackOffice:
     streams: list[list[tuple[str, str, str]]] = field(default_factory=list)
     stays_open: bool = False
     refusal: Response | None = None
+    # What the next requests are refused with, one after the other; None lets one pass.
+    refusals: list[Response | None] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     resumed_from: list[str] = field(default_factory=list)
@@ -95,8 +97,9 @@ class BackOffice:
             if request.headers.get("authorization") != f"Bearer {TOKEN}":
                 return problem_response(401, "not-signed-in", "send the operator's token")
             self.asked.append((request.method, request.url.path))
-            if self.refusal is not None:
-                return self.refusal
+            refusal = self.refusals.pop(0) if self.refusals else self.refusal
+            if refusal is not None:
+                return refusal
             answer: Response = await call_next(request)
             return answer
 

@@ -1,12 +1,13 @@
 """Nodes, accounts and dead letters: tables, JSON, pages, and what is not there."""
 
+import errno
 import json
 
 import pytest
 
 from services.cli.failures import ExitCode
 from shared.http.problems import problem_response
-from tests.integration.cli.commands.back_office import BackOffice, account, node
+from tests.integration.cli.commands.back_office import DEPLOYMENT, BackOffice, account, node
 from tests.integration.cli.commands.conftest import Callboard
 
 
@@ -35,11 +36,74 @@ def test_one_node_with_all_that_is_known(callboard: Callboard, office: BackOffic
     assert "tests_passed" in shown
 
 
-def test_one_that_is_not_there(callboard: Callboard) -> None:
-    """Exit code 4 tells a script that a node is gone, apart from an outage."""
-    result = callboard("nodes", "show", "node-z")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nodes", "show", "node-z"),
+        ("accounts", "show", "acc-z"),
+        ("accounts", "show", "acc-z", "--node", "node-z"),
+        ("scripts", "show", "none"),
+        ("deployments", "start", "none", "--nodes", "node-a"),
+        ("deployments", "show", DEPLOYMENT),
+        ("deployments", "watch", DEPLOYMENT),
+        ("dead", "show", f"dl_{7:032x}"),
+        ("dead", "drop", f"dl_{7:032x}"),
+    ],
+)
+def test_one_that_is_not_there(callboard: Callboard, office: BackOffice, words: tuple[str, ...]) -> None:
+    """Exit code 4 tells a script that it is gone, apart from an outage; a person is told in words of this program."""
+    office.refusal = problem_response(404, "unknown-thing", "there is none; GET /api/v1/things lists all")
+    result = callboard(*words)
     assert result.exit_code == ExitCode.NOT_FOUND
-    assert result.stderr == "callboard: there is no node 'node-z'\n"
+    assert words[2] in result.stderr
+    assert "/api/" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nodes", "show", "a.b"),
+        ("accounts", "show", "a/b"),
+        ("accounts", "show", ".."),
+        ("accounts", "--node", "Node A"),
+        ("accounts", "list", "--script", "X"),
+        ("scripts", "show", "A B"),
+        ("deployments", "show", "nope"),
+        ("deployments", "watch", "nope"),
+        ("deployments", "start", "A B", "--nodes", "node-a"),
+        ("deployments", "start", "welcome", "--nodes", "node-a,b.c"),
+        ("deployments", "start", "welcome", "--nodes", "node-a", "--bind", "a b"),
+        ("dead", "show", "xx"),
+        ("dead", "drop", f"dl_{7:032x}", "xx"),
+    ],
+)
+def test_an_id_of_another_form_is_refused_before_anything_is_asked(
+    callboard: Callboard, office: BackOffice, words: tuple[str, ...]
+) -> None:
+    """`There is no deployment 'nope'` lets an operator look for it; and half of two letters must not be dropped."""
+    result = callboard(*words)
+    assert result.exit_code == ExitCode.REFUSED
+    assert " id, which is " in result.stderr
+    assert office.asked == []
+
+
+@pytest.mark.parametrize("words", [("accounts", "--node", "node-a"), ("accounts", "list", "--node", "node-a")])
+def test_a_groups_bare_name_is_its_list(callboard: Callboard, office: BackOffice, words: tuple[str, ...]) -> None:
+    """A filter that only one of two lists knows is looked up each time it is used."""
+    callboard(*words)
+    assert office.bodies == [{"node_id": "node-a"}]
+
+
+def test_a_bare_group_takes_everything_that_its_list_takes(callboard: Callboard, office: BackOffice) -> None:
+    """Options of the group, of its list, help and slips must all end where they would with `list`."""
+    office.nodes = [node(f"node-{n}") for n in range(3)]
+    assert len(json.loads(callboard("nodes", "--json", "--limit", "2").stdout)["items"]) == 2
+    assert "there are more" in callboard("nodes", "--limit", "2").stderr
+    assert callboard("nodes", "--limit", "x").exit_code == ExitCode.USAGE
+    assert "No such command 'lst'" in callboard("nodes", "lst").stderr
+    assert "requires an argument" in callboard("nodes", "--url").stderr
+    assert "show" in callboard("nodes", "--help").stdout
+    assert callboard("nodes", "-h").stdout == callboard("nodes", "--help").stdout
 
 
 def test_filters_reach_the_registry(callboard: Callboard, office: BackOffice) -> None:
@@ -82,14 +146,15 @@ def test_what_a_node_reports_does_not_steer_the_terminal(callboard: Callboard, o
 
 def test_dead_letters_one_by_one(callboard: Callboard, office: BackOffice) -> None:
     """When the second of three fails, the operator must know that the first is done."""
-    office.letters = [{"id": "7", "type": "node.delivery.v1", "reason": "not JSON"}]
+    first, second, third = (f"dl_{number:032x}" for number in (7, 8, 9))
+    office.letters = [{"id": first, "type": "node.delivery.v1", "reason": "not JSON"}]
     assert "not JSON" in callboard("dead").stdout
-    result = callboard("dead", "drop", "7", "8", "9")
-    assert (result.exit_code, result.stdout) == (ExitCode.NOT_FOUND, "7 dropped\n")
-    assert ("DELETE", "/api/v1/dead-letters/9") not in office.asked
-    replayed = callboard("dead", "replay", "7", "--json")
-    assert json.loads(replayed.stdout) == {"replayed": ["7"]}
-    assert ("POST", "/api/v1/dead-letters/7/replay") in office.asked
+    result = callboard("dead", "drop", first, second, third)
+    assert (result.exit_code, result.stdout) == (ExitCode.NOT_FOUND, f"{first} dropped\n")
+    assert ("DELETE", f"/api/v1/dead-letters/{third}") not in office.asked
+    replayed = callboard("dead", "replay", first, "--json")
+    assert json.loads(replayed.stdout) == {"replayed": [first]}
+    assert ("POST", f"/api/v1/dead-letters/{first}/replay") in office.asked
 
 
 def test_more_dead_letters_than_asked_for(callboard: Callboard, office: BackOffice) -> None:
@@ -113,12 +178,14 @@ def test_more_dead_letters_than_asked_for(callboard: Callboard, office: BackOffi
 def test_problems_become_sentences_and_codes(
     callboard: Callboard, office: BackOffice, status: int, code: ExitCode
 ) -> None:
-    """Scripts decide by the code, people by the sentence; each field's complaint has its own line."""
+    """Scripts decide by the code, people by the sentence; each complaint names the option, not the request's field."""
     errors = [{"field": "body.node_ids.0", "message": "is not a node id"}]
     office.refusal = problem_response(status, "odd", "this cannot be", errors)
     result = callboard("nodes")
     assert result.exit_code == code
-    assert result.stderr == "callboard: this cannot be\n  body.node_ids.0: is not a node id\n"
+    assert result.stderr == "callboard: this cannot be\n  --nodes: is not a node id\n"
+    office.refusal = problem_response(status, "odd", "body.node_ids.0: is not a node id (and 1 more)", errors)
+    assert callboard("nodes").stderr == "callboard: --nodes: is not a node id\n"
 
 
 def test_a_fault_of_our_own_is_one_sentence(
@@ -134,9 +201,22 @@ def test_a_fault_of_our_own_is_one_sentence(
     assert isinstance(callboard("nodes").exception, AttributeError)
 
 
+def test_what_the_machine_refuses_is_no_fault_of_ours(callboard: Callboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk that is called a fault of Callboard is reported to the wrong people."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/srv/board")
+
+    monkeypatch.setattr("services.cli.client.Client.listing", full)
+    result = callboard("nodes")
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr == "callboard: this machine refuses: /srv/board: No space left on device\n"
+
+
 def test_usage_and_version(callboard: Callboard) -> None:
     """Wrong words are exit code 2, told apart from everything that happened for real."""
     assert callboard("nodes", "list", "--limit", "x").exit_code == ExitCode.USAGE
     assert callboard("nodes", "shout").exit_code == ExitCode.USAGE
+    assert "'online', 'offline'" in callboard("nodes", "--status", "asleep").stderr
     assert callboard("--version").stdout.startswith("callboard")
     assert "Exit codes: 0 done" in callboard("--help").stdout

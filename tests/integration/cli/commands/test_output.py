@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.cli.output import age, cell, visible
+from services.cli.cells import age, cell, visible
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

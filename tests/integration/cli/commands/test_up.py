@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.failures import ExitCode
 from services.cli.stack import StackOptions
 from tests.integration.cli.commands.conftest import Callboard
 
@@ -31,3 +32,20 @@ def test_a_stack_that_cannot_start_is_a_failure(alone: Callboard, monkeypatch: p
     """A supervisor restarts by the exit code; a start that failed must not look like a stop that was asked for."""
     monkeypatch.setattr("services.cli.stack.run_stack", lambda home, options: 1)
     assert alone("up").exit_code == 1
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_starts(alone: Callboard, address: str, tmp_path: Path) -> None:
+    """A console that moves silently is waited for at the port that was asked for."""
+    port = address.rpartition(":")[2]
+    result = alone("up", "--port", port, "--home", str(tmp_path / "home"))
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr.startswith(f"callboard: port {port}, which --port asks for, is taken by another program: ")
+    assert [entry.name for entry in (tmp_path / "home").iterdir()] == ["up.lock"]
+
+
+def test_a_home_that_is_a_file_is_refused(alone: Callboard, tmp_path: Path) -> None:
+    """A slip in --home is the operator's, and must not be called a fault of Callboard."""
+    (tmp_path / "notes.txt").write_text("")
+    result = alone("up", "--home", str(tmp_path / "notes.txt"))
+    assert result.exit_code == ExitCode.USAGE
+    assert "notes.txt cannot be Callboard's home: it is a file" in result.stderr

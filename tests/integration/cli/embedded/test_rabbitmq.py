@@ -1,5 +1,8 @@
 """A real private RabbitMQ: started, killed, restarted, erased. One story, for each start costs seconds."""
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 
 import aio_pika
@@ -91,6 +94,53 @@ async def test_a_life_of_kills_keeps_queues_until_they_are_erased(tmp_path: Path
         assert await queues(broker) == set()
         await put(broker, "orders", "classic")
     assert strays(broker, tmp_path) == []
+
+
+def mappers() -> set[int]:
+    """The port mappers that this process has; a broker of the whole test run may have one, too."""
+    return {process.pid for process in psutil.Process().children() if process.name() == "epmd"}
+
+
+async def registered(broker: EmbeddedRabbitMQ) -> bool:
+    """Whether Erlang's port mapper is there and knows the server by name."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", broker.port_mapper_port)
+    except OSError:
+        return False
+    # Erlang's distribution protocol: the length of the request, then "n" for all names.
+    writer.write(b"\x00\x01n")
+    answer = await reader.read()
+    writer.close()
+    return b"name callboard at port" in answer
+
+
+async def test_it_comes_back_after_kills_of_the_server_and_of_the_port_mapper(tmp_path: Path) -> None:
+    """If this broke, a killed epmd would stay away, or each restart would leave one more behind."""
+    others = mappers()
+    async with EmbeddedRabbitMQ(tmp_path, port=free_port(), management_port=free_port()) as broker:
+        ended = asyncio.create_task(broker.wait())
+        assert broker.process is not None
+        assert broker.port_mapper is not None
+        server, mapper = broker.process.pid, broker.port_mapper.pid
+        await broker.port_mapper.kill()
+
+        async def back() -> bool:
+            assert broker.port_mapper is not None
+            return broker.port_mapper.pid != mapper and await registered(broker)
+
+        assert await until(back, 20)
+        assert (broker.process.pid, ended.done()) == (server, False)
+
+        # The server alone: its port mapper lives on and must not be forgotten by the next start.
+        assert server is not None
+        os.kill(server, signal.SIGKILL)
+        assert await asyncio.wait_for(ended, 10) == -signal.SIGKILL
+        await broker.start()
+        assert await until(lambda: registered(broker), 20)
+        assert len(mappers() - others) == 1
+        await put(broker, "orders", "classic")
+    assert strays(broker, tmp_path) == []
+    assert mappers() == others
 
 
 async def test_a_server_on_the_machine_comes_before_a_container(tmp_path: Path) -> None:

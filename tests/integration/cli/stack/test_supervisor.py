@@ -24,10 +24,9 @@ from services.cli.stack.supervisor import StackFailed, Supervisor
 def web(name: str, tmp_path: Path, *after: str) -> ChildPart:
     """A child that is ready when it answers HTTP."""
     port = free_port()
+    url = f"http://127.0.0.1:{port}/"
     arguments = (str(port), "--bind", "127.0.0.1", "--directory", str(tmp_path))
-    plan = ChildPlan(
-        name, "http.server", {}, AnswersHttp(f"http://127.0.0.1:{port}/"), frozenset(after), arguments=arguments
-    )
+    plan = ChildPlan(name, "http.server", {}, AnswersHttp(url, url), frozenset(after), arguments=arguments)
     return ChildPart(plan, Home(tmp_path))
 
 
@@ -70,6 +69,31 @@ async def test_parts_start_in_order_restart_after_a_crash_and_stop_in_reverse(tm
     assert names(events, Stopping) == ["service", "database"]
     assert not service.process.tree()
     assert not database.process.tree()
+
+
+async def test_what_is_away_is_named_and_what_waits_for_it_is_not(tmp_path: Path) -> None:
+    """If this broke, the operator would be sent to the console for a database that does not answer."""
+    database, service = web("database", tmp_path), web("service", tmp_path, "database")
+    supervisor = Supervisor([database, service], lambda event: None)
+    running = asyncio.create_task(supervisor.run())
+    await asyncio.wait_for(supervisor.all_ready(), 30)
+    assert await supervisor.complaints() == []
+
+    database.process.freeze()
+    assert await supervisor.complaints() == ["database runs but does not answer"]
+    database.process.thaw()
+    assert await supervisor.complaints() == []
+
+    assert service.process.pid is not None
+    os.kill(service.process.pid, signal.SIGKILL)
+
+    async def told() -> bool:
+        return await supervisor.complaints() == ["service is down and is started again"]
+
+    assert await until(told, 10)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await supervisor.stop_all()
 
 
 async def test_a_part_that_never_comes_up_ends_the_start_with_its_last_words(tmp_path: Path) -> None:

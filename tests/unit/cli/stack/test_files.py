@@ -1,35 +1,13 @@
-"""The files of a home: connection, lock, session files."""
+"""The files of a home: lock, session files."""
 
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from services.cli.embedded.broker import Management
-from services.cli.stack.connection import Connection, NoConnection, kept_token, read_connection, write_connection
+from services.cli.failures import CommandFailed, ExitCode
 from services.cli.stack.demo_world import demo_seed, login_key
-from services.cli.stack.lock import AlreadyUp, only_stack_of
-
-
-def test_a_connection_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """If this broke, the commands would not find the stack, or others could read its token."""
-    path = tmp_path / "connection.json"
-    written = Connection("http://127.0.0.1:8080", "t" * 20, Management("http://127.0.0.1:15672", "u", "p"))
-    write_connection(path, written)
-    assert read_connection(path) == written
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert kept_token(path, fresh="another") == written.token
-
-
-@pytest.mark.parametrize("content", [None, "", "[]", '{"url": "http://x"}', '{"url": 1, "token": 2, "management": 3}'])
-def test_an_unusable_connection_says_what_to_do(tmp_path: Path, content: str | None) -> None:
-    """If this broke, a damaged file would end in a traceback, or no new token would be made."""
-    path = tmp_path / "connection.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(NoConnection, match="callboard up"):
-        read_connection(path)
-    assert kept_token(path, fresh="another") == "another"
+from services.cli.stack.lock import only_stack_of
 
 
 def test_a_second_stack_on_one_home_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -37,12 +15,24 @@ def test_a_second_stack_on_one_home_is_refused_in_one_sentence(tmp_path: Path) -
     lock = tmp_path / "up.lock"
     with (
         only_stack_of(lock),
-        pytest.raises(AlreadyUp, match=r"already up in .* \(process \d+\)"),
+        pytest.raises(CommandFailed, match=r"already up in .* \(process \d+\)"),
         only_stack_of(lock),
     ):
         pass
     with only_stack_of(lock):
         pass
+
+
+@pytest.mark.parametrize("place", ["notes.txt", "notes.txt/below"])
+def test_a_home_that_cannot_be_is_the_operators_slip(tmp_path: Path, place: str) -> None:
+    """If this broke, `--home notes.txt` would be called a fault of Callboard."""
+    (tmp_path / "notes.txt").write_text("a file")
+    with (
+        pytest.raises(CommandFailed, match=r"cannot be Callboard's home: .*--home") as failed,
+        only_stack_of(tmp_path / place / "up.lock"),
+    ):
+        pass
+    assert failed.value.code is ExitCode.USAGE
 
 
 def test_the_demo_world_has_three_accounts_for_each_node() -> None:

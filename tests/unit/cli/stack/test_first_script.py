@@ -7,12 +7,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.cli.stack.connection import Connection
+from services.cli.connection_file import KeptConnection
 from services.cli.stack.events import Event, Said
-from services.cli.stack.first_script import id_of, push_first_script
-from services.cli.stack.fleet import FleetApi
+from services.cli.stack.first_script import push_first_script
+from services.cli.stack.fleet import Away, FleetApi
 
 NODES = ("demo-a", "demo-b")
+STORED = {"script_id": "welcome-desk", "version": 3}
+SUMMARY = {
+    "nodes": {"online": 2, "offline": 0},
+    "accounts": {"online": 6, "error": 0},
+    "message_count": 8,
+    "reply_count": 0,
+}
 
 
 class FakeConsole:
@@ -26,19 +33,21 @@ class FakeConsole:
         """One response."""
         if request.method == "POST":
             self.posted.append((request.url.path, request.content))
-            return httpx.Response(422 if self.refuse else 202, json={"detail": "line 3, column 1"})
+            problem = {"type": "urn:callboard:problem:invalid-script", "detail": "line 3, column 1"}
+            return httpx.Response(422, json=problem) if self.refuse else httpx.Response(202, json=STORED)
         rows: dict[str, list[dict[str, object]]] = {
             "/api/v1/workers": [{"node_id": node, "status": "online"} for node in NODES],
-            "/api/v1/group-ai/accounts": [{"status": "online", "message_count": 4, "reply_count": None}] * 2,
             "/api/v1/group-ai/script-deployment/deployments": [{"id": n} for n in range(self.deployments)],
         }
+        if request.url.path == "/api/v1/group-ai/accounts/summary":
+            return httpx.Response(200, json=SUMMARY)
         return httpx.Response(200, json={"items": rows[request.url.path], "next_cursor": None})
 
 
 async def told_by(console: FakeConsole, script: Path) -> list[str]:
     """Push, and give what the operator was told."""
     told: list[Event] = []
-    async with FleetApi(Connection("http://console", "token")) as api:
+    async with FleetApi(KeptConnection("http://console", "token")) as api:
         with_transport(api, console.answer)
         await push_first_script(api, script, NODES, told.append)
     return [event.sentence for event in told if isinstance(event, Said)]
@@ -64,7 +73,7 @@ async def test_the_script_is_uploaded_and_deployed_to_both_nodes(script: Path) -
     upload, order = console.posted
     assert upload == ("/api/v1/group-ai/scripts", script.read_bytes())
     assert order[0] == "/api/v1/group-ai/script-deployment/deploy/welcome-desk"
-    assert json.loads(order[1]) == {"node_ids": list(NODES), "version": None, "bind": "all"}
+    assert json.loads(order[1]) == {"node_ids": list(NODES), "version": 3, "bind": "all"}
 
 
 async def test_nothing_is_pushed_where_a_deployment_exists(script: Path) -> None:
@@ -77,21 +86,41 @@ async def test_nothing_is_pushed_where_a_deployment_exists(script: Path) -> None
 async def test_a_refusal_is_told_and_ends_nothing(script: Path) -> None:
     """If this broke, a mistake in the example script would take the whole stack down."""
     (sentence,) = await told_by(FakeConsole(refuse=True), script)
-    assert "422" in sentence
+    assert "422" not in sentence
     assert "line 3, column 1" in sentence
+    assert f"callboard scripts push {script} --deploy --nodes demo-a,demo-b" in sentence
 
 
 async def test_the_summary_adds_up() -> None:
     """If this broke, the terminal would show wrong numbers."""
-    async with FleetApi(Connection("http://console", "token")) as api:
+    async with FleetApi(KeptConnection("http://console", "token")) as api:
         with_transport(api, FakeConsole(deployments=3).answer)
         summary = await api.summary()
-    assert summary.nodes == {"online": 2}
+    assert (summary.nodes, summary.accounts) == ({"online": 2}, {"online": 6})
     assert (summary.messages, summary.replies, summary.deployments) == (8, 0, 3)
 
 
-@pytest.mark.parametrize("text", ["title: no id here", "  id: nested", "id: Not Valid"])
-def test_a_script_without_an_id_is_refused(text: str) -> None:
-    """If this broke, a deployment of a nameless script would be asked for."""
-    with pytest.raises(ValueError, match="no line"):
-        id_of(text)
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (httpx.Response(503, json={"type": "urn:callboard:problem:x", "detail": "the registry is away"}), "is away"),
+        (httpx.Response(502, text="<html>"), "status 502"),
+        (httpx.Response(200, json={"nodes": 7}), "did not come whole"),
+    ],
+)
+async def test_a_fleet_that_cannot_be_read_says_why(answer: httpx.Response, said: str) -> None:
+    """If this broke, the terminal would blame the console for whatever is away behind it, or end with a traceback."""
+    async with FleetApi(KeptConnection("http://console", "token")) as api:
+        with_transport(api, lambda request: answer)
+        seen = await api.look()
+    assert isinstance(seen, Away)
+    assert said in seen.reasons[0]
+
+
+async def test_what_the_console_misses_is_passed_on() -> None:
+    """If this broke, the operator would have to ask the console by hand what is not ready."""
+    async with FleetApi(KeptConnection("http://console", "token")) as api:
+        with_transport(api, lambda request: httpx.Response(503, json={"missing": ["the deployer is not ready"]}))
+        assert await api.missing() == ["the deployer is not ready"]
+        with_transport(api, lambda request: httpx.Response(500))
+        assert await api.missing() == ["the console does not answer"]

@@ -1,31 +1,37 @@
 """What the operator is shown."""
 
 import io
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from services.cli.embedded.broker import Management
-from services.cli.stack.connection import Connection
+from services.cli.connection_file import KeptConnection, Management
 from services.cli.stack.events import Crashed, Ready, Starting
-from services.cli.stack.fleet import Summary
-from services.cli.stack.screen import LiveScreen, PlainScreen, Screen
+from services.cli.stack.fleet import Away, Summary
+from services.cli.stack.screen import LiveScreen, PlainScreen, Screen, last_rows
 
-CONNECTION = Connection(
-    "http://127.0.0.1:8080", "secret-token", Management("http://127.0.0.1:15672", "callboard", "pw")
-)
+TOKEN, PASSWORD = "t" * 43, "p" * 43
+MANAGEMENT = Management("http://127.0.0.1:15672", "callboard", PASSWORD)
+CONNECTION = KeptConnection("http://127.0.0.1:8080", TOKEN, MANAGEMENT)
 SUMMARY = Summary({"online": 2}, {"online": 5, "error": 1}, messages=12, replies=7, deployments=1)
+HOME = Path("/a/home of a stack")
 
 
 def story(screen: Screen) -> None:
-    """A start, a crash, and a fleet that is seen twice."""
+    """A start, a crash, a fleet that is seen twice and then not, and the end."""
     screen.tell(Starting("registry"))
     screen.tell(Ready("registry", 1.25))
-    screen.sign_in(CONNECTION)
+    screen.sign_in(CONNECTION, HOME)
     screen.summary(SUMMARY)
     screen.summary(SUMMARY)
     screen.tell(Crashed("registry", "was killed by signal 9", 0.5))
-    screen.summary(None)
+    screen.summary(Away(["registry is down and is started again"]))
     screen.close()
+    screen.last_words(["console", "registry"], HOME, None)
 
 
 def test_a_pipe_gets_plain_lines_and_a_summary_only_when_it_changed() -> None:
@@ -35,10 +41,10 @@ def test_a_pipe_gets_plain_lines_and_a_summary_only_when_it_changed() -> None:
     text = out.getvalue()
     assert "\x1b" not in text
     assert "ready     registry (1.2 s)" in text
-    assert "Token     secret-token" in text
+    assert f"Token     {TOKEN}" in text
     assert "crashed   registry: was killed by signal 9; started again in 0.5 s" in text
     assert text.count("accounts 1 error, 5 online · messages 12 · replies 7") == 1
-    assert text.rstrip().endswith("the console does not answer")
+    assert "fleet: cannot be read now: registry is down and is started again" in text
 
 
 def test_a_terminal_gets_the_same_and_is_left_clean() -> None:
@@ -46,6 +52,68 @@ def test_a_terminal_gets_the_same_and_is_left_clean() -> None:
     out = io.StringIO()
     story(LiveScreen(Console(file=out, force_terminal=True, width=100)))
     text = out.getvalue()
-    assert "secret-token" in text
+    assert TOKEN in text
     assert "crashed" in text
+    assert "registry is down" in text
     assert text.count("\x1b[?25h") == text.count("\x1b[?25l")
+
+
+@pytest.mark.parametrize("width", [80, 60, 30])
+def test_what_is_copied_is_whole_on_any_terminal(width: int) -> None:
+    """If this broke, the broker's password would be cropped at the edge of a small window."""
+    out = io.StringIO()
+    story(LiveScreen(Console(file=out, force_terminal=True, width=width, soft_wrap=True)))
+    lines = out.getvalue().splitlines()
+    home = "'/a/home of a stack'"
+    for copied in (
+        "http://127.0.0.1:8080",
+        TOKEN,
+        "http://127.0.0.1:15672",
+        PASSWORD,
+        f"export CALLBOARD_HOME={home}",
+        f"callboard up --home {home}",
+        f"rm -r {home}",
+    ):
+        assert any(line.endswith(copied) for line in lines), copied
+
+
+def test_the_usual_home_needs_no_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """If this broke, the operator of a plain `callboard up` would be told to type what is not needed."""
+    monkeypatch.chdir(tmp_path)
+    rows = {row.label: row.value for row in last_rows([], tmp_path / ".callboard", None)}
+    assert rows["Again"] == "callboard up"
+    assert rows["Stopped"] == "nothing had been started yet"
+
+
+def test_what_lies_elsewhere_is_erased_too() -> None:
+    """If this broke, `rm -r` of the home would leave the container's data, and the next start would meet them."""
+    rows = last_rows(["rabbitmq"], HOME, "docker volume rm callboard-rabbitmq-1")
+    assert [row.value for row in rows][-2:] == ["rm -r '/a/home of a stack'", "docker volume rm callboard-rabbitmq-1"]
+
+
+def test_a_reader_that_goes_away_is_a_request_to_stop() -> None:
+    """If this broke, `callboard up | head` would end in a traceback, with nothing stopped in order."""
+    code = """
+        import signal, sys
+        from services.cli.stack.events import Said
+        from services.cli.stack.screen import open_screen
+        heard = []
+        signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
+        screen = open_screen(plain=True)
+        sys.stdin.readline()
+        for _ in range(3):
+            screen.tell(Said("a line that nobody reads"))
+        sys.exit(40 + len(heard))
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        child.stdout = None
+        _, errors = child.communicate("go on\n", timeout=30)
+    assert (child.returncode, errors) == (41, "")

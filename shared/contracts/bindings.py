@@ -1,13 +1,16 @@
-"""Which account plays which script: one at a time.
+"""What `bind` in an order means: which account of a node plays which script, one at a time.
 
+The node keeps its bindings by these rules, and the deployer keeps by the same rules what it has ordered.
 `EVERYONE` stands for all accounts of the node, present and future, that have no binding of their own. An order
 that binds a script says from now on who plays it: those that played it and are not named stop.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 EVERYONE = "*"
 
+Bind = Literal["all"] | list[str] | None
 Bindings = Mapping[str, str]
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.cli.embedded.kept import kept_secret, write_private
+from services.cli.kept import kept_secret, write_private
 
 
 def test_a_secret_is_made_once_and_kept(tmp_path: Path) -> None:

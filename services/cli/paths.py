@@ -1,0 +1,12 @@
+"""Where the HTTP API keeps things, for every command and for `callboard up`."""
+
+WORKERS = "/api/v1/workers"
+ACCOUNTS = "/api/v1/group-ai/accounts"
+SUMMARY = f"{ACCOUNTS}/summary"
+SCRIPTS = "/api/v1/group-ai/scripts"
+DEPLOY = "/api/v1/group-ai/script-deployment/deploy"
+DEPLOYMENTS = "/api/v1/group-ai/script-deployment/deployments"
+EVENTS = "/api/v1/events"
+DEAD_LETTERS = "/api/v1/dead-letters"
+READY = "/health/ready"
+LIVE = "/health/live"

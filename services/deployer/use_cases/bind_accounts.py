@@ -1,0 +1,54 @@
+"""Keep what was ordered to be played where, and find out what an order takes away from other scripts.
+
+Two halves of ordering a deployment: `bind_accounts` in its transaction, `compared` after it, because parsing scripts
+is computing that must not hold locks. Neither forbids anything.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from services.deployer.domain.ports import Transaction
+from services.deployer.domain.scripts import ScriptVersion
+from services.deployer.domain.takeovers import Takeover, taken_over
+from shared.contracts.artifacts import Artifact
+from shared.contracts.bindings import Bind, rebound
+from shared.scripts import Overlap, Script, overlaps, parse_script
+
+
+@dataclass(frozen=True, slots=True)
+class Takeovers:
+    """The losses by script, with the texts to compare: the new version's and, in the same order, the losers'."""
+
+    found: tuple[Takeover, ...] = ()
+    source: str = ""
+    losers: tuple[str, ...] = ()
+
+
+async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind, plan: Sequence[str]) -> Takeovers:
+    """Write the new bindings of the plan's nodes; what they take away."""
+    if bind is None:
+        return Takeovers()
+    before = await transaction.bindings.lock(plan)
+    await transaction.bindings.save({node_id: rebound(of, artifact.id, bind) for node_id, of in before.items()})
+    losses = taken_over(before, artifact.id, bind)
+    versions = {loser: await transaction.scripts.version(loser, None) for loser in sorted(losses)}
+    known: Mapping[str, ScriptVersion] = {loser: one for loser, one in versions.items() if one is not None}
+    if not known:
+        return Takeovers()
+    ours = await transaction.scripts.version(artifact.id, artifact.version)
+    found = (Takeover(loser, one.info.artifact.version, tuple(losses[loser])) for loser, one in known.items())
+    return Takeovers(tuple(found), ours.body if ours else "", tuple(one.body for one in known.values()))
+
+
+def compared(takeovers: Takeovers) -> tuple[Takeover, ...]:
+    """The takeovers with the messages that both scripts would answer. May take a moment for large scripts."""
+    return tuple(
+        replace(takeover, same_messages=_overlaps(takeovers.source, loser))
+        for takeover, loser in zip(takeovers.found, takeovers.losers, strict=True)
+    )
+
+
+def _overlaps(first: str, second: str) -> tuple[Overlap, ...]:
+    one, other = parse_script(first), parse_script(second)
+    # A version stored by an older Callboard may not pass today's check; there is nothing to compare then.
+    return overlaps(one, other) if isinstance(one, Script) and isinstance(other, Script) else ()

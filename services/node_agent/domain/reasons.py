@@ -1,0 +1,48 @@
+"""The sentences that an operator reads beside an account's state: what happened, what Callboard does, what helps.
+
+A reason is the same for as long as nothing changes, however often something is tried: every new reason is an event.
+"""
+
+from datetime import datetime
+
+from services.node_agent.domain.consequences import AfterConnection, Doubt, End, Reconnect, Rest
+from services.node_agent.domain.telegram import TelegramTrouble
+from shared.contracts.accounts import AccountStatus
+
+_TRIES_AGAIN = "Callboard connects again by itself"
+_ASKS_AGAIN = "Callboard asks a few more times, in case Telegram finds it again; if not, it needs a new session file"
+_NETWORK = "if this lasts, look at this machine's way to Telegram: network, firewall, clock"
+_OFTEN = "if it happens often, lower the script's limits"
+
+
+def reason_of(trouble: TelegramTrouble, follows: AfterConnection, now: datetime) -> str:
+    """The reason shown for what follows from a trouble. `now` is the wall clock, in UTC."""
+    match follows:
+        case Rest(status=status, seconds=seconds):
+            return rest_reason(trouble, status, datetime.fromtimestamp(now.timestamp() + seconds, now.tzinfo))
+        case End():
+            does, advice = "Callboard does not try it again", "put a good session file in the place of this one"
+        case Doubt():
+            return _sentences(str(trouble), _ASKS_AGAIN)
+        case Reconnect():
+            does, advice = _TRIES_AGAIN, _NETWORK
+    return _sentences(str(trouble), does, trouble.advice or advice)
+
+
+def rest_reason(trouble: TelegramTrouble, status: AccountStatus, until: datetime) -> str:
+    """The reason shown while an account says nothing until a time in UTC."""
+    what = f"{trouble}, until {until:%Y-%m-%d %H:%M:%S} UTC"
+    if status is AccountStatus.WAITING:
+        return _sentences(what, "Callboard waits and then goes on by itself", trouble.advice or _OFTEN)
+    return _sentences(what, "Callboard says nothing until then and then tries again", trouble.advice)
+
+
+def mistake_reason(error: Exception) -> str:
+    """The reason shown for a mistake of Callboard's own."""
+    what = f"a mistake in the agent: {type(error).__name__}: {error}"
+    return _sentences(what, _TRIES_AGAIN, "please report it with the agent's log")
+
+
+def _sentences(*parts: str) -> str:
+    told = [part[:1].upper() + part[1:] for part in (each.strip().rstrip(".") for each in parts) if part]
+    return "".join(f"{part}. " for part in told).rstrip()

@@ -1,0 +1,56 @@
+"""What is wrong with a request, in words: the field by its path, and a sentence that says what to send instead.
+
+Pydantic's findings are turned into `{"field", "message"}`. Identifiers are described, not shown as patterns.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from shared.contracts.identifiers import IN_WORDS
+
+Told = dict[str, str]
+
+
+def told(findings: Sequence[Mapping[str, Any]]) -> list[Told]:
+    """Pydantic's `errors()`, in words."""
+    return [{"field": ".".join(map(str, _path(one))), "message": _message(one)} for one in findings]
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """That there is no `kind` (field, parameter) of this name, the nearest one that there is, and all of them."""
+    names = sorted(known)
+    if not names:
+        return f"there is no such {kind}: none is taken here"
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f": did you mean {near[0]!r}?" if near else "."
+    return f"there is no such {kind}{hint} The {kind}s are {', '.join(names)}"
+
+
+def _path(one: Mapping[str, Any]) -> Sequence[str | int]:
+    place: Sequence[str | int] = one["loc"]
+    # For what is not JSON the place ends with a number of characters, which is no field.
+    return place[:1] if one["type"] == "json_invalid" else place
+
+
+def _message(one: Mapping[str, Any]) -> str:
+    context = one.get("ctx", {})
+    match one["type"]:
+        case "missing":
+            return "is missing"
+        case "string_pattern_mismatch":
+            pattern = str(context["pattern"])
+            return f"must be {IN_WORDS[pattern]}" if pattern in IN_WORDS else f"must match the pattern {pattern}"
+        case "json_invalid":
+            place = f" at character {one['loc'][1]}" if len(one["loc"]) > 1 else ""
+            return f"is not JSON: {context['error']}{place}"
+        case "value_error":
+            return str(context["error"])
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a JSON object"
+        case _:
+            said = str(one["msg"])
+            for subject in ("Input should ", "String should ", "List should ", "Value should "):
+                if said.startswith(subject):
+                    return "must " + said.removeprefix(subject)
+            return said[:1].lower() + said[1:]

@@ -1,0 +1,65 @@
+"""The OpenAPI document of every service, as its own `app.py` wires it, and the one that the console makes of them."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from services.console.app import build_api
+from services.console.settings import ConsoleSettings
+from services.deployer.app import DeployerApp
+from services.deployer.settings import DeployerSettings
+from services.registry.app import Registry
+from services.registry.settings import Settings as RegistrySettings
+from services.telegram_sandbox.app import Sandbox
+from services.telegram_sandbox.settings import SandboxSettings
+from shared.clock import SystemClock
+from shared.http.api import Api
+from shared.randomness import SystemRandomness
+from tests.support.live_http import live
+
+TOKEN = "a-token-for-these-tests"
+# Nothing of it is opened for a document.
+NOWHERE = {"amqp_url": "amqp://nowhere", "database_url": "postgresql+asyncpg://nowhere", "token": TOKEN}
+
+
+def registry_api() -> Api:
+    """The registry's doors; nothing is behind them."""
+    return Registry(RegistrySettings.model_validate(NOWHERE)).api
+
+
+def deployer_api() -> Api:
+    """The deployer's doors; nothing is behind them."""
+    more = {"secret": "secret-of-the-tests", "public_url": "http://nowhere"}
+    api = DeployerApp(DeployerSettings.model_validate(NOWHERE | more)).api
+    assert isinstance(api, Api)
+    return api
+
+
+@asynccontextmanager
+async def sandbox_document(folder: Path) -> AsyncIterator[dict[str, Any]]:
+    """The document of a sandbox that runs."""
+    sandbox = Sandbox(SandboxSettings(port=0, state_dir=folder), SystemClock(), SystemRandomness())
+    await sandbox.start()
+    try:
+        yield sandbox.admin_api(SecretStr(TOKEN)).openapi()
+    finally:
+        await sandbox.stop()
+
+
+@contextmanager
+def origin() -> Iterator[str]:
+    """The console in front of a registry and a deployer that have nothing behind them."""
+    with live(registry_api()) as registry, live(deployer_api()) as deployer:
+        values = {"registry_url": registry, "deployer_url": deployer, "token": TOKEN}
+        with live(build_api(ConsoleSettings.model_validate(values), SystemClock())) as url:
+            yield url
+
+
+def merged_document() -> dict[str, Any]:
+    """The document at the origin."""
+    with origin() as url:
+        return dict(httpx.get(f"{url}/openapi.json").json())

@@ -1,0 +1,184 @@
+"""An account's life between connections, in virtual time: outages, waits, doubts, and what survives a restart."""
+
+import pytest
+
+from services.node_agent.domain.telegram import (
+    FloodWait,
+    Refused,
+    ServerTrouble,
+    SuspectLogin,
+    TelegramTrouble,
+    Unanswered,
+    Unreachable,
+)
+from services.node_agent.telegram.in_memory import InMemoryConnection
+from tests.unit.node_agent.virtual_agent import CHAT, GUEST, World, order, script
+
+MANY = [f"actor-{number}" for number in range(200)]
+
+
+@pytest.fixture
+async def crowd() -> World:
+    """Two hundred accounts in one chat."""
+    return World(*MANY)
+
+
+def connects(world: World) -> int:
+    """How often Telegram was tried."""
+    return sum(world.telegram.connects.values())
+
+
+def online(world: World) -> int:
+    """How many accounts are online."""
+    return sum(row.status == "online" for row in world.registry.accounts.values())
+
+
+async def test_an_outage_is_no_storm_and_its_end_is_noticed_by_all_in_seconds(crowd: World) -> None:
+    """A thousand accounts that each try for themselves drown a returning server, or come back minutes after it."""
+    async with crowd.agent():
+        await crowd.clock.run_for(30)
+        assert online(crowd) == len(MANY)
+        before = connects(crowd)
+        crowd.telegram.go_away()
+        await crowd.clock.run_for(600)
+        tried = connects(crowd) - before
+        assert 150 < tried < 600 / 2, "about once in three seconds, whoever's turn it is"
+        crowd.telegram.come_back()
+        await crowd.clock.run_for(5)
+        assert len([each for each in MANY if crowd.telegram.connected(each)]) == len(MANY)
+        assert connects(crowd) - before - tried == len(MANY)
+    await crowd.close()
+
+
+async def test_a_node_that_starts_in_an_outage_takes_turns_too(crowd: World) -> None:
+    """The first try of each account at once would be the storm that the turns are there to avoid."""
+    crowd.telegram.go_away()
+    async with crowd.agent():
+        await crowd.clock.run_for(60)
+        assert connects(crowd) < 60
+        crowd.telegram.come_back()
+        await crowd.clock.run_for(5)
+        assert len([each for each in MANY if crowd.telegram.connected(each)]) == len(MANY)
+    await crowd.close()
+
+
+async def test_one_account_whose_server_is_away_is_tried_every_few_seconds(world: World) -> None:
+    """A back-off that grows to a minute would leave it away for a minute after the server's return."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        world.telegram.connect_troubles["anna"].extend([Unreachable("no connection")] * 1000)
+        world.telegram.drop("anna")
+        await world.clock.run_for(300)
+        assert 60 < world.telegram.connects["anna"] < 160
+        world.telegram.connect_troubles["anna"].clear()
+        await world.clock.run_for(5)
+        assert world.status_of("anna") == "online" and world.telegram.connects["bert"] == 1
+        assert world.registry.statuses("anna")[-2:] == ["connecting", "online"]
+
+
+@pytest.mark.parametrize("trouble", [Refused("API_ID_INVALID: no"), ServerTrouble("trouble of its own")])
+async def test_a_server_that_answers_no_is_asked_more_and_more_slowly(world: World, trouble: TelegramTrouble) -> None:
+    """Asking a server that has answered every second changes nothing but its temper."""
+    world.telegram.connect_troubles["anna"].extend([trouble] * 1000)
+    async with world.agent():
+        await world.clock.run_for(600)
+        assert 10 < world.telegram.connects["anna"] < 25
+        assert str(trouble)[1:] in (world.registry.accounts["anna"].status_reason or "")
+        assert world.status_of("bert") == "online"
+
+
+async def test_a_line_that_is_cut_now_and_then_is_made_again_at_once(world: World) -> None:
+    """A bad line is no reason to be away for a minute after each cut."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        for _ in range(20):
+            world.telegram.drop("anna")
+            await world.clock.run_for(2)
+            assert world.telegram.connected("anna")
+            await world.clock.run_for(40)
+
+
+async def test_a_wait_is_waited_out_across_a_restart(world: World) -> None:
+    """A new process that asks at once has not obeyed."""
+    world.telegram.connect_troubles["anna"].append(FloodWait(300, "FLOOD_WAIT for users.getUsers"))
+    async with world.agent():
+        await world.clock.run_for(10)
+        assert world.status_of("anna") == "waiting"
+    async with world.agent():
+        await world.clock.run_for(280)
+        row = world.registry.accounts["anna"]
+        assert row.status == "waiting" and "users.getUsers" in (row.status_reason or "")
+        assert world.telegram.connects["anna"] == 1 and world.status_of("bert") == "online"
+        await world.clock.run_for(30)
+        assert world.status_of("anna") == "online" and world.telegram.connects["anna"] == 2
+
+
+async def test_a_wait_is_waited_out_even_when_the_connection_ends_meanwhile(world: World) -> None:
+    """Telegram told the whole account to wait; connecting anew asks it several things."""
+    async with world.agent():
+        await world.bus.publish(order(script("hi"), bind=["anna"]))
+        await world.clock.run_for(5)
+        world.telegram.send_troubles["anna"].append(FloodWait(100, "FLOOD_WAIT for messages.sendMessage"))
+        world.telegram.say(CHAT, GUEST, "/hello")
+        await world.clock.run_for(10)
+        world.telegram.drop("anna")
+        await world.clock.run_for(60)
+        assert world.status_of("anna") == "waiting" and world.telegram.connects["anna"] == 1
+        await world.clock.run_for(60)
+        assert world.status_of("anna") == "online" and world.replies() == ["hi"]
+
+
+async def test_a_wait_for_the_probe_alone_is_no_news(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps nobody from anything, and shows that login and connection live."""
+    asked: list[str] = []
+
+    async def probe(connection: InMemoryConnection) -> None:
+        asked.append(connection._account_id)
+        raise FloodWait(30, "FLOOD_WAIT for updates.getState")
+
+    monkeypatch.setattr(InMemoryConnection, "probe", probe)
+    async with world.agent():
+        await world.clock.run_for(1200)
+        assert world.registry.statuses("anna") == ["stopped", "connecting", "online"]
+        assert 8 < asked.count("anna") < 14
+
+
+async def test_a_connection_that_no_longer_answers_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account would be shown as online for as long as nobody cuts the dead line."""
+    mute = True
+
+    async def probe(connection: InMemoryConnection) -> None:
+        if mute and connection._account_id == "anna":
+            raise Unanswered("Telegram did not answer in time")
+
+    monkeypatch.setattr(InMemoryConnection, "probe", probe)
+    async with world.agent():
+        await world.clock.run_for(65)
+        mute = False
+        assert "connecting" in world.registry.statuses("anna")[2:]
+        await world.clock.run_for(10)
+        assert world.status_of("anna") == "online" and world.telegram.connects == {"anna": 2, "bert": 1}
+
+
+async def test_doubts_are_forgotten_when_the_key_is_known_again(world: World) -> None:
+    """Six doubts spread over a year are no dead login."""
+    async with world.agent():
+        for _ in range(4):
+            await world.clock.run_for(100)
+            world.telegram.connect_troubles["anna"].extend([SuspectLogin("-404: unknown key")] * 3)
+            world.telegram.drop("anna")
+        await world.clock.run_for(100)
+        assert world.status_of("anna") == "online"
+        reasons = [change.account.status_reason or "" for change in world.registry.changes.values()]
+        assert any("Callboard asks a few more times" in reason for reason in reasons)
+
+
+async def test_a_dead_login_is_told_once(world: World) -> None:
+    """Its cause is one event, not one for each second in which it is still dead."""
+    async with world.agent():
+        await world.clock.run_for(5)
+        world.telegram.kill("anna", "SESSION_REVOKED: the login was ended from another device")
+        await world.clock.run_for(3600)
+        assert world.registry.statuses("anna") == ["stopped", "connecting", "online", "error"]
+        reason = world.registry.accounts["anna"].status_reason or ""
+        assert reason.endswith("Callboard does not try it again. Put a good session file in the place of this one.")
