@@ -9,6 +9,13 @@ from services.node_agent.domain.consequences import AfterConnection, Doubt, End,
 from services.node_agent.domain.telegram import TelegramTrouble
 from shared.contracts.accounts import AccountStatus
 
+AGENT_STOPPED = "The agent was stopped. Its accounts start again with it."
+AGENT_STARTED = "The agent was started again. Its accounts follow as soon as it has its lease."
+FILE_CHANGED = "The session file was replaced or removed. If there is another one, Callboard starts with it by itself."
+LEASE_ENDED = (
+    "The lease ran out: no answer of the registry came in time. Callboard starts the accounts again when it answers. "
+    "If this lasts, look at this machine's way to the broker, and at the registry."
+)
 _TRIES_AGAIN = "Callboard connects again by itself"
 _ASKS_AGAIN = "Callboard asks a few more times, in case Telegram finds it again; if not, it needs a new session file"
 _NETWORK = "if this lasts, look at this machine's way to Telegram: network, firewall, clock"
@@ -35,6 +42,12 @@ def rest_reason(trouble: TelegramTrouble, status: AccountStatus, until: datetime
     if status is AccountStatus.WAITING:
         return _sentences(what, "Callboard waits and then goes on by itself", trouble.advice or _OFTEN)
     return _sentences(what, "Callboard says nothing until then and then tries again", trouble.advice)
+
+
+def node_taken_reason(newest_boot: int) -> str:
+    """The reason shown when the registry has refused this agent for another one of the same node."""
+    what = f"another agent (boot {newest_boot}) uses this node's id"
+    return _sentences(what, "Callboard runs the accounts there", "stop one of the two, or give one its own id")
 
 
 def mistake_reason(error: Exception) -> str:

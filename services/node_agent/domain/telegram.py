@@ -6,6 +6,7 @@ that every wait and every failure is visible to the operator. Chats are numeric 
 (negative for groups and channels) and, where there is one, the username.
 """
 
+from asyncio import Future
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,8 +142,8 @@ class TelegramConnection(Protocol):
         """Ask Telegram whether the login is alive. Raises TelegramTrouble."""
         ...
 
-    async def ended(self) -> TelegramTrouble:
-        """Wait until the connection has ended by itself; why."""
+    def ended(self) -> "Future[TelegramTrouble]":
+        """Done when the connection has ended by itself: why. Whoever no longer wants to know cancels it."""
         ...
 
     async def save(self, durable: Durable) -> None:

@@ -14,6 +14,7 @@ from services.node_agent.domain.account_states import ERROR, STOPPED
 from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.domain.lease import Lease
 from services.node_agent.domain.ports import LedgerAway, Sessions
+from services.node_agent.domain.reasons import AGENT_STOPPED, FILE_CHANGED
 from services.node_agent.jobs.account_runner import AccountRunner, RunnerParts
 from services.node_agent.use_cases.roster import Roster
 from shared.alarm import Alarm
@@ -22,6 +23,8 @@ from shared.clock import Clock
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 3.0
+# Disconnecting takes two seconds at most, and saving a moment.
+END_SECONDS = 4.0
 
 
 @dataclass
@@ -67,7 +70,7 @@ class Crew:
                 self.looked.set()
                 await self._alarm.wait(LOOK_SECONDS)
         finally:
-            await self.stop_all("the agent was stopped")
+            await self.stop_all(AGENT_STOPPED)
 
     async def stop_all(self, reason: str) -> None:
         """Disconnect every account, all at once."""
@@ -78,7 +81,7 @@ class Crew:
         for account_id in set(self._members) & set(present):
             self._drop_finished(account_id)
         replaced = [each for each, member in self._members.items() if present.get(each) != member.file]
-        await self._stop(replaced, "its session file was replaced or removed")
+        await self._stop(replaced, FILE_CHANGED)
         for account_id in set(self._roster.ids()) - set(present):
             log.info("account_gone", account=account_id)
             await self._roster.vanish(account_id)
@@ -107,11 +110,22 @@ class Crew:
             if not member.task.cancelled() and (error := member.task.exception()) is not None:
                 log.error("account_runner_failed", account=account_id, reason=str(error), exc_info=error)
 
+    async def _end(self, tasks: list["asyncio.Task[None]"]) -> None:
+        """Cancel until everybody has ended: no library's mistake with a cancellation may outlive the lease."""
+        pending = set(tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=END_SECONDS)
+            for task in pending:
+                log.error("account_does_not_stop", task=task.get_name())
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("account_runner_failed", task=task.get_name(), reason=str(error), exc_info=error)
+
     async def _stop(self, account_ids: list[str], reason: str) -> None:
         members = {each: self._members.pop(each) for each in account_ids if each in self._members}
-        for member in members.values():
-            member.task.cancel()
-        await asyncio.gather(*(member.task for member in members.values()), return_exceptions=True)
+        await self._end([member.task for member in members.values()])
         ran = [each for each in members if each in self._roster]
         ran = [each for each in ran if self._roster[each].state.status not in (STOPPED, ERROR)]
         try:

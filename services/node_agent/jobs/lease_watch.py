@@ -3,6 +3,7 @@
 import structlog
 
 from services.node_agent.domain.lease import Lease
+from services.node_agent.domain.reasons import LEASE_ENDED, node_taken_reason
 from services.node_agent.jobs.crew import Crew
 from shared.alarm import Alarm
 from shared.clock import Clock
@@ -38,9 +39,6 @@ class LeaseWatch:
 
     def _why(self) -> str:
         refusal = self._lease.refusal
-        if refusal is not None:
-            reason = f"another agent (boot {refusal.newest_boot}) uses this node's id: stop one of the two"
-        else:
-            reason = "the lease ran out: no answer of the registry came in time"
+        reason = node_taken_reason(refusal.newest_boot) if refusal is not None else LEASE_ENDED
         log.warning("lease_lost", reason=reason)
         return reason

@@ -18,9 +18,9 @@ from shared.clock import Clock
 from shared.randomness import Randomness
 
 # With the time that connecting takes, a return is noticed within 5 s.
-TRIES = Backoff(first=0.5, factor=1.5, most=3.0, jitter=0.3)
+TRIES = Backoff(first=0.5, factor=1.5, most=2.5, jitter=0.2)
 # Those who are called come within this; the places bound them further.
-SPREAD_SECONDS = 1.0
+SPREAD_SECONDS = 0.5
 
 
 @dataclass
@@ -66,7 +66,8 @@ class Turns:
         """The data centre could not be reached."""
         centre = self._centres[data_centre]
         centre.failures += 1
-        self._hold(centre)
+        if centre.failures == 1:
+            self._hold(centre)
 
     def _hold(self, centre: _DataCentre) -> None:
         centre.free_at = self._clock.monotonic() + TRIES.delay(centre.failures - 1, self._randomness)

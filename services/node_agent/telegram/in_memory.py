@@ -305,9 +305,9 @@ class InMemoryConnection:
         await asyncio.sleep(0)
         self._world.check(self._account_id)
 
-    async def ended(self) -> TelegramTrouble:
-        """Wait until the connection has ended by itself; why."""
-        return await asyncio.shield(self._ended)
+    def ended(self) -> "asyncio.Future[TelegramTrouble]":
+        """Done when the connection has ended by itself: why."""
+        return asyncio.shield(self._ended)
 
     async def save(self, durable: Durable) -> None:
         """What was heard until now does not come again after a crash."""

@@ -29,7 +29,7 @@ from services.node_agent.domain.telegram import (
     Unreachable,
     UnusableSession,
 )
-from services.node_agent.telegram.client import PlainClient, Transport
+from services.node_agent.telegram.client import Loggers, PlainClient
 from services.node_agent.telegram.hearing import me_of
 from services.node_agent.telegram.listening import CALL_SECONDS, Listening, load_place
 from services.node_agent.telegram.sessions import LoginSession, Place, load_session
@@ -56,9 +56,10 @@ class TelethonTelegram:
         self._sandbox = sandbox
         self._data_centres: dict[str, int] = {}
         # Every cut is an error to Telethon's network layer; here it is the runner's business, which logs it once.
-        self._logger = logging.getLogger(__name__).getChild("telethon")
-        self._logger.setLevel(logging.WARNING)
-        self._logger.getChild("network").setLevel(logging.CRITICAL)
+        base = logging.getLogger(__name__).getChild("telethon")
+        base.setLevel(logging.WARNING)
+        base.getChild("network").setLevel(logging.CRITICAL)
+        self._loggers = Loggers(base)
 
     def data_centre(self, account_id: str) -> int:
         """Where the account's login lives, as far as its file was read; 0 if not yet."""
@@ -72,27 +73,14 @@ class TelethonTelegram:
             raise UnusableSession(f"the session file cannot be read: {error.strerror or error}") from error
         session = load_session(content, self._sandbox)
         self._data_centres[account_id] = session.dc_id
-        connection = TelethonConnection(account_id, self._client(session), session, self._folder, file)
+        client = PlainClient(session, self._api_id, self._api_hash, TCP_SECONDS, self._loggers)
+        connection = TelethonConnection(account_id, client, session, self._folder, file)
         try:
             await connection.open(on_message)
         except BaseException:
             await connection.disconnect()
             raise
         return connection
-
-    def _client(self, session: LoginSession) -> Any:
-        return PlainClient(
-            session,
-            self._api_id,
-            self._api_hash,
-            connection=Transport,
-            timeout=TCP_SECONDS,
-            connection_retries=0,
-            retry_delay=0,
-            auto_reconnect=False,
-            receive_updates=True,
-            base_logger=self._logger,
-        )
 
 
 class TelethonConnection:
@@ -163,9 +151,9 @@ class TelethonConnection:
         async with self._watched():
             await self._client(functions.updates.GetStateRequest())
 
-    async def ended(self) -> TelegramTrouble:
-        """Wait until the connection has ended by itself; why."""
-        return await asyncio.shield(self._over)
+    def ended(self) -> "asyncio.Future[TelegramTrouble]":
+        """Done when the connection has ended by itself: why."""
+        return asyncio.shield(self._over)
 
     async def save(self, durable: Durable) -> None:
         """Write the login's state of this moment into its file, unless somebody has replaced it."""
@@ -237,6 +225,7 @@ class TelethonConnection:
             self._end(error)
         elif not self._over.done():
             self._over.set_exception(error)
+            self._over.exception()  # looked at, should nobody else ask any more
 
     def _end(self, trouble: TelegramTrouble) -> None:
         self._note(trouble)

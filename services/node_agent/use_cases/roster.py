@@ -17,6 +17,7 @@ from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.journal import Journal
 from services.node_agent.domain.ports import AccountLedger, Batch, Ring, StateChange
+from services.node_agent.domain.reasons import AGENT_STARTED
 from services.node_agent.domain.sending import WINDOW
 from services.node_agent.domain.telegram import Heard, Newcomer
 from services.node_agent.use_cases.stage import Stage
@@ -104,7 +105,7 @@ class Roster:
             self._seen[account.account_id] = seen.get(account.account_id, {})
             self._tell(account)
         ran = [each for each in self.ids() if self[each].state.status not in (STOPPED, ERROR)]
-        await asyncio.gather(*(self.enter(each, STOPPED, "the agent was started again") for each in ran))
+        await asyncio.gather(*(self.enter(each, STOPPED, AGENT_STARTED) for each in ran))
 
     async def appear(self, account_id: str, file: SessionFile) -> None:
         """An account has come to this node."""

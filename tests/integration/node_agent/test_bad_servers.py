@@ -1,6 +1,7 @@
 """Servers that are no good, on real sockets: the account says why it is not online, and no other one notices."""
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +12,7 @@ import pytest
 
 from services.node_agent.domain.telegram import OnMessage, Telegram, TelegramConnection
 from services.node_agent.store.session_files import SessionFolder
+from services.node_agent.telegram.client import Loggers, Transport
 from services.node_agent.telegram.sessions import Place
 from services.node_agent.telegram.telethon_client import TelethonTelegram
 from tests.contract.node_agent.telegram_worlds import ACCOUNT, OTHER, SandboxWorld
@@ -161,6 +163,21 @@ async def test_an_account_on_a_bad_server_says_why_and_its_neighbour_goes_on(
             await agent.close()
     finally:
         await world.close()
+
+
+async def test_a_cancellation_while_connecting_is_never_lost() -> None:
+    """An account that has to stop, because the lease ends or the agent does, would connect and live on."""
+    async with serving(mute) as port:
+        for turns in [*range(1, 12)] * 20:
+            transport = Transport("127.0.0.1", port, 2, loggers=Loggers(logging.getLogger(__name__)))
+            connecting = asyncio.create_task(transport.connect(timeout=5))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if not connecting.done():
+                connecting.cancel()
+                await asyncio.wait([connecting])
+                assert connecting.cancelled()
+            await transport.disconnect()
 
 
 async def _answered(world: SandboxWorld) -> bool:

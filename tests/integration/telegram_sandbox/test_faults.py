@@ -9,7 +9,7 @@ from telethon.sessions import StringSession
 
 from services.telegram_sandbox.api.bodies import ChatRow, Death, UserRow
 from services.telegram_sandbox.client import SandboxRefused
-from services.telegram_sandbox.faults import FloodWait, Mute, RpcFailure
+from services.telegram_sandbox.faults import FloodWait, LostAnswer, Mute, RpcFailure, TransportFailure
 from tests.integration.telegram_sandbox.stagehands import Heard, Theatre, promptly
 from tests.support.waiting import until
 
@@ -102,6 +102,31 @@ async def test_a_mute_server_takes_and_never_answers(theatre: Theatre, ann: User
     await client.disconnect()
     await theatre.admin.clear(fault_id)
     await promptly(theatre.client(StringSession(ready.string_session)).connect())
+
+
+async def test_a_lost_answer_is_of_a_call_that_was_carried_out(theatre: Theatre, ann: UserRow, hall: ChatRow) -> None:
+    """A client that says twice what it cannot know to be said could not be caught."""
+    client = await theatre.signed_in(ann, auto_reconnect=False)
+    fault_id = await theatre.admin.inject(LostAnswer(method="messages.sendMessage"))
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(client.send_message("the_hall", "said"), 0.3)
+    assert [row.text for row in await theatre.admin.messages("the_hall") if row.action is None] == ["said"]
+    [row] = await theatre.admin.faults()
+    assert (row.fault_id, row.met) == (fault_id, 1)
+    await theatre.admin.clear()
+    await theatre.admin.inject(LostAnswer(method="messages.sendMessage", cut=True))
+    with pytest.raises((OSError, asyncio.IncompleteReadError, asyncio.CancelledError)):
+        await promptly(client.send_message("the_hall", "said too"))
+
+
+@pytest.mark.parametrize("code", [429, 444])
+async def test_a_transport_error_is_all_that_a_client_gets(theatre: Theatre, ann: UserRow, code: int) -> None:
+    """Telegram's "too many connections", which comes before any method, could not be tried."""
+    client = await theatre.signed_in(ann, auto_reconnect=False)
+    await theatre.admin.inject(TransportFailure(code=code, user_id=ann.user_id))
+    with pytest.raises(errors.InvalidBufferError) as raised:
+        await promptly(client(functions.updates.GetStateRequest()))
+    assert raised.value.code == code
 
 
 async def test_one_login_from_two_addresses_is_dead_for_good(theatre: Theatre, ann: UserRow) -> None:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from telethon import functions
+import pytest
+from telethon import errors, functions
 from telethon.sessions import SQLiteSession, StringSession
 
 from services.telegram_sandbox.api.bodies import ChatRow, UserRow
@@ -109,6 +110,27 @@ async def test_a_killed_sandbox_has_lost_nothing_it_answered(tmp_path: Path) -> 
     finally:
         await second.close()
         await first.close()
+
+
+async def test_a_random_id_is_taken_once_across_a_restart(tmp_path: Path) -> None:
+    """A client that asks again after the sandbox was killed would speak twice."""
+    first = await Theatre.open(tmp_path)
+    user = await first.admin.add_user("Ann", "ann_the_first")
+    ready = await first.admin.add_session(user.user_id)
+    request = functions.messages.SendMessageRequest("me", "once", random_id=-7)
+    client = first.client(StringSession(ready.string_session))
+    await promptly(client.connect())
+    await promptly(client(request))
+    port = first.sandbox.place.port
+    await first.close()
+    second = await Theatre.open(tmp_path, port=port)
+    try:
+        back = second.client(StringSession(ready.string_session), request_retries=0, raise_last_call_error=True)
+        await promptly(back.connect())
+        with pytest.raises(errors.RandomIdDuplicateError):
+            await promptly(back(request))
+    finally:
+        await second.close()
 
 
 async def test_a_seed_applied_twice_changes_nothing(theatre: Theatre, ann: UserRow) -> None:

@@ -1,9 +1,13 @@
 """An account's life between connections, in virtual time: outages, waits, doubts, and what survives a restart."""
 
+import asyncio
+import contextlib
+
 import pytest
 
 from services.node_agent.domain.telegram import (
     FloodWait,
+    OnMessage,
     Refused,
     ServerTrouble,
     SuspectLogin,
@@ -11,7 +15,7 @@ from services.node_agent.domain.telegram import (
     Unanswered,
     Unreachable,
 )
-from services.node_agent.telegram.in_memory import InMemoryConnection
+from services.node_agent.telegram.in_memory import InMemoryConnection, InMemoryTelegram
 from tests.unit.node_agent.virtual_agent import CHAT, GUEST, World, order, script
 
 MANY = [f"actor-{number}" for number in range(200)]
@@ -158,6 +162,26 @@ async def test_a_connection_that_no_longer_answers_is_given_up(world: World, mon
         assert "connecting" in world.registry.statuses("anna")[2:]
         await world.clock.run_for(10)
         assert world.status_of("anna") == "online" and world.telegram.connects == {"anna": 2, "bert": 1}
+
+
+async def test_an_account_that_loses_a_cancellation_is_cancelled_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries do lose them; an account that lives on after the lease may be live on two nodes."""
+    monkeypatch.setattr("services.node_agent.jobs.crew.END_SECONDS", 0.05)
+    connect, losses = InMemoryTelegram.connect, iter([True, True])
+
+    async def losing(telegram: InMemoryTelegram, account_id: str, on_message: OnMessage) -> InMemoryConnection:
+        while account_id == "anna" and next(losses, False):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return await connect(telegram, account_id, on_message)
+
+    monkeypatch.setattr(InMemoryTelegram, "connect", losing)
+    async with world.agent():
+        await world.clock.run_for(5)
+        assert not world.telegram.connected("anna") and world.telegram.connected("bert")
+    assert not world.telegram.connected("anna") and not world.telegram.connected("bert")
 
 
 async def test_doubts_are_forgotten_when_the_key_is_known_again(world: World) -> None:

@@ -72,7 +72,7 @@ async def test_the_accounts_stop_before_the_lease_ends_and_start_with_the_next(w
         world.registry.granting = True
         await world.clock.run_for(15)
         assert world.telegram.connected("anna")
-        assert "the lease ran out" in str(
+        assert "The lease ran out" in str(
             next(
                 change.account.status_reason
                 for change in world.registry.changes.values()
@@ -98,7 +98,7 @@ async def test_a_refused_node_stops_and_says_why(world: World) -> None:
         )
         await world.clock.run_for(130)
         assert not world.telegram.connected("anna")
-        assert "another agent" in (world.registry.accounts["anna"].status_reason or "")
+        assert "Another agent" in (world.registry.accounts["anna"].status_reason or "")
 
 
 async def test_a_refused_agent_leaves_the_orders_to_the_other_one(world: World) -> None:
