@@ -46,6 +46,7 @@ from services.node_agent.telegram.telethon_client import TelethonTelegram, trust
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
+from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
@@ -208,7 +209,9 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
         beat,
         _status_after_beat(settings, ports, lease, roster),
     )
-    route = commands_route(node_id, accept, take, KnowOwnAccounts(node_id, roster))
+    route = commands_route(
+        node_id, accept, take, DropDelivery(node_id, deliveries, desk), KnowOwnAccounts(node_id, roster)
+    )
     jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "consumer": CommandIntake(lambda: ports.consume(route), lease, answered).run,
         "crew": crew.run,

@@ -1,7 +1,7 @@
 """Keep what was ordered to be played where, and find out what an order takes away from other scripts.
 
-Two halves of ordering a deployment: `bind_accounts` in its transaction, `compared` after it, because parsing scripts
-is computing that must not hold locks. Neither forbids anything.
+`takeovers_of` when an order is planned, `compared` after its transaction, because parsing scripts is computing that
+must not hold locks; `bind_accounts` when a node is let go. None of them forbids anything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from services.deployer.domain.ports import Transaction
 from services.deployer.domain.scripts import ScriptVersion
 from services.deployer.domain.takeovers import Takeover, taken_over
 from shared.contracts.artifacts import Artifact
-from shared.contracts.bindings import Bind, rebound
+from shared.contracts.bindings import Bind, Bindings, rebound
 from shared.scripts import Overlap, Script, overlaps, parse_script
 
 
@@ -24,12 +24,10 @@ class Takeovers:
     losers: tuple[str, ...] = ()
 
 
-async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind, plan: Sequence[str]) -> Takeovers:
-    """Write the new bindings of the plan's nodes; what they take away."""
-    if bind is None:
-        return Takeovers()
-    before = await transaction.bindings.lock(plan)
-    await transaction.bindings.save({node_id: rebound(of, artifact.id, bind) for node_id, of in before.items()})
+async def takeovers_of(
+    transaction: Transaction, artifact: Artifact, bind: Bind, before: Mapping[str, Bindings]
+) -> Takeovers:
+    """What an order would take away on nodes with these bindings."""
     losses = taken_over(before, artifact.id, bind)
     versions = {loser: await transaction.scripts.version(loser, None) for loser in sorted(losses)}
     known: Mapping[str, ScriptVersion] = {loser: one for loser, one in versions.items() if one is not None}
@@ -38,6 +36,14 @@ async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind
     ours = await transaction.scripts.version(artifact.id, artifact.version)
     found = (Takeover(loser, one.info.artifact.version, tuple(losses[loser])) for loser, one in known.items())
     return Takeovers(tuple(found), ours.body if ours else "", tuple(one.body for one in known.values()))
+
+
+async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind, node_ids: Sequence[str]) -> None:
+    """Write the new bindings of nodes that are about to get the order."""
+    if bind is None or not node_ids:
+        return
+    before = await transaction.bindings.lock(node_ids)
+    await transaction.bindings.save({node_id: rebound(of, artifact.id, bind) for node_id, of in before.items()})
 
 
 def compared(takeovers: Takeovers) -> tuple[Takeover, ...]:

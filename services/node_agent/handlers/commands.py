@@ -1,11 +1,12 @@
 """The node's command queue: each order goes to its use case."""
 
 from services.node_agent.use_cases.accept_lease import AcceptLease
+from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from shared.contracts import names
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact
+from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery
 from shared.contracts.leases import GrantLease, RefuseLease
 from shared.contracts.own_accounts import NameOwnAccounts
 from shared.messaging import Handler, Route
@@ -15,7 +16,11 @@ PREFETCH = 20
 
 
 def commands_route(
-    node_id: str, lease: AcceptLease, take_delivery: TakeDelivery, know_own_accounts: KnowOwnAccounts
+    node_id: str,
+    lease: AcceptLease,
+    take_delivery: TakeDelivery,
+    drop_delivery: DropDelivery,
+    know_own_accounts: KnowOwnAccounts,
 ) -> Route:
     """The route of a node's own queue."""
 
@@ -31,10 +36,14 @@ def commands_route(
     async def on_delivery(message: DeliverArtifact) -> None:
         await take_delivery(message)
 
+    async def on_forget(message: ForgetDelivery) -> None:
+        await drop_delivery(message)
+
     handlers: dict[type[Contract], Handler] = {
         GrantLease: on_grant,
         RefuseLease: on_refusal,
         NameOwnAccounts: on_own_accounts,
         DeliverArtifact: on_delivery,
+        ForgetDelivery: on_forget,
     }
     return Route(names.node_commands_queue(node_id), handlers, prefetch=PREFETCH)

@@ -12,9 +12,10 @@ from services.deployer.api.deployments import deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.script_source import EXAMPLE
 from services.deployer.api.scripts import scripts_router
+from services.deployer.api.steering import steering_router
 from services.deployer.domain.dead_letters import DeadLetter, NoSuchLetter, NotReplayable
 from services.deployer.downloads import PATH, SignedDownloads
-from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
+from services.deployer.use_cases.browse import BrowseScripts
 from services.deployer.use_cases.store_script import StoreScript
 from shared.contracts.deliveries import LARGEST_ARTIFACT, DeliveryOutcome
 from shared.contracts.identifiers import content_hash
@@ -99,7 +100,8 @@ async def door() -> AsyncIterator[Door]:
         token=SecretStr(TOKEN),
         routers=[
             scripts_router(StoreScript(stand.store, stand.clock), scripts),
-            deployments_router(stand.order, BrowseDeployments(stand.store)),
+            deployments_router(stand.desk),
+            steering_router(stand.desk),
             dead_letters_router(letters),
         ],
         open_routers=[downloads_router(downloads, scripts)],
@@ -188,6 +190,8 @@ async def test_a_deployment_is_accepted_and_can_be_followed(door: Door) -> None:
         "version": 1,
         "hash": pushed["hash"],
         "nodes": 2,
+        "state": "running",
+        "plan_hash": ordered["plan_hash"],
         "takes_over": [],
     }
     await door.stand.reconcile()
@@ -366,7 +370,7 @@ async def test_the_document_describes_every_operation(door: Door) -> None:
     """Otherwise the API's pages would have entries that say nothing."""
     paths = (await door.http.get("/openapi.json")).json()["paths"]
     operations = [operation for path, item in paths.items() if "/api/" in path for operation in item.values()]
-    assert len(operations) == 13
+    assert len(operations) == 21
     assert all(operation["tags"] and operation["summary"] and operation["description"] for operation in operations)
     push = paths[SCRIPTS]["post"]["requestBody"]["content"]
     assert push["application/yaml"]["example"] == EXAMPLE
