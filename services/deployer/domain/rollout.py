@@ -51,7 +51,7 @@ def known_zone(name: str) -> bool:
     """Whether the time zone database has it."""
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):  # not found, a folder, not a name
         return False
     return True
 

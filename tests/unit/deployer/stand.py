@@ -6,6 +6,7 @@ from datetime import timedelta
 from services.deployer.api.deployments import DeploymentDesk
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.ports import DeploymentQuestion
 from services.deployer.domain.selector import Selector
 from services.deployer.domain.targets import NodeIds
 from services.deployer.store.in_memory import InMemoryStore
@@ -106,6 +107,13 @@ class Stand:
         """The deployment's deliveries by node."""
         async with self.store.begin() as transaction:
             return {one.node_id: one for one in await transaction.deliveries.page(deployment.id, None, 100_000)}
+
+    async def every(self) -> dict[str, Delivery]:
+        """Every delivery of every deployment, by id."""
+        async with self.store.begin() as transaction:
+            deployments = await transaction.deployments.page(DeploymentQuestion(), None, 1_000)
+            pages = [await transaction.deliveries.page(one.id, None, 100_000) for one in deployments]
+        return {delivery.id: delivery for page in pages for delivery in page}
 
     async def deployment(self, deployment: Deployment) -> Deployment:
         """The deployment as it is now."""
