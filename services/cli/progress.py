@@ -22,7 +22,7 @@ from services.cli.identifiers import DEPLOYMENT
 from services.cli.output import Output
 from services.cli.paths import DEPLOYMENTS
 from services.cli.table import Record
-from shared.contracts.deployments import FINAL_STATES, DeliveryState, DeploymentState
+from shared.contracts.deployments import FINAL_DEPLOYMENT_STATES, FINAL_STATES, DeliveryState, DeploymentState
 
 ASK_EVERY = 0.5
 MOST_REASONS = 5
@@ -66,7 +66,7 @@ def whole_deployment(client: Client, deployment_id: str) -> Record:
 
 def is_final(deployment: Record) -> bool:
     """Whether nothing more will happen."""
-    return deployment.get("state") != DeploymentState.RUNNING.value
+    return deployment.get("state") in {state.value for state in FINAL_DEPLOYMENT_STATES}
 
 
 def all_verified(deployment: Record) -> bool:

@@ -1,8 +1,8 @@
 """The deployer put together: the only place where its parts are made and joined.
 
-What runs side by side: the HTTP door, the consumer of reports, the reconcile job and the relay of the outbox. All of it
-bears that the broker or the database is away; any number of replicas may run at once. It stands on PostgreSQL and
-RabbitMQ unless it is given other `Ports`.
+What runs side by side: the HTTP door, the consumer of reports, the jobs that advance and send, the relay of the outbox.
+All of it bears that the broker or the database is away; any number of replicas may run at once. It stands on PostgreSQL
+and RabbitMQ unless it is given other `Ports`.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -15,20 +15,27 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.deployer.api.dead_letters import dead_letters_router
-from services.deployer.api.deployments import deployments_router
+from services.deployer.api.deployments import DeploymentDesk, deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.scripts import scripts_router
+from services.deployer.api.steering import steering_router
 from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.ports import Store
 from services.deployer.downloads import SignedDownloads
 from services.deployer.handlers.reports import BATCH, reports_route
+from services.deployer.jobs.advance import advance
 from services.deployer.jobs.reconcile import reconcile
 from services.deployer.settings import DeployerSettings
 from services.deployer.store.postgres import SCHEMA, PostgresStore
+from services.deployer.use_cases.advance_deployments import Acts, AdvanceDeployments
+from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
+from services.deployer.use_cases.join_late import JoinLate
+from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
 from shared.backoff import Backoff
 from shared.batching import Batcher
@@ -108,6 +115,12 @@ class DeployerApp:
         self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
         self._consumer = ports.consumer([reports_route(self._intake)])
         deadline = timedelta(seconds=settings.deployment_deadline_seconds)
+        begin = BeginDeployment(store, deadline, self._due, clock, randomness)
+        steer = SteerDeployment(store, begin, self._due, clock)
+        acts = Acts(begin.scheduled, steer.expire, steer.abort, JoinLate(store, clock, randomness))
+        self._advance = advance(AdvanceDeployments(store, acts, self._reconcile.wake, clock), clock, randomness)
+        order = OrderDeployment(store, deadline, self._due, clock, randomness)
+        desk = DeploymentDesk(order, steer, OrderAgain(store, order, steer, self._due), BrowseDeployments(store))
         scripts = BrowseScripts(store)
         self.api: FastAPI = create_api(
             "Callboard deployer",
@@ -115,9 +128,8 @@ class DeployerApp:
             token=settings.token,
             routers=[
                 scripts_router(StoreScript(store, clock), scripts),
-                deployments_router(
-                    OrderDeployment(store, deadline, self._reconcile.wake, clock, randomness), BrowseDeployments(store)
-                ),
+                deployments_router(desk),
+                steering_router(desk),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
             open_routers=[downloads_router(downloads, scripts)],
@@ -131,6 +143,7 @@ class DeployerApp:
         return {
             "http": self._serve,
             "consumer": self._consumer.run,
+            "advance": self._advance.run,
             "reconcile": self._reconcile.run,
             "relay": self._ports.relay,
         }
@@ -146,6 +159,11 @@ class DeployerApp:
         """Close what is open."""
         await self._intake.close()
         await self._ports.close()
+
+    def _due(self) -> None:
+        """A deployment has begun or goes on: there is something to release, and something to send."""
+        self._advance.wake()
+        self._reconcile.wake()
 
     async def _serve(self) -> None:
         await serve(self.api, self._settings.http_host, self._settings.http_port)

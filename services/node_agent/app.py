@@ -21,7 +21,7 @@ from services.node_agent.domain.journal import Journal
 from services.node_agent.domain.lease import Lease
 from services.node_agent.domain.ports import Downloader, LedgerAway, Offload, ScriptFiles, Sessions
 from services.node_agent.domain.telegram import Telegram
-from services.node_agent.handlers.commands import commands_route
+from services.node_agent.handlers.commands import Orders, commands_route
 from services.node_agent.jobs.account_runner import RunnerParts
 from services.node_agent.jobs.command_intake import CommandIntake
 from services.node_agent.jobs.counters import keep_counters
@@ -46,6 +46,7 @@ from services.node_agent.telegram.telethon_client import TelethonTelegram, trust
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
+from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
@@ -176,10 +177,10 @@ class _Core:
 def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Parts:
     core = _core(settings, ports, database, identity)
     crew = _crew(core)
-    take, applying = _applying(core, crew)
+    orders, applying = _applying(core, crew)
     restore = RestoreStage(core.deliveries, core.accounts, ports.files, core.stage, core.unsaid, ports.offload)
     jobs: Jobs = {
-        **_leasing(core, crew, take),
+        **_leasing(core, crew, orders),
         **applying,
         "crew": crew.run,
         "heartbeat": _heartbeat(core),
@@ -215,7 +216,7 @@ def _crew(core: _Core) -> Crew:
     return Crew(core.ports.sessions, core.roster, core.lease, parts, clock)
 
 
-def _applying(core: _Core, crew: Crew) -> tuple[TakeDelivery, Jobs]:
+def _applying(core: _Core, crew: Crew) -> tuple[Orders, Jobs]:
     """Deliveries: from the order to the report."""
     ports, reports, desk = core.ports, DeliveryReports(core.stage, core.ports.clock), asyncio.Lock()
     take = TakeDelivery(core.settings.node_id, core.deliveries, core.stage, reports, desk)
@@ -239,10 +240,11 @@ def _applying(core: _Core, crew: Crew) -> tuple[TakeDelivery, Jobs]:
         await queue.run()
 
     take.taken, apply.applied = taken, applied
-    return take, {"deliveries": apply_deliveries, "reports": outbox.run}
+    orders = Orders(take, DropDelivery(core.settings.node_id, core.deliveries, desk))
+    return orders, {"deliveries": apply_deliveries, "reports": outbox.run}
 
 
-def _leasing(core: _Core, crew: Crew, take: TakeDelivery) -> Jobs:
+def _leasing(core: _Core, crew: Crew, orders: Orders) -> Jobs:
     """The node's queue, the lease that comes through it, and the account changes that a lease confirms."""
     node_id, ports = core.settings.node_id, core.ports
     accept = AcceptLease(node_id, core.identity, core.lease, core.beats, core.accounts)
@@ -264,7 +266,7 @@ def _leasing(core: _Core, crew: Crew, take: TakeDelivery) -> Jobs:
 
     core.roster.changed = changed
     accept.answered, accept.wanted, accept.confirmed = answered, core.beat.ring, confirmed
-    route = commands_route(node_id, accept, take, KnowOwnAccounts(node_id, core.roster))
+    route = commands_route(node_id, accept, orders, KnowOwnAccounts(node_id, core.roster))
     return {
         "consumer": CommandIntake(lambda: ports.consume(route), core.lease, left).run,
         "lease": LeaseWatch(core.lease, crew, ports.clock, watched).run,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.contracts import names
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact, DeliveryReported
+from shared.contracts.deliveries import DeliverArtifact, DeliveryReported, ForgetDelivery
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
 from shared.contracts.heartbeats import HeartbeatReported
@@ -41,6 +41,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(RefuseLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(NameOwnAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(DeliverArtifact, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(ForgetDelivery, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
 )
 
 

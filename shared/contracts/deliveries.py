@@ -39,6 +39,20 @@ class DeliverArtifact(Contract):
     issued_at: Instant
 
 
+class ForgetDelivery(Contract):
+    """An order that was called off: drop it if it is not applied yet, and do not apply a copy of it that comes late.
+
+    What is applied already stays. There is no answer to it.
+    """
+
+    TYPE: ClassVar[str] = "node.forget-delivery.v1"
+
+    node_id: NodeId
+    delivery_id: DeliveryId
+    reason: Reason | None = None
+    issued_at: Instant
+
+
 class DeliveryOutcome(StrEnum):
     """How far a node has come with a delivery. `received` is in its ledger, `applied` is loaded."""
 

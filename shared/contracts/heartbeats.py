@@ -23,12 +23,16 @@ MOST_LABELS = 64
 
 
 class NodeFacts(Part):
-    """What a node says of itself. `source` is `local` for the back office's own machine, else `remote`."""
+    """What a node says of itself. `source` is `local` for the back office's own machine, else `remote`.
+
+    `time_zone` is a name of the time zone database such as `Asia/Tokyo`; older agents do not send it.
+    """
 
     source: Annotated[str, StringConstraints(pattern=r"^(local|remote)$")] = "remote"
     hostname: str = Field(default="", max_length=255)
     agent_version: str = Field(default="", max_length=64)
     labels: dict[Label, Label] = Field(default_factory=dict, max_length=MOST_LABELS)
+    time_zone: str | None = Field(default=None, max_length=64)
 
 
 class HeartbeatReported(Contract):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, Strict, StringConstraints, TypeAdapter, WrapValidator, model_validator
 
 from services.deployer.api.scripts import no_such_script
+from services.deployer.domain.rollout import Rollout
 from services.deployer.domain.selector import SelectorProblem, parse_selector
 from services.deployer.domain.targets import NodeIds, NothingSelected, Targets, UnknownNodes
 from services.deployer.use_cases.order_deployment import DeploymentOrder, NoSuchScript, NoSuchVersion, Refusal
@@ -53,13 +54,26 @@ class DeployBody(Body):
                 {"node_ids": ["node-a", "node-b"], "version": None, "bind": "all"},
                 {"selector": "region=eu,tier!=test", "version": 3, "bind": None},
                 {"selector": "all", "bind": ["acc-1"]},
+                {
+                    "selector": "site=tokyo",
+                    "rollout": {
+                        "groups": [1, "10%", "100%"],
+                        "success_percent": 95,
+                        "rate": {"per_minute": 60, "factor": 2, "after_verified": 50, "most_per_minute": 600},
+                        "stop": [{"failed_percent": 20, "least": 10, "then": "abort"}],
+                        "timers": {"receive_seconds": 300, "apply_seconds": 600},
+                        "window": {"from": "22:00", "to": "04:00", "days": ["mon", "tue"], "time_zone": "node"},
+                        "deadline_seconds": 604800,
+                    },
+                },
             ]
         },
     )
 
     node_ids: NodeIdList | None = Field(default=None, description="these nodes, each of them known")
     selector: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = Field(
-        default=None, description="nodes by label: `site=tokyo,tier!=test`, or `all`; resolved now, not later"
+        default=None,
+        description="nodes by label: `site=tokyo,tier!=test`, or `all`; resolved now, unless `rollout.dynamic`",
     )
     version: Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="the version; null: the latest"
@@ -67,6 +81,16 @@ class DeployBody(Body):
     bind: Annotated[Literal["all"] | AccountIdList | None, WrapValidator(_bind)] = Field(
         default=None, description="who plays it from now on; null: whoever does now"
     )
+
+    rollout: Rollout = Field(
+        default=Rollout(), description="groups, pace, stop rules, timers and times; left out: one group, at once"
+    )
+
+    @model_validator(mode="after")
+    def _joiners_match_a_selector(self) -> Self:
+        if self.rollout.dynamic and self.selector is None:
+            raise ValueError("rollout.dynamic needs a selector: late joiners are the nodes that match it later")
+        return self
 
     @model_validator(mode="after")
     def _one_kind_of_target(self) -> Self:
@@ -77,6 +101,11 @@ class DeployBody(Body):
     def asked(self) -> dict[str, object]:
         """The targets as they were written."""
         return {"selector": self.selector} if self.node_ids is None else {"node_ids": self.node_ids}
+
+
+def read_order(script_id: str, body: DeployBody) -> DeploymentOrder:
+    """The order that the body means. Raises Problem for an unreadable selector."""
+    return DeploymentOrder(script_id, read_targets(body), body.version, body.bind, body.asked(), body.rollout)
 
 
 def read_targets(body: DeployBody) -> Targets:

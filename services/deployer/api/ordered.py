@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from services.deployer.domain.takeovers import Takeover
 from services.deployer.use_cases.order_deployment import Ordered
+from shared.contracts.deployments import DeploymentState
 
 # The answer is for people; all bindings of ten thousand nodes would not be read.
 MOST_LOSSES = 100
@@ -42,13 +43,18 @@ class TakeoverView(BaseModel):
 
 
 class OrderedView(BaseModel):
-    """A deployment that was accepted; `nodes` is how many it goes to, `takes_over` what it ends elsewhere."""
+    """A deployment that was accepted; `nodes` is how many it goes to, `takes_over` what it ends elsewhere.
+
+    One that is `planned` begins when its `plan_hash` is approved.
+    """
 
     deployment_id: str
     script_id: str
     version: int
     hash: str
     nodes: int
+    state: DeploymentState
+    plan_hash: str | None
     takes_over: list[TakeoverView]
 
 
@@ -61,6 +67,8 @@ def view_of(ordered: Ordered) -> OrderedView:
         version=artifact.version,
         hash=artifact.hash,
         nodes=ordered.deployment.total,
+        state=ordered.deployment.state,
+        plan_hash=ordered.deployment.plan_hash,
         takes_over=[_takeover(one) for one in ordered.takeovers],
     )
 

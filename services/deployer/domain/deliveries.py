@@ -4,6 +4,9 @@
 | --------------------------------------- | ---------- | ---------- | -------------------- | ---------- |
 | due before its deadline (it is sent)    | `sent`     | stays      | stays                | stays      |
 | due at its deadline or later            | `timed_out`| `timed_out`| `timed_out`          | `timed_out`|
+| due, its step took too long, node online| `sent`     | `timed_out`| `timed_out`          | `timed_out`|
+| released                                | due at once| stays      | stays                | stays      |
+| held back                               | due at its deadline | stays | stays            | stays      |
 | reported: received                      | `received` | `received` | stays                | stays      |
 | reported: our hash loaded, tests passed | `applied`, then `verified` | same | same      | `verified` |
 | reported: our hash loaded, tests failed | `applied`  | `applied`  | `applied`            | stays      |
@@ -14,28 +17,37 @@
 | observed: anything else                 | stays      | stays      | stays                | stays      |
 | superseded / canceled                   | the final state of that name, from every state of these          |
 
-In a final state nothing changes any more. An attempt's failure counts once, however often it is reported, and
-`MOST_FAILED_ATTEMPTS` of them are a failure for good, so the end does not depend on the order of the reports.
+In a final state nothing changes any more. An attempt's failure counts once, however often it is reported, and one more
+than the policy's retries of its cause are a failure for good.
+
+A delivery that is held back waits for its rollout to release it: it is not sent, whatever else happens, and its
+deadline is its timer. The clock of a step (`entered_at`) begins with the step and begins anew when the node comes back;
+while the node is offline no step is too long, only the deadline ends it.
 
 An observation verifies only what the node has acknowledged: from then on the order is in the node's ledger and
 cannot get lost. Before that, the same hash may be what the node ran for an earlier order, and a rollout that
 goes back to an old version would count as done while the newer version still runs.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from services.deployer.domain.rollout import DEFAULT_LIMITS, RETRIES, Limits, Timers
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState
 
-# A download that fails ten times, with back-off in between, fails for a reason that somebody has to look at.
-MOST_FAILED_ATTEMPTS = 10
+MOST_FAILED_ATTEMPTS = RETRIES + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One artifact to one node. `attempts` counts the orders sent, `next_attempt_at` is when one is due again."""
+    """One artifact to one node. `attempts` counts the orders sent, `next_attempt_at` is when one is due again.
+
+    `group` is counted from 1. `zone` is the time zone of its maintenance window, if there is one. One that is not
+    `released` is held back. `entered_at` is when the clock of its present step began.
+    """
 
     id: str
     deployment_id: str
@@ -45,12 +57,17 @@ class Delivery:
     deadline_at: datetime
     created_at: datetime
     updated_at: datetime
+    entered_at: datetime
     state: DeliveryState = DeliveryState.PENDING
     reason: str | None = None
     cause: FailureCause | None = None
     attempts: int = 0
     failed_attempts: tuple[int, ...] = ()
     reported_hash: str | None = None
+    group: int = 1
+    zone: str | None = None
+    released: bool = True
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,17 @@ class Due:
     """Its time has come. `again_at` is when it is due once more if nothing is heard until then."""
 
     again_at: datetime
+    node_online: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Its rollout lets it go."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Its rollout is paused: what was not sent yet waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +138,7 @@ class Canceled:
     reason: str
 
 
-Event = Due | NodeOnline | Received | Applied | Failed | Observed | Superseded | Canceled
+Event = Due | Released | HeldBack | NodeOnline | Received | Applied | Failed | Observed | Superseded | Canceled
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +156,25 @@ def moved(delivery: Delivery, event: Event, now: datetime) -> Move:
     change = _changed(delivery, event, now)
     if change.delivery == delivery:
         return Move(delivery)
-    return Move(replace(change.delivery, updated_at=now), change.entered)
+    after = replace(change.delivery, updated_at=now)
+    if change.entered and not after.state.final:
+        after = replace(after, entered_at=now)
+        after = replace(after, next_attempt_at=_not_too_late(after, after.next_attempt_at))
+    return Move(after, change.entered)
 
 
 def _changed(delivery: Delivery, event: Event, now: datetime) -> Move:
     match event:
-        case Due(again_at):
-            return _due(delivery, again_at, now)
+        case Due():
+            return _due(delivery, event, now)
+        case Released():
+            return Move(delivery if delivery.released else replace(_at_once(delivery, now), released=True))
+        case HeldBack():
+            unsent = delivery.state is DeliveryState.PENDING and delivery.released
+            held = replace(delivery, released=False, next_attempt_at=delivery.deadline_at) if unsent else delivery
+            return Move(held)
         case NodeOnline():
-            return Move(replace(delivery, next_attempt_at=min(now, delivery.next_attempt_at)))
+            return Move(_at_once(delivery, now) if delivery.released else delivery)
         case Received():
             return _risen(delivery, DeliveryState.RECEIVED)
         case Applied():
@@ -151,13 +189,42 @@ def _changed(delivery: Delivery, event: Event, now: datetime) -> Move:
             return _ended(delivery, DeliveryState.CANCELED, reason)
 
 
-def _due(delivery: Delivery, again_at: datetime, now: datetime) -> Move:
+def _at_once(delivery: Delivery, now: datetime) -> Delivery:
+    return replace(delivery, next_attempt_at=min(now, delivery.next_attempt_at), entered_at=now)
+
+
+def _due(delivery: Delivery, event: Due, now: datetime) -> Move:
     if now >= delivery.deadline_at:
-        last = f"; the last that was heard: {delivery.reason}" if delivery.reason else ""
-        reason = f"not verified before its deadline, {delivery.attempts} attempts were made{last}"
-        return _ended(delivery, DeliveryState.TIMED_OUT, reason)
-    sent = replace(delivery, attempts=delivery.attempts + 1, next_attempt_at=_not_after_deadline(delivery, again_at))
+        return _ended(delivery, DeliveryState.TIMED_OUT, _too_late(delivery))
+    if not delivery.released:
+        return Move(replace(delivery, next_attempt_at=delivery.deadline_at))
+    step_ends = _step_ends(delivery)
+    if event.node_online and step_ends is not None and now >= step_ends:
+        return _ended(delivery, DeliveryState.TIMED_OUT, _step_too_long(delivery))
+    again_at = min(event.again_at, delivery.deadline_at)
+    if event.node_online:
+        again_at = _not_too_late(delivery, again_at)
+    sent = replace(delivery, attempts=delivery.attempts + 1, next_attempt_at=again_at)
     return _risen(sent, DeliveryState.SENT)
+
+
+def _too_late(delivery: Delivery) -> str:
+    if not delivery.released:
+        return "not sent before its deadline: its rollout held it back"
+    last = f"; the last that was heard: {delivery.reason}" if delivery.reason else ""
+    return f"not verified before its deadline, {delivery.attempts} attempts were made{last}"
+
+
+def _step_too_long(delivery: Delivery) -> str:
+    seconds = _STEP_SECONDS[delivery.state](delivery.limits.timers)
+    last = f"; the last that was heard: {delivery.reason}" if delivery.reason else ""
+    return f"{delivery.state.value} for {seconds} s while its node was online, {_STEPS[delivery.state]}{last}"
+
+
+def _step_ends(delivery: Delivery) -> datetime | None:
+    """When the present step has taken too long, if its node is online; None where only the deadline counts."""
+    seconds = _STEP_SECONDS[delivery.state](delivery.limits.timers)
+    return None if seconds is None else delivery.entered_at + timedelta(seconds=seconds)
 
 
 def _applied(delivery: Delivery, event: Applied) -> Move:
@@ -185,18 +252,20 @@ def _loaded(delivery: Delivery, tests_passed: bool) -> Move:
 
 def _failed(delivery: Delivery, event: Failed) -> Move:
     told = replace(delivery, cause=event.cause, reason=event.reason)
-    if event.cause is None or not event.cause.retryable:
+    retries = 0 if event.cause is None else delivery.limits.retries_of(event.cause)
+    if event.cause is None or retries == 0:
         return _ended(told, DeliveryState.FAILED, event.reason)
     if event.attempt in delivery.failed_attempts:
         return Move(delivery)
     told = replace(
         told,
         failed_attempts=(*delivery.failed_attempts, event.attempt),
-        next_attempt_at=_not_after_deadline(delivery, event.again_at),
+        next_attempt_at=_not_too_late(delivery, event.again_at),
     )
-    if len(told.failed_attempts) < MOST_FAILED_ATTEMPTS:
+    failures = len(told.failed_attempts)
+    if failures <= retries:
         return Move(told)
-    reason = f"failed in {MOST_FAILED_ATTEMPTS} attempts, the last time: {event.reason or event.cause.value}"
+    reason = f"failed in {failures} attempts, the last time: {event.reason or event.cause.value}"
     return _ended(told, DeliveryState.FAILED, reason)
 
 
@@ -214,9 +283,10 @@ def _because(move: Move, *, reason: str) -> Move:
     return replace(move, delivery=replace(move.delivery, reason=reason))
 
 
-def _not_after_deadline(delivery: Delivery, at: datetime) -> datetime:
-    # The deadline is a due time like any other, so that one index and one timer serve both.
-    return min(at, delivery.deadline_at)
+def _not_too_late(delivery: Delivery, at: datetime) -> datetime:
+    # The deadline and a step's end are due times like any other, so that one index and one timer serve all.
+    step_ends = _step_ends(delivery)
+    return min(at, delivery.deadline_at) if step_ends is None else min(at, delivery.deadline_at, step_ends)
 
 
 _RANK = {
@@ -224,4 +294,15 @@ _RANK = {
     DeliveryState.SENT: 1,
     DeliveryState.RECEIVED: 2,
     DeliveryState.APPLIED: 3,
+}
+_STEP_SECONDS: Mapping[DeliveryState, Callable[[Timers], int | None]] = {
+    DeliveryState.PENDING: lambda _: None,
+    DeliveryState.SENT: lambda timers: timers.receive_seconds,
+    DeliveryState.RECEIVED: lambda timers: timers.apply_seconds,
+    DeliveryState.APPLIED: lambda timers: timers.verify_seconds,
+}
+_STEPS = {
+    DeliveryState.SENT: "and not received",
+    DeliveryState.RECEIVED: "and not applied",
+    DeliveryState.APPLIED: "and not verified",
 }

@@ -1,22 +1,83 @@
 """A deployment: the order to bring a script version to a set of nodes, with the totals of its deliveries.
 
-The totals are kept with every move of a delivery, so that nobody has to count ten thousand rows. A deployment is
-`running` while any delivery is not final; then it is `succeeded` if every one is verified, else `failed`. A
-superseded delivery is no success: its node does not run this version; the totals tell the two apart.
+| event                                       | planned    | scheduled  | running             | paused              |
+| ------------------------------------------- | ---------- | ---------- | ------------------- | ------------------- |
+| approved, its time is still to come         | `scheduled`| –          | –                   | –                   |
+| approved, or its time has come              | `running`  | `running`  | –                   | –                   |
+| nobody approved it in time                  | `canceled` | –          | –                   | –                   |
+| pause, a stop rule, a group that falls short| –          | –          | `paused`            | stays               |
+| resume                                      | –          | –          | stays               | `running`           |
+| abort, a stop rule that aborts              | `canceled` | `canceled` | `aborted`           | `aborted`           |
+| its last delivery ended, every one verified | –          | –          | `succeeded`         | `succeeded`         |
+| its last delivery ended otherwise           | –          | –          | `failed`            | `failed`            |
+
+The totals are kept with every move of a delivery, so that nobody has to count ten thousand rows. A superseded delivery
+is no success: its node does not run this version; the totals tell the two apart. A dynamic deployment is `open_ended`:
+it waits for late joiners and ends, when nothing is open, at its deadline or when a newer one of its script starts.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.rollout import OTHER, PLAIN, TIMED_OUT, Rollout
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind
 from shared.contracts.deployments import DeliveryState, DeploymentState
 
+ACTIVE = (DeploymentState.RUNNING, DeploymentState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many deliveries a group has, how many of them are held back, and the totals by state."""
+
+    size: int
+    held: int = 0
+    totals: Mapping[DeliveryState, int] = field(default_factory=dict)
+
+    def count(self, *states: DeliveryState) -> int:
+        """How many deliveries are in one of these states."""
+        return sum(self.totals.get(state, 0) for state in states)
+
+    @property
+    def remaining(self) -> int:
+        """How many deliveries are not final yet."""
+        return sum(count for state, count in self.totals.items() if not state.final)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the rollout remembers between two looks.
+
+    `causes` counts failures by cause. `credit` is how many nodes the rate allowed at `credit_at`. The first `waived`
+    groups were let pass by somebody; `forgiven` are the failures by cause that somebody has seen, and `forgiven_ended`
+    the deliveries that had ended then: stop rules count only what came after. `recruit` says that there may be late
+    joiners.
+    """
+
+    groups: tuple[Group, ...] = ()
+    causes: Mapping[str, int] = field(default_factory=dict)
+    credit: float = 1.0
+    credit_at: datetime | None = None
+    waived: int = 0
+    forgiven: Mapping[str, int] = field(default_factory=dict)
+    forgiven_ended: int = 0
+    zones: tuple[str, ...] = ()
+    recruit: bool = False
+
+
+NOT_BEGUN = Progress()
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`targets` is what was asked for: `{"node_ids": […]}` or `{"selector": "…"}`; the plan is its deliveries."""
+    """`targets` is what was asked for: `{"node_ids": […]}` or `{"selector": "…"}`; the plan is its deliveries.
+
+    `ordered_at` is its start: what orders it among the others of its script. `next_look_at` is when it has to be
+    looked at without anything having happened; None where only its deliveries have timers.
+    """
 
     id: str
     artifact: Artifact
@@ -27,31 +88,63 @@ class Deployment:
     state: DeploymentState = DeploymentState.RUNNING
     finished_at: datetime | None = None
     totals: Mapping[DeliveryState, int] = field(default_factory=dict)
+    rollout: Rollout = PLAIN
+    progress: Progress = NOT_BEGUN
+    reason: str | None = None
+    plan_hash: str | None = None
+    ordered_at: datetime | None = None
+    deadline_at: datetime | None = None
+    next_look_at: datetime | None = None
+    open_ended: bool = False
+    retry_of: str | None = None
+    rollback_of: str | None = None
 
     @property
     def remaining(self) -> int:
         """How many deliveries are not final yet."""
         return sum(count for state, count in self.totals.items() if not state.final)
 
+    @property
+    def held(self) -> int:
+        """How many deliveries are held back."""
+        return sum(group.held for group in self.progress.groups)
 
-StateChange = tuple[DeliveryState, DeliveryState]
+    @property
+    def ended(self) -> int:
+        """How many deliveries have ended by themselves, well or not."""
+        return sum(self.totals.get(state, 0) for state in _DECIDED)
+
+
+Change = tuple[Delivery, Delivery]
 
 # PostgreSQL keeps microseconds; two orders must differ in what it keeps.
 TICK = timedelta(microseconds=1)
 
+_DECIDED = (DeliveryState.VERIFIED, DeliveryState.FAILED, DeliveryState.TIMED_OUT)
 
-def counted(deployment: Deployment, changes: Iterable[StateChange], now: datetime) -> Deployment:
-    """The deployment after its deliveries went from one state to another; ended if none is left."""
-    totals = {state: deployment.totals.get(state, 0) for state in DeliveryState}
+
+def counted(deployment: Deployment, changes: Iterable[Change], now: datetime) -> Deployment:
+    """The deployment after its deliveries have changed; ended if none is left."""
+    tally = _Tally(deployment)
     for before, after in changes:
-        totals[before] -= 1
-        totals[after] += 1
-    after_changes = replace(deployment, totals=totals)
-    if deployment.finished_at is not None or after_changes.remaining:
-        return after_changes
-    succeeded = totals[DeliveryState.VERIFIED] == deployment.total
+        tally.count(before, after)
+    return finished(_looked_at_soon(tally.result(), now), now)
+
+
+def finished(deployment: Deployment, now: datetime) -> Deployment:
+    """The deployment, ended if it is under way and nothing of it is left to wait for."""
+    if deployment.state not in ACTIVE or deployment.remaining or deployment.open_ended:
+        return deployment
+    succeeded = deployment.totals.get(DeliveryState.VERIFIED, 0) == deployment.total
     state = DeploymentState.SUCCEEDED if succeeded else DeploymentState.FAILED
-    return replace(after_changes, state=state, finished_at=now)
+    reason = None if succeeded else deployment.reason
+    return replace(deployment, state=state, finished_at=now, next_look_at=None, reason=reason)
+
+
+def stopped(deployment: Deployment, reason: str, now: datetime) -> Deployment:
+    """Aborted, or canceled where it had not begun."""
+    state = DeploymentState.ABORTED if deployment.state in ACTIVE else DeploymentState.CANCELED
+    return replace(deployment, state=state, reason=reason, finished_at=now, next_look_at=None, open_ended=False)
 
 
 def ordered_at(now: datetime, previous: datetime | None) -> datetime:
@@ -60,3 +153,55 @@ def ordered_at(now: datetime, previous: datetime | None) -> datetime:
     Nodes let the later order stand, so two orders of a script must never have the same time or the wrong order.
     """
     return now if previous is None else max(now, previous + TICK)
+
+
+def _looked_at_soon(deployment: Deployment, now: datetime) -> Deployment:
+    # A plain push has nothing to decide until its last delivery ends, and is never looked at.
+    if deployment.state not in ACTIVE or not (deployment.held or deployment.rollout.stop or deployment.open_ended):
+        return deployment
+    return replace(deployment, next_look_at=now)
+
+
+class _Tally:
+    """The totals of a deployment while they change."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._totals = {state: deployment.totals.get(state, 0) for state in DeliveryState}
+        self._groups = [(group.size, dict(group.totals)) for group in deployment.progress.groups]
+        self._held = [group.held for group in deployment.progress.groups]
+        self._causes = dict(deployment.progress.causes)
+
+    def count(self, before: Delivery, after: Delivery) -> None:
+        """A delivery went from one state to another, or was held back or released."""
+        self._totals[before.state] -= 1
+        self._totals[after.state] += 1
+        if before.group <= len(self._groups):
+            totals = self._groups[before.group - 1][1]
+            totals[before.state] = totals.get(before.state, 0) - 1
+            totals[after.state] = totals.get(after.state, 0) + 1
+            self._held[before.group - 1] += is_held(after) - is_held(before)
+        if after.state in (DeliveryState.FAILED, DeliveryState.TIMED_OUT) and after.state is not before.state:
+            cause = cause_of(after)
+            self._causes[cause] = self._causes.get(cause, 0) + 1
+
+    def result(self) -> Deployment:
+        """The deployment with what was counted."""
+        groups = tuple(
+            Group(size, held, {state: count for state, count in totals.items() if count})
+            for (size, totals), held in zip(self._groups, self._held, strict=True)
+        )
+        progress = replace(self._deployment.progress, groups=groups, causes=self._causes)
+        return replace(self._deployment, totals=self._totals, progress=progress)
+
+
+def is_held(delivery: Delivery) -> bool:
+    """Whether it waits for its rollout to release it."""
+    return not delivery.released and not delivery.state.final
+
+
+def cause_of(delivery: Delivery) -> str:
+    """Under which cause a delivery that has failed is counted."""
+    if delivery.state is DeliveryState.TIMED_OUT:
+        return TIMED_OUT
+    return OTHER if delivery.cause is None else delivery.cause.value

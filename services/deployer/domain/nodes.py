@@ -23,6 +23,7 @@ class Node:
     seq: int
     artifacts: tuple[AppliedArtifact, ...]
     observed_at: datetime
+    time_zone: str | None = None
 
     @property
     def online(self) -> bool:
@@ -56,6 +57,11 @@ class Sighting:
             return False
         return self.before is None or not self.before.online or self.before.boot != self.now.boot
 
+    @property
+    def may_be_selected(self) -> bool:
+        """Whether a selector that did not match it before may match it now."""
+        return self.before is None or self.before.labels != self.now.labels
+
 
 def observed(event: NodeObserved) -> Node:
     """The node that an event describes."""
@@ -68,6 +74,7 @@ def observed(event: NodeObserved) -> Node:
         seq=event.seq,
         artifacts=tuple(event.artifacts),
         observed_at=event.at,
+        time_zone=event.node.time_zone,
     )
 
 

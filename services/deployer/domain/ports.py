@@ -14,10 +14,11 @@ from typing import Protocol
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.nodes import Node
+from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from shared.contracts.bindings import Bind, Bindings
 from shared.contracts.contract import Contract
-from shared.contracts.deployments import DeploymentState
+from shared.contracts.deployments import DeliveryState, DeploymentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class DeploymentQuestion:
     state: DeploymentState | None = None
 
 
+# The place of an entry in a plan, which is by group and node.
+PlanPlace = tuple[int, str]
 # The place of a deployment in the list, which is newest first.
 DeploymentPlace = tuple[datetime, str]
 VersionKey = tuple[str, int]
@@ -93,6 +96,10 @@ class Nodes(Protocol):
         """Every node."""
         ...
 
+    async def strangers(self, deployment_id: str) -> list[Node]:
+        """The nodes to which nothing of this deployment goes."""
+        ...
+
 
 class Deployments(Protocol):
     """Deployments with their totals."""
@@ -102,7 +109,7 @@ class Deployments(Protocol):
         ...
 
     async def newest_order(self, script_id: str) -> datetime | None:
-        """When the script was last ordered."""
+        """When a deployment of the script was last started."""
         ...
 
     async def lock(self, ids: Collection[str]) -> list[Deployment]:
@@ -110,7 +117,15 @@ class Deployments(Protocol):
         ...
 
     async def save(self, deployments: Sequence[Deployment]) -> None:
-        """Write state and totals."""
+        """Write what can change of them."""
+        ...
+
+    async def claim_looks(self, now: datetime, most: int) -> list[Deployment]:
+        """Deployments that are to be looked at, locked; what another transaction holds is passed over."""
+        ...
+
+    async def open_ended(self, script_id: str | None) -> list[str]:
+        """The ids of the deployments (of this script) that wait for late joiners."""
         ...
 
     async def one(self, deployment_id: str) -> Deployment | None:
@@ -141,6 +156,24 @@ class Deliveries(Protocol):
         """The non-final deliveries of a script to these nodes, locked by id."""
         ...
 
+    async def lock_of(self, deployment_id: str) -> list[Delivery]:
+        """The non-final deliveries of a deployment, locked by id."""
+        ...
+
+    async def claim_held(
+        self, deployment_id: str, group: int, zones: Sequence[str] | None, most: int
+    ) -> list[Delivery]:
+        """Deliveries of a group that are held back (in these time zones), by node; locked ones are passed over."""
+        ...
+
+    async def claim_unsent(self, deployment_id: str) -> list[Delivery]:
+        """Pending deliveries of a deployment that are released; locked ones are passed over."""
+        ...
+
+    async def in_states(self, deployment_id: str, states: Collection[DeliveryState]) -> list[Delivery]:
+        """The deliveries of a deployment in these states, by node id."""
+        ...
+
     async def save(self, deliveries: Sequence[Delivery]) -> None:
         """Write what can change of them."""
         ...
@@ -150,8 +183,28 @@ class Deliveries(Protocol):
         ...
 
 
+class Plans(Protocol):
+    """What deployments change on each node, as it was when they were planned."""
+
+    async def add(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
+        """Insert a deployment's plan, or more of it."""
+        ...
+
+    async def page(self, deployment_id: str, after: PlanPlace | None, limit: int) -> list[PlanEntry]:
+        """Entries of a plan, by group and node id."""
+        ...
+
+    async def whole(self, deployment_id: str) -> list[PlanEntry]:
+        """A plan, by group and node id."""
+        ...
+
+
 class NodeBindings(Protocol):
     """For each node, which account was ordered to play which script (see `shared.contracts.bindings`)."""
+
+    async def of(self, node_ids: Collection[str]) -> dict[str, Bindings]:
+        """The bindings of those of the nodes that have any, unlocked."""
+        ...
 
     async def lock(self, node_ids: Collection[str]) -> dict[str, Bindings]:
         """The bindings of these nodes, locked by id; empty ones for a node without any."""
@@ -183,6 +236,11 @@ class Transaction(Protocol):
     @property
     def deliveries(self) -> Deliveries:
         """Deliveries."""
+        ...
+
+    @property
+    def plans(self) -> Plans:
+        """Plans."""
         ...
 
     @property

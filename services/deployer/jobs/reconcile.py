@@ -1,7 +1,7 @@
 """The reconcile job: sends what is due, every half second, and at once when somebody wakes it.
 
-Deadlines are due times like any other, so this is the only timer of the deployer. Any number of replicas run it.
-When the database is away it waits and tries again.
+Deadlines and the ends of steps are due times like any other: this is the only timer of deliveries. Any number of
+replicas run it. When the database is away it waits and tries again.
 """
 
 from collections.abc import Awaitable, Callable

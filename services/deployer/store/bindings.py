@@ -17,6 +17,7 @@ _ENTER = text(
     "insert into deployer.bindings (node_id, bindings) select node_id, '{}' "
     "from unnest(cast(:node_ids as text[])) as given (node_id) order by node_id on conflict do nothing"
 )
+_OF = text("select node_id, bindings from deployer.bindings where node_id = any(cast(:node_ids as text[]))")
 _LOCK = text(
     "select node_id, bindings from deployer.bindings where node_id = any(cast(:node_ids as text[])) "
     "order by node_id for update"
@@ -32,6 +33,11 @@ class PostgresBindings:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def of(self, node_ids: Collection[str]) -> dict[str, Bindings]:
+        """The bindings of those of the nodes that have any, unlocked."""
+        rows = await self._connection.execute(_OF, {"node_ids": list(node_ids)})
+        return {row.node_id: row.bindings for row in rows}
 
     async def lock(self, node_ids: Collection[str]) -> dict[str, Bindings]:
         """The bindings of these nodes, locked in the order of their ids; empty ones for a node without any."""

@@ -1,7 +1,7 @@
 """The table `deliveries`: claimed, locked and written in sets.
 
-`claim_due` passes over rows that another transaction holds, so that replicas share the work; the two `lock`s wait, in
-the order of the ids, so that they never wait for each other in a circle.
+The `claim`s pass over rows that another transaction holds, so that replicas share the work; the `lock`s wait, in the
+order of the ids, so that they never wait for each other in a circle.
 """
 
 import json
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.ports import DueDelivery
+from services.deployer.domain.rollout import DEFAULT_LIMITS, Limits
 from services.deployer.store.columns import arrays, unnest
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deliveries import FailureCause
@@ -26,6 +27,9 @@ _FIXED = {
     "script_id": "text",
     "version": "int",
     "hash": "text",
+    "group_no": "int",
+    "zone": "text",
+    "limits": "jsonb",
     "deadline_at": "timestamptz",
     "created_at": "timestamptz",
 }
@@ -36,7 +40,9 @@ _CHANGING = {
     "attempts": "int",
     "failed_attempts": "jsonb",
     "reported_hash": "text",
+    "released": "boolean",
     "next_attempt_at": "timestamptz",
+    "entered_at": "timestamptz",
     "updated_at": "timestamptz",
 }
 _ALL = _FIXED | _CHANGING
@@ -60,6 +66,24 @@ _LOCK = text(
 _LOCK_OPEN = text(
     f"select {_ROW} from deployer.deliveries as d where not d.final and d.script_id = :script_id "
     "and d.node_id = any(cast(:node_ids as text[])) order by d.id for update"
+)
+_LOCK_OF = text(
+    f"select {_ROW} from deployer.deliveries as d where not d.final and d.deployment_id = :deployment_id "
+    "order by d.id for update"
+)
+_HELD = text(
+    f"select {_ROW} from deployer.deliveries as d where not d.final and not d.released "
+    "and d.deployment_id = :deployment_id and d.group_no = :group_no "
+    "and (cast(:zones as text[]) is null or d.zone = any(cast(:zones as text[]))) "
+    "order by d.node_id limit :most for update skip locked"
+)
+_UNSENT = text(
+    f"select {_ROW} from deployer.deliveries as d where not d.final and d.released and d.state = 'pending' "
+    "and d.deployment_id = :deployment_id order by d.id for update skip locked"
+)
+_IN_STATES = text(
+    f"select {_ROW} from deployer.deliveries as d where d.deployment_id = :deployment_id "
+    "and d.state = any(cast(:states as text[])) order by d.node_id"
 )
 _SAVE = text(
     f"update deployer.deliveries as d set {', '.join(f'{name} = given.{name}' for name in _CHANGING)} "
@@ -97,6 +121,29 @@ class PostgresDeliveries:
         rows = await self._connection.execute(_LOCK_OPEN, {"script_id": script_id, "node_ids": list(node_ids)})
         return [_delivery(row) for row in rows]
 
+    async def lock_of(self, deployment_id: str) -> list[Delivery]:
+        """The non-final deliveries of a deployment, locked by id."""
+        rows = await self._connection.execute(_LOCK_OF, {"deployment_id": deployment_id})
+        return [_delivery(row) for row in rows]
+
+    async def claim_held(
+        self, deployment_id: str, group: int, zones: Sequence[str] | None, most: int
+    ) -> list[Delivery]:
+        """Deliveries of a group that are held back (in these time zones), by node; locked ones are passed over."""
+        chosen = None if zones is None else list(zones)
+        asked = {"deployment_id": deployment_id, "group_no": group, "zones": chosen, "most": most}
+        return [_delivery(row) for row in await self._connection.execute(_HELD, asked)]
+
+    async def claim_unsent(self, deployment_id: str) -> list[Delivery]:
+        """Pending deliveries of a deployment that are released; locked ones are passed over."""
+        rows = await self._connection.execute(_UNSENT, {"deployment_id": deployment_id})
+        return [_delivery(row) for row in rows]
+
+    async def in_states(self, deployment_id: str, states: Collection[DeliveryState]) -> list[Delivery]:
+        """The deliveries of a deployment in these states, by node id."""
+        asked = {"deployment_id": deployment_id, "states": [state.value for state in states]}
+        return [_delivery(row) for row in await self._connection.execute(_IN_STATES, asked)]
+
     async def save(self, deliveries: Sequence[Delivery]) -> None:
         """Write what can change of them."""
         rows = ((delivery.id, *_changing(delivery)) for delivery in deliveries)
@@ -117,6 +164,9 @@ def _fixed(delivery: Delivery) -> tuple[Any, ...]:
         artifact.id,
         artifact.version,
         artifact.hash,
+        delivery.group,
+        delivery.zone,
+        None if delivery.limits is DEFAULT_LIMITS else delivery.limits.model_dump_json(exclude_defaults=True),
         delivery.deadline_at,
         delivery.created_at,
     )
@@ -130,7 +180,9 @@ def _changing(delivery: Delivery) -> tuple[Any, ...]:
         delivery.attempts,
         json.dumps(delivery.failed_attempts),
         delivery.reported_hash,
+        delivery.released,
         delivery.next_attempt_at,
+        delivery.entered_at,
         delivery.updated_at,
     )
 
@@ -145,10 +197,15 @@ def _delivery(row: Any) -> Delivery:
         deadline_at=row.deadline_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        entered_at=row.entered_at,
         state=DeliveryState(row.state),
         reason=row.reason,
         cause=None if row.cause is None else FailureCause(row.cause),
         attempts=row.attempts,
         failed_attempts=tuple(row.failed_attempts),
         reported_hash=row.reported_hash,
+        group=row.group_no,
+        zone=row.zone,
+        released=row.released,
+        limits=DEFAULT_LIMITS if row.limits is None else Limits.model_validate(row.limits, extra="ignore"),
     )

@@ -13,11 +13,13 @@ from datetime import datetime
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.nodes import Node
-from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, DueDelivery, VersionKey
+from services.deployer.domain.plans import PlanEntry
+from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, DueDelivery, PlanPlace, VersionKey
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.contract import Contract
+from shared.contracts.deployments import DeliveryState
 
 
 @dataclass
@@ -26,11 +28,21 @@ class _Tables:
     nodes: dict[str, Node] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
+    plans: dict[str, list[PlanEntry]] = field(default_factory=dict)
     bindings: dict[str, Bindings] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
         scripts = {script_id: list(versions) for script_id, versions in self.scripts.items()}
-        return _Tables(scripts, dict(self.nodes), dict(self.deployments), dict(self.deliveries), dict(self.bindings))
+        plans = {deployment_id: list(entries) for deployment_id, entries in self.plans.items()}
+        return replace(
+            self,
+            scripts=scripts,
+            nodes=dict(self.nodes),
+            deployments=dict(self.deployments),
+            deliveries=dict(self.deliveries),
+            plans=plans,
+            bindings=dict(self.bindings),
+        )
 
 
 class InMemoryTransaction:
@@ -42,6 +54,7 @@ class InMemoryTransaction:
         self.nodes = _Nodes(tables)
         self.deployments = _Deployments(tables)
         self.deliveries = _Deliveries(tables)
+        self.plans = _Plans(tables)
         self.bindings = _Bindings(tables)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
@@ -112,6 +125,7 @@ class _Scripts:
 
 class _Nodes:
     def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
         self._nodes = tables.nodes
 
     async def lock(self, node_ids: Collection[str]) -> dict[str, Node]:
@@ -126,6 +140,10 @@ class _Nodes:
     async def all(self) -> list[Node]:
         return list(self._nodes.values())
 
+    async def strangers(self, deployment_id: str) -> list[Node]:
+        reached = {one.node_id for one in self._tables.deliveries.values() if one.deployment_id == deployment_id}
+        return [node for node in self._nodes.values() if node.node_id not in reached]
+
 
 class _Deployments:
     def __init__(self, tables: _Tables) -> None:
@@ -135,8 +153,17 @@ class _Deployments:
         self._deployments[deployment.id] = _tidy(deployment)
 
     async def newest_order(self, script_id: str) -> datetime | None:
-        times = (one.created_at for one in self._deployments.values() if one.artifact.id == script_id)
-        return max(times, default=None)
+        of_script = (one.ordered_at for one in self._deployments.values() if one.artifact.id == script_id)
+        return max((at for at in of_script if at is not None), default=None)
+
+    async def claim_looks(self, now: datetime, most: int) -> list[Deployment]:
+        due = [(one.next_look_at, one) for one in self._deployments.values() if one.next_look_at is not None]
+        return [one for at, one in sorted(due, key=lambda each: each[0]) if at <= now][:most]
+
+    async def open_ended(self, script_id: str | None) -> list[str]:
+        return sorted(
+            one.id for one in self._deployments.values() if one.open_ended and script_id in (None, one.artifact.id)
+        )
 
     async def lock(self, ids: Collection[str]) -> list[Deployment]:
         return [self._deployments[id_] for id_ in sorted(ids) if id_ in self._deployments]
@@ -191,6 +218,33 @@ class _Deliveries:
         found = await self.lock([], node_ids)
         return [delivery for delivery in found if delivery.artifact.id == script_id]
 
+    async def lock_of(self, deployment_id: str) -> list[Delivery]:
+        return [one for _, one in sorted(self._deliveries.items()) if self._is_open(one, deployment_id)]
+
+    async def claim_held(
+        self, deployment_id: str, group: int, zones: Sequence[str] | None, most: int
+    ) -> list[Delivery]:
+        found = [
+            one
+            for one in self._deliveries.values()
+            if self._is_open(one, deployment_id)
+            and not one.released
+            and one.group == group
+            and (zones is None or one.zone in zones)
+        ]
+        return sorted(found, key=lambda one: one.node_id)[:most]
+
+    async def claim_unsent(self, deployment_id: str) -> list[Delivery]:
+        open_ones = await self.lock_of(deployment_id)
+        return [one for one in open_ones if one.released and one.state is DeliveryState.PENDING]
+
+    async def in_states(self, deployment_id: str, states: Collection[DeliveryState]) -> list[Delivery]:
+        found = [one for one in self._deliveries.values() if one.deployment_id == deployment_id and one.state in states]
+        return sorted(found, key=lambda one: one.node_id)
+
+    def _is_open(self, delivery: Delivery, deployment_id: str) -> bool:
+        return delivery.deployment_id == deployment_id and not delivery.state.final
+
     async def save(self, deliveries: Sequence[Delivery]) -> None:
         self._deliveries.update({delivery.id: delivery for delivery in deliveries})
 
@@ -203,9 +257,27 @@ class _Deliveries:
         return sorted(found, key=lambda one: one.node_id)[:limit]
 
 
+class _Plans:
+    def __init__(self, tables: _Tables) -> None:
+        self._plans = tables.plans
+
+    async def add(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
+        self._plans.setdefault(deployment_id, []).extend(entries)
+
+    async def page(self, deployment_id: str, after: PlanPlace | None, limit: int) -> list[PlanEntry]:
+        whole = await self.whole(deployment_id)
+        return [one for one in whole if (one.group, one.node_id) > (after or (0, ""))][:limit]
+
+    async def whole(self, deployment_id: str) -> list[PlanEntry]:
+        return sorted(self._plans.get(deployment_id, []), key=lambda one: (one.group, one.node_id))
+
+
 class _Bindings:
     def __init__(self, tables: _Tables) -> None:
         self._bindings = tables.bindings
+
+    async def of(self, node_ids: Collection[str]) -> dict[str, Bindings]:
+        return {node_id: self._bindings[node_id] for node_id in node_ids if node_id in self._bindings}
 
     async def lock(self, node_ids: Collection[str]) -> dict[str, Bindings]:
         return {node_id: self._bindings.get(node_id, {}) for node_id in sorted(node_ids)}

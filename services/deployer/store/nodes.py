@@ -22,9 +22,14 @@ _COLUMNS = {
     "seq": "bigint",
     "artifacts": "jsonb",
     "observed_at": "timestamptz",
+    "time_zone": "text",
 }
 _NAMES = ", ".join(_COLUMNS)
 _ALL = text(f"select {_NAMES} from deployer.nodes")
+_STRANGERS = text(
+    f"select {_NAMES} from deployer.nodes as n where not exists (select from deployer.deliveries as d "
+    "where d.deployment_id = :deployment_id and d.node_id = n.node_id)"
+)
 _LOCK = text(
     f"select {_NAMES} from deployer.nodes where node_id = any(cast(:node_ids as text[])) order by node_id for update"
 )
@@ -59,6 +64,11 @@ class PostgresNodes:
         """Every node."""
         return [_node(row) for row in await self._connection.execute(_ALL)]
 
+    async def strangers(self, deployment_id: str) -> list[Node]:
+        """The nodes to which nothing of this deployment goes."""
+        rows = await self._connection.execute(_STRANGERS, {"deployment_id": deployment_id})
+        return [_node(row) for row in rows]
+
 
 def _row(node: Node) -> tuple[Any, ...]:
     return (
@@ -70,6 +80,7 @@ def _row(node: Node) -> tuple[Any, ...]:
         node.seq,
         _artifacts.dump_json(node.artifacts).decode(),
         node.observed_at,
+        node.time_zone,
     )
 
 
@@ -83,4 +94,5 @@ def _node(row: Any) -> Node:
         seq=row.seq,
         artifacts=_artifacts.validate_python(row.artifacts),
         observed_at=row.observed_at,
+        time_zone=row.time_zone,
     )

@@ -12,6 +12,7 @@ from services.deployer.store.bindings import PostgresBindings
 from services.deployer.store.deliveries import PostgresDeliveries
 from services.deployer.store.deployments import PostgresDeployments
 from services.deployer.store.nodes import PostgresNodes
+from services.deployer.store.plans import PostgresPlans
 from services.deployer.store.scripts import PostgresScripts
 from shared.contracts.contract import Contract
 from shared.db import Database, Outbox
@@ -30,6 +31,7 @@ class PostgresTransaction:
         self.nodes = PostgresNodes(connection)
         self.deployments = PostgresDeployments(connection)
         self.deliveries = PostgresDeliveries(connection)
+        self.plans = PostgresPlans(connection)
         self.bindings = PostgresBindings(connection)
 
     async def announce(self, messages: Iterable[Contract]) -> None:

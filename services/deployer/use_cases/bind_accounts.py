@@ -1,7 +1,7 @@
 """Keep what was ordered to be played where, and find out what an order takes away from other scripts.
 
-Two halves of ordering a deployment: `bind_accounts` in its transaction, `compared` after it, because parsing scripts
-is computing that must not hold locks. Neither forbids anything.
+`takeovers_of` when an order is planned, `compared` after its transaction, because parsing scripts is computing that
+must not hold locks; `bind_accounts` when a node is let go. None of them forbids anything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from services.deployer.domain.ports import Transaction
 from services.deployer.domain.scripts import ScriptVersion
 from services.deployer.domain.takeovers import Loss, Takeover, taken_over
 from shared.contracts.artifacts import Artifact
-from shared.contracts.bindings import Bind, rebound
+from shared.contracts.bindings import Bind, Bindings, rebound
 from shared.scripts import Script, ScriptProblems, overlaps, parse_script
 
 # Comparing takes up to a second for each script that loses accounts; nobody reads on after so many of them.
@@ -29,12 +29,10 @@ class Takeovers:
     found: Sequence[tuple[Takeover, ScriptVersion | None]] = ()
 
 
-async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind, plan: Sequence[str]) -> Takeovers:
-    """Write the new bindings of the plan's nodes; what they take away."""
-    if bind is None:
-        return Takeovers()
-    before = await transaction.bindings.lock(plan)
-    await transaction.bindings.save({node_id: rebound(of, artifact.id, bind) for node_id, of in before.items()})
+async def takeovers_of(
+    transaction: Transaction, artifact: Artifact, bind: Bind, before: Mapping[str, Bindings]
+) -> Takeovers:
+    """What an order would take away on nodes with these bindings."""
     losses = taken_over(before, artifact.id, bind)
     return await _with_texts(transaction, artifact, losses) if losses else Takeovers()
 
@@ -46,6 +44,14 @@ async def _with_texts(transaction: Transaction, artifact: Artifact, losses: Mapp
     texts = await transaction.scripts.contents([ours, *((one.id, one.version) for one in losers[:MOST_COMPARED])])
     found = [(Takeover(one.id, one.version, tuple(losses[one.id])), texts.get((one.id, one.version))) for one in losers]
     return Takeovers(texts[ours].body, found)
+
+
+async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind, node_ids: Sequence[str]) -> None:
+    """Write the new bindings of nodes that are about to get the order."""
+    if bind is None or not node_ids:
+        return
+    before = await transaction.bindings.lock(node_ids)
+    await transaction.bindings.save({node_id: rebound(of, artifact.id, bind) for node_id, of in before.items()})
 
 
 def compared(takeovers: Takeovers) -> tuple[Takeover, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
-from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, Store
+from services.deployer.domain.plans import PlanEntry
+from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, PlanPlace, Store
 from services.deployer.domain.scripts import ScriptSummary, ScriptVersion, VersionInfo
 from shared.scripts.difference import Difference, difference
 
@@ -72,6 +73,16 @@ class BrowseDeployments:
             if deployment is None:
                 return None
             return deployment, await transaction.deliveries.page(deployment_id, after, limit)
+
+    async def plan(
+        self, deployment_id: str, after: PlanPlace | None, limit: int
+    ) -> tuple[Deployment, list[PlanEntry]] | None:
+        """A deployment with a page of its plan by group and node id; None if there is no such deployment."""
+        async with self._store.begin() as transaction:
+            deployment = await transaction.deployments.one(deployment_id)
+            if deployment is None:
+                return None
+            return deployment, await transaction.plans.page(deployment_id, after, limit)
 
 
 def _difference(older: ScriptVersion, newer: ScriptVersion) -> Difference:

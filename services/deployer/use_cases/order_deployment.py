@@ -1,26 +1,32 @@
-"""Order a deployment: resolve its targets into a plan, supersede what it replaces, and store it all at once.
+"""Order a deployment: resolve its targets into a plan, store it, and let it begin, now or later.
 
-Called by the API. Deployments of the same script wait for each other, so "newer" always has a meaning and a node has
-at most one delivery of a script that is not final. Returns what was ordered, or why nothing was. Raises Unavailable.
+Called by the API. With `approval` only the plan is stored, and it waits to be approved; with `start_at` it waits for
+its time. Deployments of the same script wait for each other. Returns what was ordered, or why nothing was. Raises
+Unavailable.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from services.deployer.domain.deliveries import Delivery, Superseded
-from services.deployer.domain.deployments import Deployment, ordered_at
+from services.deployer.domain.deployments import Deployment, Progress
+from services.deployer.domain.plans import PlanEntry, groups_of, plan_hash, planned_entries
 from services.deployer.domain.ports import Store, Transaction
+from services.deployer.domain.rollout import PLAIN, Rollout
 from services.deployer.domain.takeovers import Takeover
 from services.deployer.domain.targets import NothingSelected, Targets, UnknownNodes, planned
-from services.deployer.use_cases.bind_accounts import bind_accounts, compared
-from services.deployer.use_cases.write_moves import Moves, changed_deployment
+from services.deployer.use_cases.begin_deployment import Beginning, begin
+from services.deployer.use_cases.bind_accounts import Takeovers, compared, takeovers_of
+from services.deployer.use_cases.write_moves import changed_deployment
 from shared.clock import Clock
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind
-from shared.contracts.deployments import DeliveryState
+from shared.contracts.deployments import DeploymentState
 from shared.randomness import Randomness
+
+# What nobody has approved in a day was planned for a fleet that is another one by now.
+APPROVAL_TIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,9 @@ class DeploymentOrder:
     version: int | None = None
     bind: Bind = None
     asked: Mapping[str, object] = field(default_factory=dict)
+    rollout: Rollout = PLAIN
+    retry_of: str | None = None
+    rollback_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,11 @@ Refusal = NoSuchScript | NoSuchVersion | UnknownNodes | NothingSelected
 
 
 class OrderDeployment:
-    """See the module's docstring. A delivery not verified within `deadline` times out; `due` is called for new ones."""
+    """See the module's docstring.
+
+    A delivery not verified within `deadline` of the start times out, unless the policy says otherwise. `due` is called
+    for new ones.
+    """
 
     def __init__(
         self, store: Store, deadline: timedelta, due: Callable[[], None], clock: Clock, randomness: Randomness
@@ -72,55 +85,68 @@ class OrderDeployment:
     async def __call__(self, wanted: DeploymentOrder) -> Ordered | Refusal:
         """Order it."""
         async with self._store.begin() as transaction:
-            artifact = await _artifact(transaction, wanted)
-            if not isinstance(artifact, Artifact):
-                return artifact
-            plan = planned(wanted.targets, await transaction.nodes.all())
-            if not isinstance(plan, list):
-                return plan
-            deployment = await self._store_plan(transaction, wanted, artifact, plan)
-            takeovers = await bind_accounts(transaction, artifact, wanted.bind, plan)
+            ordered = await self.within(transaction, wanted)
+        if not isinstance(ordered, tuple):
+            return ordered
         self._due()
+        deployment, takeovers = ordered
         return Ordered(deployment, await asyncio.to_thread(compared, takeovers) if takeovers.found else ())
 
-    async def _store_plan(
-        self, transaction: Transaction, wanted: DeploymentOrder, artifact: Artifact, plan: Sequence[str]
-    ) -> Deployment:
+    async def within(self, transaction: Transaction, wanted: DeploymentOrder) -> tuple[Deployment, Takeovers] | Refusal:
+        """Order it in a transaction of somebody else."""
+        artifact = await _artifact(transaction, wanted)
+        if not isinstance(artifact, Artifact):
+            return artifact
+        nodes = await transaction.nodes.all()
+        plan = planned(wanted.targets, nodes)
+        if not isinstance(plan, list):
+            return plan
+        chosen = set(plan)
+        before = {} if wanted.bind is None else await transaction.bindings.of(plan)
+        targets = [node for node in nodes if node.node_id in chosen]
+        entries = planned_entries(artifact, wanted.bind, wanted.rollout, targets, before)
+        deployment = await self._stored(transaction, self._planned(wanted, artifact, entries), entries)
+        return deployment, await takeovers_of(transaction, artifact, wanted.bind, before)
+
+    def _planned(self, wanted: DeploymentOrder, artifact: Artifact, entries: list[PlanEntry]) -> Deployment:
         now = self._clock.now()
-        ordered = ordered_at(now, await transaction.deployments.newest_order(artifact.id))
         deployment = Deployment(
             id=self._randomness.new_id("dep_"),
             artifact=artifact,
             bind=wanted.bind,
             targets=wanted.asked,
-            created_at=ordered,
-            total=len(plan),
-            totals={DeliveryState.PENDING: len(plan)},
+            created_at=now,
+            total=len(entries),
+            state=DeploymentState.PLANNED,
+            rollout=wanted.rollout,
+            progress=Progress(groups=groups_of(entries)),
+            deadline_at=now + APPROVAL_TIME,
+            next_look_at=now + APPROVAL_TIME,
+            retry_of=wanted.retry_of,
+            rollback_of=wanted.rollback_of,
         )
-        await self._supersede(transaction, deployment, plan)
-        await transaction.deployments.add(deployment)
-        await transaction.deliveries.add([self._delivery(deployment, node_id, now) for node_id in plan])
-        await transaction.announce([changed_deployment(deployment, now)])
+        return replace(deployment, plan_hash=plan_hash(deployment, entries))
+
+    async def _stored(self, transaction: Transaction, deployment: Deployment, entries: list[PlanEntry]) -> Deployment:
+        now = self._clock.now()
+        if not deployment.rollout.approval:
+            deployment = approved(deployment, now)
+        if deployment.state is DeploymentState.RUNNING:
+            how = Beginning(now, self._deadline, self._randomness)
+            deployment = await begin(transaction, deployment, entries, how, stored=False)
+        else:
+            await transaction.deployments.add(deployment)
+            await transaction.announce([changed_deployment(deployment, now)])
+        await transaction.plans.add(deployment.id, entries)
         return deployment
 
-    async def _supersede(self, transaction: Transaction, deployment: Deployment, plan: Sequence[str]) -> None:
-        older = await transaction.deliveries.lock_open(deployment.artifact.id, plan)
-        moves = Moves(older, deployment.created_at)
-        for delivery in older:
-            moves.apply(delivery.id, Superseded(deployment.id))
-        await moves.write(transaction)
 
-    def _delivery(self, deployment: Deployment, node_id: str, now: datetime) -> Delivery:
-        return Delivery(
-            id=self._randomness.new_id("dlv_"),
-            deployment_id=deployment.id,
-            node_id=node_id,
-            artifact=deployment.artifact,
-            next_attempt_at=now,
-            deadline_at=now + self._deadline,
-            created_at=deployment.created_at,
-            updated_at=now,
-        )
+def approved(deployment: Deployment, now: datetime) -> Deployment:
+    """The plan is to be executed: now, or when its time comes."""
+    at = deployment.rollout.start_at
+    if at is not None and at > now:
+        return replace(deployment, state=DeploymentState.SCHEDULED, deadline_at=None, next_look_at=at)
+    return replace(deployment, state=DeploymentState.RUNNING)
 
 
 async def _artifact(transaction: Transaction, wanted: DeploymentOrder) -> Artifact | NoSuchScript | NoSuchVersion:

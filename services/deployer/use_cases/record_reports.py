@@ -13,6 +13,7 @@ import structlog
 from services.deployer.domain.deliveries import Applied, Delivery, Event, Failed, NodeOnline, Observed, Received
 from services.deployer.domain.nodes import Sighting, observed, sighted
 from services.deployer.domain.ports import Store, Transaction
+from services.deployer.use_cases.join_late import recruit
 from services.deployer.use_cases.write_moves import Moves
 from shared.backoff import Backoff
 from shared.clock import Clock
@@ -62,6 +63,8 @@ class RecordReports:
                 self._report(moves, report) if isinstance(report, DeliveryReported) else None for report in reports
             ]
             _compare(moves, sightings)
+            if any(sighting.may_be_selected for sighting in sightings):
+                await recruit(transaction, moves.deployments(), self._clock.now())
             await moves.write(transaction)
         if any(sighting.came_online for sighting in sightings):
             self._due()

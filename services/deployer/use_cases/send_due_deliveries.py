@@ -13,7 +13,6 @@ from services.deployer.domain.ports import DueDelivery, Store, Transaction
 from services.deployer.use_cases.write_moves import Moves
 from shared.backoff import Backoff
 from shared.clock import Clock
-from shared.contracts.deployments import DeliveryState
 from shared.randomness import Randomness
 
 # One transaction holds this many deliveries: a tenth of a second of work, and at most 32 MB of inline content.
@@ -38,8 +37,8 @@ class SendDueDeliveries:
             moves = Moves((one.delivery for one in due), now)
             sent = []
             for one in due:
-                after = moves.apply(one.delivery.id, Due(now + self._wait(one)))
-                if after.state is not DeliveryState.TIMED_OUT:
+                after = moves.apply(one.delivery.id, Due(now + self._wait(one), one.node_online))
+                if after.attempts > one.delivery.attempts:
                     sent.append((one, after))
             await moves.write(transaction)
             await self._order(transaction, sent)

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.deployer.domain.deliveries import Delivery, Event, moved
-from services.deployer.domain.deployments import Deployment, StateChange, counted
+from services.deployer.domain.deployments import Change, Deployment, counted
 from services.deployer.domain.ports import Transaction
 from shared.contracts.contract import Contract
-from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged
+from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged, GroupTotals
 
 
 class Moves:
@@ -32,6 +32,10 @@ class Moves:
     def all(self) -> list[Delivery]:
         """Every delivery as it is now."""
         return list(self._current.values())
+
+    def deployments(self) -> set[str]:
+        """The deployments whose totals change."""
+        return {self._current[delivery_id].deployment_id for delivery_id, _ in self._entered}
 
     def apply(self, delivery_id: str, event: Event) -> Delivery:
         """Let an event happen to a delivery; how it is after it."""
@@ -52,10 +56,10 @@ class Moves:
             await transaction.announce(announced)
 
     async def _count(self, transaction: Transaction) -> list[Deployment]:
-        changes: defaultdict[str, list[StateChange]] = defaultdict(list)
+        changes: defaultdict[str, list[Change]] = defaultdict(list)
         for delivery_id in dict.fromkeys(delivery_id for delivery_id, _ in self._entered):
             before, after = self._before[delivery_id], self._current[delivery_id]
-            changes[after.deployment_id].append((before.state, after.state))
+            changes[after.deployment_id].append((before, after))
         locked = await transaction.deployments.lock(changes)
         deployments = [counted(deployment, changes[deployment.id], self._now) for deployment in locked]
         await transaction.deployments.save(deployments)
@@ -69,6 +73,7 @@ class Moves:
             node_id=delivery.node_id,
             artifact=delivery.artifact,
             state=state,
+            group=delivery.group,
             reason=delivery.reason if state is delivery.state else None,
             attempts=delivery.attempts,
             reported_hash=delivery.reported_hash,
@@ -83,5 +88,11 @@ def changed_deployment(deployment: Deployment, now: datetime) -> DeploymentChang
         artifact=deployment.artifact,
         state=deployment.state,
         totals=dict(deployment.totals),
+        groups=[
+            GroupTotals(size=group.size, held=group.held, totals=dict(group.totals))
+            for group in deployment.progress.groups
+        ],
+        causes=dict(deployment.progress.causes),
+        reason=deployment.reason,
         at=now,
     )

@@ -3,6 +3,7 @@
 | the ledger says of this delivery                         | verdict                                     |
 | -------------------------------------------------------- | ------------------------------------------- |
 | unknown                                                  | apply                                       |
+| unknown, and called off before                           | nothing: it is dropped without an answer    |
 | unknown, but a version ordered later is loaded           | answer: failed, a later order stands        |
 | received, not done yet                                   | answer: received                            |
 | failed, and this is a later attempt                      | apply                                       |

@@ -116,6 +116,14 @@ class DeliveryLedger(Protocol):
         """Store an order that is to be applied, and the report that it was received."""
         ...
 
+    async def forget(self, delivery_id: str) -> None:
+        """Drop an order that is not applied yet, with its report, and know its id; what is finished stays."""
+        ...
+
+    async def is_forgotten(self, delivery_id: str) -> bool:
+        """Whether this order was called off."""
+        ...
+
     async def next_received(self) -> Delivery | None:
         """The oldest delivery that is still to be applied."""
         ...

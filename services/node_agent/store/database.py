@@ -52,6 +52,8 @@ _SCHEMA = (
     """create table if not exists deliveries (
         arrival integer primary key autoincrement, delivery_id text not null unique, body text not null,
         outcome text not null, tests_passed integer not null default 0, cause text, reason text)""",
+    """create table if not exists forgotten (
+        arrival integer primary key autoincrement, delivery_id text not null unique)""",
     "create index if not exists deliveries_received on deliveries (arrival) where outcome = 'received'",
     """create table if not exists artifacts (
         script_id text primary key, body text not null, delivery_id text not null, issued_at text not null)""",

@@ -44,6 +44,25 @@ class SqliteDeliveries:
             )
             await self._put_report(connection, report)
 
+    async def forget(self, delivery_id: str) -> None:
+        """Drop an order that is not applied yet, with its report, and know its id."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(
+                "select 1 from deliveries where delivery_id = ? and outcome = 'received'", (delivery_id,)
+            )
+            if rows:
+                await connection.execute("delete from deliveries where delivery_id = ?", (delivery_id,))
+                await connection.execute("delete from outbox where delivery_id = ?", (delivery_id,))
+            await connection.execute("insert or ignore into forgotten (delivery_id) values (?)", (delivery_id,))
+            await connection.execute(
+                "delete from forgotten where arrival <= (select max(arrival) from forgotten) - ?", (MOST_FINISHED,)
+            )
+
+    async def is_forgotten(self, delivery_id: str) -> bool:
+        """Whether this order was called off."""
+        async with self._database.transaction() as connection:
+            return bool(await connection.execute("select 1 from forgotten where delivery_id = ?", (delivery_id,)))
+
     async def next_received(self) -> Delivery | None:
         """The oldest delivery that is still to be applied."""
         async with self._database.transaction() as connection:

@@ -50,6 +50,11 @@ class TakeDelivery:
         artifact = order.artifact
         loaded = self._stage.artifact(artifact.id)
         known = await self._ledger.delivery(order.delivery_id)
+        # A later attempt of one that failed would be applied, too.
+        open_still = known is None or isinstance(known.result, Failed)
+        if open_still and await self._ledger.is_forgotten(order.delivery_id):
+            log.info("delivery_forgotten", delivery=order.delivery_id, script=artifact.id, attempt=order.attempt)
+            return
         verdict = judged(order, known, self._stage.wanted.get(artifact.id), loaded.hash if loaded else None)
         log.info("delivery_taken", delivery=order.delivery_id, script=artifact.id, version=artifact.version,
                  attempt=order.attempt, verdict=type(verdict).__name__.lower())  # fmt: skip

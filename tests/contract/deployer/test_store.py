@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.deployments import Deployment, Group, Progress
+from services.deployer.domain.plans import Had, Lost, PlanEntry
 from services.deployer.domain.ports import DeploymentQuestion, Transaction
+from services.deployer.domain.rollout import Limits, Rollout, Timers
 from shared.contracts.artifacts import AppliedArtifact, Artifact
 from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState, DeploymentState
@@ -28,6 +31,25 @@ def deployment(number: int = 0, **changes: object) -> Deployment:
         totals={DeliveryState.PENDING: 2},
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+POLICY: dict[str, Any] = {
+    "rollout": Rollout.model_validate(
+        {
+            "groups": [1, "10%", "100%"],
+            "rate": {"per_minute": 30},
+            "stop": [{"failed_percent": 50, "causes": ["timed_out"], "then": "abort"}],
+            "timers": {"apply_seconds": 60},
+            "retries": {"download_failed": 1},
+            "start_at": "2026-01-01T00:00:00Z",
+            "window": {"from": "22:00", "to": "04:00", "days": ["mon"], "time_zone": "Asia/Tokyo"},
+            "dynamic": True,
+        }
+    ),
+    "plan_hash": OTHER_HASH,
+    "retry_of": "dep_" + "e" * 32,
+    "rollback_of": "dep_" + "f" * 32,
+}
 
 
 async def with_deployment(transaction: Transaction, *node_ids: str) -> None:
@@ -110,16 +132,35 @@ async def test_a_deployment_is_kept_whole(side: Side) -> None:
     """Otherwise an operator would not see what was ordered and what became of it."""
     ended = deployment(
         state=DeploymentState.FAILED,
+        reason="2 of 2 nodes failed",
         finished_at=START,
+        total=3,
         totals={DeliveryState.VERIFIED: 1, DeliveryState.FAILED: 1},
+        progress=Progress(
+            groups=(Group(1, 0, {DeliveryState.VERIFIED: 1}), Group(2, 1, {DeliveryState.FAILED: 1})),
+            causes={"tests_failed": 1},
+            credit=0.25,
+            credit_at=START,
+            waived=1,
+            forgiven={"timed_out": 1},
+            forgiven_ended=1,
+            zones=("Asia/Tokyo", "UTC"),
+            recruit=True,
+        ),
+        ordered_at=START + timedelta(seconds=2),
+        deadline_at=START + timedelta(days=1),
+        next_look_at=START + timedelta(seconds=3),
+        open_ended=True,
+        **POLICY,
     )
     async with side.store.begin() as transaction:
         await transaction.scripts.add(new_script(), START)
-        await transaction.deployments.add(deployment())
-        assert await transaction.deployments.one(ended.id) == deployment()
-        assert await transaction.deployments.newest_order("greeter") == START
-        assert await transaction.deployments.newest_order("other") is None
+        await transaction.deployments.add(deployment(**POLICY))
+        assert await transaction.deployments.one(ended.id) == deployment(**POLICY)
+        assert await transaction.deployments.newest_order("greeter") is None
         await transaction.deployments.save([ended])
+        assert await transaction.deployments.newest_order("greeter") == ended.ordered_at
+        assert await transaction.deployments.newest_order("other") is None
         assert await transaction.deployments.lock([ended.id, "dep_" + "f" * 32]) == [ended]
         assert await transaction.deployments.one("dep_" + "f" * 32) is None
 
@@ -144,6 +185,8 @@ async def test_deployments_are_listed_newest_first_and_filtered(side: Side) -> N
 
 async def test_a_delivery_is_kept_whole(side: Side) -> None:
     """Otherwise retries would be counted wrongly or a reason would get lost."""
+    limits = Limits(timers=Timers(receive_seconds=9), retries={"tests_failed": 2})
+    fixed: dict[str, Any] = {"group": 2, "zone": "Asia/Tokyo", "limits": limits}
     changed = delivery(
         DeliveryState.SENT,
         reason="disk full",
@@ -151,12 +194,16 @@ async def test_a_delivery_is_kept_whole(side: Side) -> None:
         attempts=3,
         failed_attempts=(1, 3),
         reported_hash=OTHER_HASH,
+        released=False,
         next_attempt_at=START + timedelta(seconds=9),
+        entered_at=START + timedelta(seconds=1),
         updated_at=START + timedelta(seconds=1),
+        **fixed,
     )
     async with side.store.begin() as transaction:
-        await with_deployment(transaction, "a")
-        assert await transaction.deliveries.lock([changed.id], []) == [delivery()]
+        await with_deployment(transaction)
+        await transaction.deliveries.add([delivery(**fixed)])
+        assert await transaction.deliveries.lock([changed.id], []) == [delivery(**fixed)]
         await transaction.deliveries.save([changed])
     async with side.store.begin() as transaction:
         assert await transaction.deliveries.lock([changed.id], []) == [changed]
@@ -229,6 +276,86 @@ async def test_a_failed_transaction_leaves_nothing_behind(side: Side) -> None:
         assert await transaction.deployments.one(deployment().id) is None
     assert await side.announced() == []
     assert side.rings == []
+
+
+async def test_deployments_are_looked_at_when_their_time_has_come(side: Side) -> None:
+    """Otherwise a rollout would stand still, or every poll would read all deployments that ever were."""
+    async with side.store.begin() as transaction:
+        await transaction.scripts.add(new_script(), START)
+        for number in range(3):
+            at = START + timedelta(seconds=5 - number) if number else None
+            await transaction.deployments.add(deployment(number, next_look_at=at, open_ended=number == 2))
+        soon = await transaction.deployments.claim_looks(START + timedelta(seconds=3), 9)
+        later = await transaction.deployments.claim_looks(START + timedelta(seconds=4), 9)
+        assert await transaction.deployments.open_ended("greeter") == [deployment(2).id]
+        assert await transaction.deployments.open_ended("other") == []
+        assert await transaction.deployments.open_ended(None) == [deployment(2).id]
+    assert [one.id for one in soon] == [deployment(2).id]
+    assert [one.id for one in later] == [deployment(2).id, deployment(1).id]
+
+
+async def test_what_is_held_back_is_found_by_group_and_time_zone(side: Side) -> None:
+    """Otherwise the wrong nodes would be let go, or a window of another time zone would count."""
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction)
+        held = [("c", 2, "UTC"), ("a", 2, "UTC"), ("b", 2, "Asia/Tokyo"), ("d", 1, "UTC")]
+        await transaction.deliveries.add(
+            [
+                delivery(id=f"dlv_{place:032x}", node_id=name, group=group, zone=zone, released=False)
+                for place, (name, group, zone) in enumerate(held)
+            ]
+            + [delivery(id=f"dlv_{9:032x}", node_id="e", group=2)]
+        )
+        deliveries, of = transaction.deliveries, deployment().id
+        assert [one.node_id for one in await deliveries.claim_held(of, 2, None, 2)] == ["a", "b"]
+        assert [one.node_id for one in await deliveries.claim_held(of, 2, ["UTC"], 9)] == ["a", "c"]
+        assert await deliveries.claim_held(of, 2, [], 9) == []
+        assert [one.node_id for one in await deliveries.claim_unsent(of)] == ["e"]
+        await deliveries.save([delivery(DeliveryState.SENT, id=f"dlv_{9:032x}", node_id="e", group=2)])
+        assert await deliveries.claim_unsent(of) == []
+        assert [one.node_id for one in await deliveries.lock_of(of)] == ["c", "a", "b", "d", "e"]
+        assert [one.node_id for one in await deliveries.in_states(of, [DeliveryState.SENT])] == ["e"]
+
+
+async def test_plans_are_kept_and_paged_by_group_and_node(side: Side) -> None:
+    """Otherwise an operator would approve something else than what was read."""
+    loss = Lost(script_id="other", accounts=("acc-1",), gone=True)
+    entries = [
+        PlanEntry(
+            node_id=name,
+            group=group,
+            has=Had(version=None, hash=OTHER_HASH) if group == 1 else None,
+            will_have=Had(version=1, hash=HASH, accounts="all"),
+            loses=(loss,),
+            zone="UTC",
+        )
+        for group, name in ((1, "z"), (2, "a"), (2, "b"))
+    ]
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction)
+        await transaction.plans.add(deployment().id, entries[1:])
+        await transaction.plans.add(deployment().id, entries[:1])
+        assert await transaction.plans.whole(deployment().id) == entries
+        assert await transaction.plans.page(deployment().id, None, 2) == entries[:2]
+        assert await transaction.plans.page(deployment().id, (2, "a"), 2) == entries[2:]
+        assert await transaction.plans.whole(deployment(1).id) == []
+
+
+async def test_strangers_are_the_nodes_that_a_deployment_does_not_reach(side: Side) -> None:
+    """Otherwise late joiners would be missed, or joined twice."""
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction, "a")
+        await transaction.nodes.save([node("a"), node("b", time_zone="Asia/Tokyo")])
+        (stranger,) = await transaction.nodes.strangers(deployment().id)
+    assert (stranger.node_id, stranger.time_zone) == ("b", "Asia/Tokyo")
+
+
+async def test_bindings_are_read_without_being_made(side: Side) -> None:
+    """Otherwise to plan would write."""
+    async with side.store.begin() as transaction:
+        await transaction.bindings.lock(["a"])
+        await transaction.bindings.save({"a": {"*": "greeter"}})
+        assert await transaction.bindings.of(["a", "b"]) == {"a": {"*": "greeter"}}
 
 
 async def test_bindings_are_empty_until_they_are_saved(side: Side) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.contracts.accounts import AccountChanged, AccountReport, AccountStatus
 from shared.contracts.artifacts import AppliedArtifact, Artifact
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, ForgetDelivery
 from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged, DeploymentState
 from shared.contracts.fleet import AccountCounters, AccountsChanged, AccountsCounted, NodeObserved, NodeStatus
 from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
@@ -130,6 +130,7 @@ SAMPLES: tuple[Contract, ...] = (
         bind="all",
         issued_at=AT,
     ),
+    ForgetDelivery(node_id="tokyo-7", delivery_id=DELIVERY, reason="somebody aborted it", issued_at=AT),
 )
 
 

@@ -83,6 +83,30 @@ async def test_a_confirmed_report_does_not_take_a_newer_one_with_it(deliveries: 
     assert await deliveries.pending_reports(10) == []
 
 
+async def test_an_order_that_was_called_off_is_dropped_and_known(deliveries: SqliteDeliveries) -> None:
+    """A late copy of an aborted order would be applied, or its report would confuse whoever reads it."""
+    one, other = order(script("hi")), order(script("ho"), 2)
+    await deliveries.receive(one, report(one, DeliveryOutcome.RECEIVED))
+    await deliveries.finish(Delivery(other, Applied(True)), report(other, DeliveryOutcome.APPLIED))
+    for each in (one, one, other):
+        await deliveries.forget(each.delivery_id)
+    assert await deliveries.delivery(one.delivery_id) is None
+    assert await deliveries.next_received() is None
+    assert await deliveries.delivery(other.delivery_id) is not None
+    assert await deliveries.is_forgotten(one.delivery_id)
+    assert not await deliveries.is_forgotten("dlv_" + "f" * 32)
+    assert [each.report.delivery_id for each in await deliveries.pending_reports(9)] == [other.delivery_id]
+
+
+async def test_what_was_called_off_is_kept_within_bounds(database: Database, deliveries: SqliteDeliveries) -> None:
+    """A ledger that only grows fills the disk in the end."""
+    for number in range(MOST_FINISHED + 5):
+        await deliveries.forget(f"dlv_{number:032x}")
+    async with database.transaction() as connection:
+        [[count]] = await connection.execute("select count(*) from forgotten")
+    assert count == MOST_FINISHED
+
+
 async def test_finished_deliveries_are_kept_within_bounds(database: Database, deliveries: SqliteDeliveries) -> None:
     """A ledger that only grows fills the disk in the end."""
     async with database.transaction() as connection:

@@ -12,9 +12,10 @@ from services.deployer.api.deployments import deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.script_source import EXAMPLE
 from services.deployer.api.scripts import scripts_router
+from services.deployer.api.steering import steering_router
 from services.deployer.domain.dead_letters import DeadLetter
 from services.deployer.downloads import SignedDownloads
-from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
+from services.deployer.use_cases.browse import BrowseScripts
 from services.deployer.use_cases.store_script import StoreScript
 from shared.http import create_api
 from shared.messaging import Unavailable
@@ -96,7 +97,8 @@ async def open_door() -> AsyncIterator[Door]:
         token=SecretStr(TOKEN),
         routers=[
             scripts_router(StoreScript(stand.store, stand.clock), scripts),
-            deployments_router(stand.order, BrowseDeployments(stand.store)),
+            deployments_router(stand.desk),
+            steering_router(stand.desk),
             dead_letters_router(letters),
         ],
         open_routers=[downloads_router(downloads, scripts)],

@@ -30,6 +30,7 @@ def delivery(state: DeliveryState = DeliveryState.PENDING, **changes: Any) -> De
         deadline_at=START + timedelta(days=1),
         created_at=START,
         updated_at=START,
+        entered_at=START,
         state=state,
     )
     return replace(plain, **changes)

@@ -3,14 +3,22 @@
 from collections import Counter
 from datetime import timedelta
 
+from services.deployer.api.deployments import DeploymentDesk
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.ports import DeploymentQuestion
 from services.deployer.domain.selector import Selector
 from services.deployer.domain.targets import NodeIds
 from services.deployer.store.in_memory import InMemoryStore
+from services.deployer.use_cases.advance_deployments import Acts, AdvanceDeployments
+from services.deployer.use_cases.begin_deployment import BeginDeployment
+from services.deployer.use_cases.browse import BrowseDeployments
+from services.deployer.use_cases.join_late import JoinLate
+from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment, Ordered
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.steer_deployment import SteerDeployment
 from shared.backoff import Backoff
 from shared.clock import VirtualClock
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome
@@ -34,6 +42,14 @@ class Stand:
         self.order = OrderDeployment(self.store, DEADLINE, self._wake, self.clock, self.randomness)
         self.send = SendDueDeliveries(self.store, lambda name: f"http://x/{name}", backoff, self.clock, self.randomness)
         self.record = RecordReports(self.store, backoff, self._wake, self.clock, self.randomness)
+        begin = BeginDeployment(self.store, DEADLINE, self._wake, self.clock, self.randomness)
+        self.steer = SteerDeployment(self.store, begin, self._wake, self.clock)
+        self.again = OrderAgain(self.store, self.order, self.steer, self._wake)
+        self.browse = BrowseDeployments(self.store)
+        self.desk = DeploymentDesk(self.order, self.steer, self.again, self.browse)
+        join = JoinLate(self.store, self.clock, self.randomness)
+        acts = Acts(begin.scheduled, self.steer.expire, self.steer.abort, join)
+        self.advance = AdvanceDeployments(self.store, acts, self._wake, self.clock)
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -66,6 +82,19 @@ class Stand:
             pass
         return self.orders[before:]
 
+    async def look(self, seconds: float = 0.0, step: float = 1.0) -> list[DeliverArtifact]:
+        """Let time pass as the jobs see it: advance, send, again and again; the orders."""
+        before, left = len(self.orders), seconds
+        while True:
+            while await self.advance():
+                pass
+            while await self.send():
+                pass
+            if left <= 0:
+                return self.orders[before:]
+            await self.clock.run_for(min(step, left))
+            left -= step
+
     async def tell(self, delivery: Delivery, *outcomes: DeliveryOutcome) -> list[Result]:
         """Let the node report."""
         return list(await self.record([report(delivery, outcome) for outcome in outcomes]))
@@ -78,6 +107,13 @@ class Stand:
         """The deployment's deliveries by node."""
         async with self.store.begin() as transaction:
             return {one.node_id: one for one in await transaction.deliveries.page(deployment.id, None, 100_000)}
+
+    async def every(self) -> dict[str, Delivery]:
+        """Every delivery of every deployment, by id."""
+        async with self.store.begin() as transaction:
+            deployments = await transaction.deployments.page(DeploymentQuestion(), None, 1_000)
+            pages = [await transaction.deliveries.page(one.id, None, 100_000) for one in deployments]
+        return {delivery.id: delivery for page in pages for delivery in page}
 
     async def deployment(self, deployment: Deployment) -> Deployment:
         """The deployment as it is now."""

@@ -93,6 +93,8 @@ async def test_a_deployment_is_accepted_and_can_be_followed(door: Door) -> None:
         "version": 1,
         "hash": pushed["hash"],
         "nodes": 2,
+        "state": "running",
+        "plan_hash": ordered["plan_hash"],
         "takes_over": [],
     }
     await door.stand.reconcile()
@@ -272,7 +274,7 @@ async def test_the_document_describes_every_operation(door: Door) -> None:
     """Otherwise the API's pages would have entries that say nothing."""
     paths = (await door.http.get("/openapi.json")).json()["paths"]
     operations = [operation for path, item in paths.items() if "/api/" in path for operation in item.values()]
-    assert len(operations) == 13
+    assert len(operations) == 21
     assert all(operation["tags"] and operation["summary"] and operation["description"] for operation in operations)
     push = paths[SCRIPTS]["post"]["requestBody"]["content"]
     assert push["application/yaml"]["example"] == EXAMPLE

@@ -11,7 +11,7 @@ from services.deployer.domain.targets import NodeIds, NothingSelected, UnknownNo
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deployments import DeliveryState, DeploymentState
 from shared.contracts.fleet import NodeStatus
-from tests.unit.deployer.making import HASH, START, node
+from tests.unit.deployer.making import HASH, START, delivery, node
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def deployment(**totals: int) -> Deployment:
 
 def test_totals_follow_the_deliveries() -> None:
     """Otherwise a progress bar would need to count every row."""
-    after = counted(deployment(pending=3), [(DeliveryState.PENDING, DeliveryState.SENT)] * 2, START)
+    after = counted(deployment(pending=3), [(delivery(DeliveryState.PENDING), delivery(DeliveryState.SENT))] * 2, START)
     assert (after.totals[DeliveryState.PENDING], after.totals[DeliveryState.SENT]) == (1, 2)
     assert (after.state, after.finished_at, after.remaining) == (DeploymentState.RUNNING, None, 3)
 
@@ -139,7 +139,7 @@ def test_a_deployment_succeeds_only_if_every_delivery_is_verified(
     last: DeliveryState, expected: DeploymentState
 ) -> None:
     """Otherwise success would be shown for nodes that do not run the version."""
-    after = counted(deployment(verified=1, sent=1), [(DeliveryState.SENT, last)], START)
+    after = counted(deployment(verified=1, sent=1), [(delivery(DeliveryState.SENT), delivery(last))], START)
     assert (after.state, after.finished_at) == (expected, START)
 
 

@@ -1,14 +1,16 @@
 """Deliveries against the whole agent: what fails, what is answered, what survives a crash."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from shared.contracts.artifacts import TestTally
-from shared.contracts.deliveries import DeliveryOutcome
+from shared.contracts.deliveries import DeliveryOutcome, ForgetDelivery
 from tests.support.agent.orders import order, script
 from tests.unit.node_agent.virtual_agent import World
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 BROKEN = "id: greeter\nchats: [\n"
 UNHAPPY_TEST = "tests:\n  - name: greets\n    dialogue:\n      - guest: /hello\n      - expect: good evening\n"
 HAPPY = UNHAPPY_TEST.replace("good evening", "hi")
@@ -26,6 +28,33 @@ async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World)
         answers = [(report.attempt, report.outcome) for report in world.registry.reports]
         assert answers[-1] == (2, DeliveryOutcome.APPLIED)
         assert world.registry.reports[-1].loaded_hash == order(script("hi")).artifact.hash
+
+
+async def test_an_order_that_was_called_off_is_not_applied_when_it_comes_late(world: World) -> None:
+    """A broker that hands out the order after the abort would bring an aborted version to life."""
+    late = order(script("hi"))
+    async with world.running():
+        await world.bus.publish(ForgetDelivery(node_id=late.node_id, delivery_id=late.delivery_id, issued_at=START))
+        for attempt in (1, 2):
+            await world.bus.publish(order(script("hi"), attempt=attempt))
+            await world.clock.run_for(5)
+        assert world.registry.reports == [] and world.files.files == {}
+        await world.bus.publish(order(script("ho"), 2))
+        await world.clock.run_for(5)
+        assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
+
+
+async def test_a_version_that_is_applied_stays_when_its_order_is_called_off(world: World) -> None:
+    """A node that has applied it would fall silent, or answer nothing any more."""
+    async with world.running():
+        await world.bus.publish(order(script("hi")))
+        await world.clock.run_for(5)
+        done = order(script("hi"))
+        await world.bus.publish(ForgetDelivery(node_id=done.node_id, delivery_id=done.delivery_id, issued_at=START))
+        await world.bus.publish(order(script("hi"), attempt=2))
+        await world.clock.run_for(5)
+        assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
+        assert world.registry.reports[-1].loaded_hash == done.artifact.hash
 
 
 @pytest.mark.parametrize(("tests", "count"), [("", 0), (HAPPY, 1)])

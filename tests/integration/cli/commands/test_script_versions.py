@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from services.cli.failures import ExitCode
 from services.deployer.api.deployments import deployments_router
 from services.deployer.api.scripts import scripts_router
-from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
+from services.deployer.use_cases.browse import BrowseScripts
 from services.deployer.use_cases.store_script import StoreScript
 from shared.http import create_api
 from tests.integration.cli.commands.conftest import Callboard
@@ -38,7 +38,7 @@ def deployer() -> Iterator[str]:
         token=SecretStr(TOKEN),
         routers=[
             scripts_router(StoreScript(stand.store, stand.clock), BrowseScripts(stand.store)),
-            deployments_router(stand.order, BrowseDeployments(stand.store)),
+            deployments_router(stand.desk),
         ],
         ready=ready,
     )

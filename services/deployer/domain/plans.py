@@ -1,0 +1,120 @@
+"""A deployment's plan: for each node its group, what it has now, what it will have, and what it loses. Pure.
+
+The first groups get the nodes that are online: a canary that sleeps holds up everything and proves nothing. The hash
+names the whole plan, so what somebody has approved is what is executed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from services.deployer.domain.deployments import Deployment, Group
+from services.deployer.domain.nodes import Node
+from services.deployer.domain.rollout import Rollout, group_sizes
+from services.deployer.domain.windows import zone_of
+from shared.contracts.artifacts import Artifact
+from shared.contracts.bindings import EVERYONE, Bind, Bindings, rebound
+from shared.contracts.identifiers import content_hash
+
+
+class Part(BaseModel):
+    """A part of a plan; newer ones may have more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Had(Part):
+    """A script on a node: its version (null: one that was not delivered from here), hash, and who plays it.
+
+    `accounts` is `"all"` for every account that has no script of its own.
+    """
+
+    version: int | None
+    hash: str | None
+    accounts: tuple[str, ...] | str = ()
+
+
+class Lost(Part):
+    """A script that accounts of the node stop playing; `gone` when nobody there plays it any more."""
+
+    script_id: str
+    accounts: tuple[str, ...] | str
+    gone: bool
+
+
+class PlanEntry(Part):
+    """One node of a plan; groups are counted from 1. `zone` is the time zone of its maintenance window."""
+
+    node_id: str
+    group: int
+    has: Had | None
+    will_have: Had
+    loses: tuple[Lost, ...] = ()
+    zone: str | None = None
+
+
+def planned_entries(
+    artifact: Artifact, bind: Bind, rollout: Rollout, nodes: Iterable[Node], bindings: Mapping[str, Bindings]
+) -> list[PlanEntry]:
+    """The plan, by group and node id."""
+    ordered = sorted(nodes, key=lambda node: (not node.online, node.node_id))
+    groups = [number for number, size in enumerate(group_sizes(rollout.groups, len(ordered)), 1) for _ in range(size)]
+    entries = [
+        _entry(artifact, bind, rollout, node, bindings.get(node.node_id, {}), group)
+        for node, group in zip(ordered, groups, strict=True)
+    ]
+    return sorted(entries, key=lambda entry: (entry.group, entry.node_id))
+
+
+def groups_of(entries: Sequence[PlanEntry]) -> tuple[Group, ...]:
+    """The groups, nothing of them begun."""
+    sizes: dict[int, int] = {}
+    for entry in entries:
+        sizes[entry.group] = sizes.get(entry.group, 0) + 1
+    return tuple(Group(sizes[number]) for number in sorted(sizes))
+
+
+def plan_hash(deployment: Deployment, entries: Sequence[PlanEntry]) -> str:
+    """The name of exactly this plan: what, with which policy, to whom, and what it changes there."""
+    whole = {
+        "artifact": deployment.artifact.model_dump(mode="json"),
+        "bind": deployment.bind,
+        "rollout": deployment.rollout.model_dump(mode="json", by_alias=True),
+        "entries": [entry.model_dump(mode="json") for entry in entries],
+    }
+    return content_hash(json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def _entry(artifact: Artifact, bind: Bind, rollout: Rollout, node: Node, before: Bindings, group: int) -> PlanEntry:
+    after = rebound(before, artifact.id, bind)
+    loaded = node.loaded(artifact.id)
+    accounts = players(before, artifact.id)
+    has = None
+    if loaded is not None:
+        has = Had(version=loaded.version, hash=loaded.hash, accounts=accounts)
+    return PlanEntry(
+        node_id=node.node_id,
+        group=group,
+        has=has,
+        will_have=Had(version=artifact.version, hash=artifact.hash, accounts=players(after, artifact.id)),
+        loses=tuple(_losses(before, after, artifact.id)),
+        zone=zone_of(rollout.window, node.time_zone),
+    )
+
+
+def players(bindings: Bindings, script_id: str) -> tuple[str, ...] | str:
+    """Who plays the script: `"all"` or account ids."""
+    found = tuple(sorted(account for account, script in bindings.items() if script == script_id))
+    return "all" if EVERYONE in found else found
+
+
+def _losses(before: Bindings, after: Bindings, script_id: str) -> Iterable[Lost]:
+    if before == after:
+        return
+    for loser in sorted({script for script in before.values() if script != script_id}):
+        had, keeps = players(before, loser), players(after, loser)
+        if had == keeps:
+            continue
+        lost = "all" if had == "all" else tuple(account for account in had if account not in keeps)
+        yield Lost(script_id=loser, accounts=lost, gone=not keeps)
