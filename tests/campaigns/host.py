@@ -30,7 +30,7 @@ from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
 from shared.service import allow_many_files, run_until_signal
 
-BEAT_SECONDS = 5.0
+BEAT_SECONDS = 10.0
 
 
 def agent(node_id: str, home: Path, url: str) -> Agent:
