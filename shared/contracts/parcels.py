@@ -23,8 +23,8 @@ ParcelId = Annotated[str, StringConstraints(pattern=PARCEL_ID_PATTERN)]
 
 INBOX = "inbox"
 OUTBOX = "outbox"
-# What a reader of files takes; the largest message is the full report of a node with thousands of accounts.
-LARGEST_PARCEL = 4 * 1024 * 1024
+# In bytes. The largest message is the full report of a node with thousands of accounts: a few megabytes.
+LARGEST_PARCEL = 8 * 1024 * 1024
 
 ORDERS: tuple[type[Contract], ...] = tuple(entry.contract for entry in CATALOGUE if "node_agent" in entry.consumers)
 REPORTS: tuple[type[Contract], ...] = tuple(entry.contract for entry in CATALOGUE if entry.producer == "node_agent")

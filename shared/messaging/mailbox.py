@@ -43,5 +43,8 @@ def order_in(received: Received, randomness: Randomness) -> Parcel | Unreadable:
 
 def report_in(parcel: Parcel, node_id: str) -> Contract | Unreadable:
     """The report in a parcel that came from the node `node_id`: its own and of a known type, or why not."""
-    body = json.dumps(parcel.body).encode()
+    try:
+        body = json.dumps(parcel.body, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        return Unreadable(f"the body is no JSON that can be passed on: {error}")
     return decode(body, type_name=parcel.type, routing_key=names.command_key(node_id), accepted=REPORTS)
