@@ -16,6 +16,7 @@ from shared.clock import Clock
 from shared.contracts.accounts import Reason
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, FailureCause
 from shared.contracts.identifiers import ContentHash, DeliveryId, NodeId
+from shared.contracts.leases import RefusalCause, RefuseLease
 from shared.contracts.parcels import Parcel, ParcelId, packed
 from shared.http import Problem
 from shared.http.fields import Body
@@ -40,7 +41,6 @@ Flag = Annotated[bool, Strict()]
 Tests = Annotated[int, Strict(), Field(ge=0, le=MOST_TESTS)]
 
 HAS_AN_AGENT = (409, "node-reports-over-the-bus", "an agent has this node_id: this worker must stop")
-NEWER_START = (409, "newer-start", "a newer start of this node's agent has reported: this one must stop")
 
 _ORDER: dict[str, Any] = {
     "type": DeliverArtifact.TYPE,
@@ -194,7 +194,6 @@ def worker_orders_router(
         summary="Fetch the commands of a node",
         responses=problems(
             HAS_AN_AGENT,
-            NEWER_START,
             (429, "too-many-polls", "as many nodes wait here as can: ask again later, or without `wait`"),
         ),
     )
@@ -208,12 +207,15 @@ def worker_orders_router(
         come back is sent again by the deployer, with the same `delivery_id`: answer it again, apply it once.
 
         Let your client wait longer than `wait`, ask again at once after an answer, and after a pause of a few seconds
-        when there was none. Of one node the newest question alone waits; an older one is answered with nothing.
+        when there was none. Of one node the newest question alone waits; an older one is answered with nothing. An
+        agent that asks with the `boot` of an older start gets the refusal of its lease, `node.refuse-lease.v1`.
         """
         orders = await hand_over(node_id, boot, most, wait, lambda: _hung_up(request))
         match orders:
+            case NotTheNewest(newest) if boot:
+                return WorkerOrders(commands=as_orders([_refusal(node_id, boot, newest)]))
             case NotTheNewest(newest):
-                raise not_the_newest(node_id, boot, newest)
+                raise has_an_agent(node_id, newest)
             case TooManyWait():
                 detail = "as many nodes wait for commands here as can: ask again in a few seconds, or without wait"
                 raise Problem(429, "too-many-polls", detail)
@@ -233,7 +235,7 @@ def worker_orders_router(
         ended, or that nobody knows, is taken and changes nothing.
         """
         if (newer := await hand_over.newer_start(node_id, 0)) is not None:
-            raise not_the_newest(node_id, 0, newer.newest_boot)
+            raise has_an_agent(node_id, newer.newest_boot)
         told = result.model_dump() | {"tests_passed": bool(result.tests_passed)}
         report = DeliveryReported(node_id=node_id, at=clock.now(), **told)
         await pass_on(node_id, [packed(report, randomness.new_id())])
@@ -265,19 +267,20 @@ def as_orders(parcels: list[Parcel]) -> list[WorkerOrder]:
     return [WorkerOrder(type=parcel.type, id=parcel.id, body=parcel.body) for parcel in parcels]
 
 
-def not_the_newest(node_id: str, boot: int, newest_boot: int) -> Problem:
-    """The refusal of a program that has another one's node_id; for an agent of its own older start."""
-    if boot:
-        detail = (
-            f"node {node_id!r} was started anew (boot {newest_boot}) after this start (boot {boot}): only the newest "
-            "may run; stop one of the two agents, or give this one a node_id of its own"
-        )
-        return Problem(409, "newer-start", detail)
+def has_an_agent(node_id: str, boot: int) -> Problem:
+    """The refusal of a worker that has an agent's node_id."""
     detail = (
-        f"an agent runs as node {node_id!r} since boot {newest_boot} and reports over the message bus or as one: "
-        "stop that agent and give this worker a node_id of its own"
+        f"an agent reports as node {node_id!r}, over the message bus or another way, since boot {boot}: "
+        "give this worker a node_id of its own"
     )
     return Problem(409, "node-reports-over-the-bus", detail)
+
+
+def _refusal(node_id: str, boot: int, newest_boot: int) -> Parcel:
+    """What an agent is told that asks with an older start's boot; no beat of it will ever get a lease again."""
+    cause = RefusalCause.NEWER_BOOT
+    refusal = RefuseLease(node_id=node_id, boot=boot, seq=0, cause=cause, newest_boot=newest_boot)
+    return packed(refusal, f"refused-{boot}-{newest_boot}")
 
 
 async def _hung_up(request: Request) -> None:

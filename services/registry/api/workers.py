@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field, Strict, TypeAdapter, model_validator
 
-from services.registry.api.worker_orders import HAS_AN_AGENT, WorkerOrder, WorkerTests, as_orders, not_the_newest
+from services.registry.api.worker_orders import HAS_AN_AGENT, WorkerOrder, WorkerTests, as_orders, has_an_agent
 from services.registry.domain.lease import Refused
 from services.registry.domain.ports import FleetReader
 from services.registry.domain.views import NodeView, View
@@ -183,7 +183,7 @@ def workers_router(
         """
         outcome = await take_in.from_http(_as_beat(request, numbers.next(), clock))
         if isinstance(outcome, Refused):
-            raise not_the_newest(request.node_id, 0, outcome.refusal.newest_boot)
+            raise has_an_agent(request.node_id, outcome.refusal.newest_boot)
         orders = as_orders(await hand_over.with_a_beat(request.node_id))
         return WorkerHeartbeatResponse(node_id=request.node_id, lease_seconds=lease_seconds, commands=orders)
 
