@@ -264,7 +264,7 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         trust_sandbox(telegram.server_key_file)
         sandbox = Place(telegram.dc_id, telegram.server_address, telegram.server_port)
     folder = SessionFolder(settings.sessions_dir)
-    transport = _transport(settings, clock, randomness)
+    transport = transport_of(settings, clock, randomness)
     ports = Ports(
         bus=transport,
         consume=transport.consume,
@@ -290,7 +290,7 @@ def status_path(state_dir: Path) -> Path:
     return state_dir / "status.json"
 
 
-def _transport(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
+def transport_of(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
     """The transport that the settings name; they have what it needs."""
     node_id = settings.node_id
     match settings.transport:
