@@ -18,17 +18,23 @@ from services.deployer.api.dead_letters import dead_letters_router
 from services.deployer.api.deployments import deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.scripts import scripts_router
+from services.deployer.api.servers import servers_router
 from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.ports import Store
+from services.deployer.domain.servers import Ssh
 from services.deployer.downloads import SignedDownloads
 from services.deployer.handlers.reports import BATCH, reports_route
 from services.deployer.jobs.reconcile import reconcile
+from services.deployer.secrets import SealedLogins, key_material
 from services.deployer.settings import DeployerSettings
+from services.deployer.ssh.servers import SshServers
+from services.deployer.ssh.sessions import Sessions
 from services.deployer.store.postgres import SCHEMA, PostgresStore
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.servers import ReachServers, RegisterServers
 from services.deployer.use_cases.store_script import StoreScript
 from shared.backoff import Backoff
 from shared.batching import Batcher
@@ -46,6 +52,7 @@ TAGS = {
     "scripts": "Scripts and their immutable versions.",
     "deployments": "Bringing a version of a script to nodes, and how far it has come on each of them.",
     "dead letters": "Messages that could not be handled, and why.",
+    "servers": "Servers that are reached by SSH: their host keys, their state, and files pushed to them.",
     "downloads": "What nodes fetch with the signed link of an order.",
 }
 
@@ -63,6 +70,7 @@ class Ports:
     relay: Callable[[], Coroutine[Any, Any, None]]
     ping: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
+    ssh: Ssh
     clock: Clock
     randomness: Randomness
 
@@ -88,6 +96,7 @@ def real_ports(settings: DeployerSettings) -> Ports:
         relay=relay.run,
         ping=ping,
         close=close,
+        ssh=SshServers(Sessions()),
         clock=clock,
         randomness=randomness,
     )
@@ -109,6 +118,7 @@ class DeployerApp:
         self._consumer = ports.consumer([reports_route(self._intake)])
         deadline = timedelta(seconds=settings.deployment_deadline_seconds)
         scripts = BrowseScripts(store)
+        vault = SealedLogins(key_material(settings.secret, settings.secrets_key_file))
         self.api: FastAPI = create_api(
             "Callboard deployer",
             version=_version(),
@@ -118,6 +128,7 @@ class DeployerApp:
                 deployments_router(
                     OrderDeployment(store, deadline, self._reconcile.wake, clock, randomness), BrowseDeployments(store)
                 ),
+                servers_router(RegisterServers(store, ports.ssh, vault, clock), ReachServers(store, ports.ssh, vault)),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
             open_routers=[downloads_router(downloads, scripts)],

@@ -20,6 +20,7 @@ from services.deployer.app import DeployerApp
 from services.deployer.app import Ports as DeployerPorts
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.settings import DeployerSettings
+from services.deployer.ssh.in_memory import InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore as DeployerStore
 from services.registry.app import Ports as RegistryPorts
 from services.registry.app import Registry
@@ -226,6 +227,7 @@ class SimulatedFleet:
             relay=lambda: self.orders.run(line),
             ping=_nothing,
             close=_nothing,
+            ssh=InMemorySsh(),
             clock=self.clock,
             randomness=line.randomness,
         )

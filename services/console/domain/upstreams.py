@@ -14,6 +14,7 @@ REGISTRY_PREFIXES = (
 DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
+    "/api/v1/group-ai/servers",
     "/api/v1/dead-letters",
 )
 # A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
