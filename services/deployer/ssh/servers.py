@@ -27,7 +27,8 @@ from services.deployer.ssh.troubles import Failed
 SCAN_SECONDS = 10.0
 GREET_SECONDS = 20.0
 STATUS_SECONDS = 30.0
-PUT_SECONDS = 45.0
+# With a turn's wait below the minute after which the console gives up.
+PUT_SECONDS = 35.0
 
 
 class SshServers:
