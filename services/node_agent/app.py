@@ -43,6 +43,9 @@ from services.node_agent.store.session_files import SessionFolder
 from services.node_agent.store.status_file import Status, StatusFile
 from services.node_agent.telegram.sessions import Place
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
+from services.node_agent.transports.amqp import AmqpTransport
+from services.node_agent.transports.folder import FolderTransport
+from services.node_agent.transports.http import HttpTransport
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
@@ -54,11 +57,8 @@ from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.unsaid import Unsaid
 from shared.alarm import Alarm
 from shared.clock import Clock
-from shared.contracts import names
 from shared.contracts.heartbeats import NodeFacts
 from shared.messaging import Bus, Route
-from shared.messaging.rabbit_bus import RabbitBus
-from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
@@ -70,6 +70,18 @@ T = TypeVar("T")
 
 # Consumes a route until it is cancelled.
 Consume = Callable[[Route], Coroutine[Any, Any, None]]
+
+
+class Transport(Bus, Protocol):
+    """A way to the back office and from it; see `transports`."""
+
+    async def consume(self, route: Route) -> None:
+        """Consume until cancelled."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
 
 
 class StatusWriter(Protocol):
@@ -104,11 +116,12 @@ class Ports:
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """What the agent is, whatever it is connected to."""
+    """What the agent is, whatever it is connected to; `transport` is for its status."""
 
     node_id: str
     facts: NodeFacts
     heartbeat_seconds: float
+    transport: str = "amqp"
 
 
 class Agent:
@@ -233,6 +246,7 @@ def _status_after_beat(
                 node_id=settings.node_id,
                 at=ports.clock.now().isoformat(),
                 beat_seconds=settings.heartbeat_seconds,
+                transport=settings.transport,
                 broker=error or "connected",
                 lease="refused" if lease.refusal else "valid" if running else "none",
                 accounts=roster.counted(),
@@ -250,16 +264,10 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         trust_sandbox(telegram.server_key_file)
         sandbox = Place(telegram.dc_id, telegram.server_address, telegram.server_port)
     folder = SessionFolder(settings.sessions_dir)
-    bus = RabbitBus(
-        settings.amqp_url,
-        f"node_agent/{settings.node_id}",
-        [names.node_commands_queue(settings.node_id)],
-        clock,
-        randomness,
-    )
+    transport = _transport(settings, clock, randomness)
     ports = Ports(
-        bus=bus,
-        consume=_rabbit_consume(settings, bus, clock, randomness),
+        bus=transport,
+        consume=transport.consume,
         telegram=TelethonTelegram(telegram.api_id, telegram.api_hash.get_secret_value(), folder, sandbox),
         sessions=folder,
         open_ledger=lambda: FileConnection.open(settings.state_dir / "ledger.sqlite"),
@@ -269,12 +277,12 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         status=StatusFile(status_path(settings.state_dir)),
         clock=clock,
         randomness=randomness,
-        close=bus.close,
+        close=transport.close,
     )
     facts = NodeFacts(
         source=settings.source, hostname=socket.gethostname(), agent_version=_version(), labels=settings.labels
     )
-    return Agent(NodeSettings(settings.node_id, facts, settings.heartbeat_seconds), ports)
+    return Agent(NodeSettings(settings.node_id, facts, settings.heartbeat_seconds, settings.transport), ports)
 
 
 def status_path(state_dir: Path) -> Path:
@@ -282,11 +290,18 @@ def status_path(state_dir: Path) -> Path:
     return state_dir / "status.json"
 
 
-def _rabbit_consume(settings: AgentSettings, bus: RabbitBus, clock: Clock, randomness: Randomness) -> Consume:
-    async def consume(route: Route) -> None:
-        await RabbitConsumer(settings.amqp_url, [route], bus, clock, randomness).run()
-
-    return consume
+def _transport(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
+    """The transport that the settings name; they have what it needs."""
+    node_id = settings.node_id
+    match settings.transport:
+        case "http":
+            assert settings.url is not None and settings.token is not None
+            return HttpTransport(settings.url, settings.token.get_secret_value(), node_id, clock, randomness)
+        case "folder":
+            return FolderTransport(settings.exchange_dir, node_id, clock, randomness)
+        case "amqp":
+            assert settings.amqp_url is not None
+            return AmqpTransport(settings.amqp_url, node_id, clock, randomness)
 
 
 async def _in_a_thread(function: Callable[..., T], *arguments: Any) -> T:

@@ -31,6 +31,7 @@ from services.registry.store.in_memory_tables import AccountRow
 from shared.contracts import names
 from shared.contracts.deployments import DeliveryChanged, DeliveryState
 from shared.messaging import Unavailable
+from shared.messaging.in_memory_mailbox import InMemoryMailbox
 from shared.randomness import SeededRandomness
 from tests.simulation.clocks import FleetClock
 from tests.simulation.logs import LogBook
@@ -208,6 +209,7 @@ class SimulatedFleet:
         ports = RegistryPorts(
             store=self.registry_store,
             bus=line,
+            mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,
             relay=lambda: self.facts.run(line),
             wake=self.facts.wake,

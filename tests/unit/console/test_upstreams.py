@@ -31,6 +31,14 @@ def test_each_path_has_its_owner(path: str, owner: str | None) -> None:
     assert [one.name for one in (REGISTRY, DEPLOYER) if one.owns(path)] == ([owner] if owner else [])
 
 
+def test_long_polls_are_told_from_other_questions() -> None:
+    """Nodes that wait would take the connections that everybody else needs."""
+    assert REGISTRY.may_wait("/api/v1/workers/tokyo-1/commands")
+    for path in ("/api/v1/workers/tokyo-1", "/api/v1/workers", "/api/v1/workers/a/b/commands"):
+        assert not REGISTRY.may_wait(path)
+    assert not DEPLOYER.may_wait("/api/v1/workers/tokyo-1/commands")
+
+
 @pytest.mark.parametrize("path", ["/a/../b", "/a/..", "/./a", "/a/..\\b"])
 def test_dot_segments_are_seen(path: str) -> None:
     """A path that climbs out of an open prefix would reach what needs the token."""
