@@ -225,11 +225,14 @@ class SimulatedFleet:
         self.broker.declare(names.deployer_reports_queue())
         ports = DeployerPorts(
             store=self.deployer_store,
+            bus=line,
+            mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,
             relay=lambda: self.orders.run(line),
             ping=_nothing,
             close=_nothing,
             ssh=InMemorySsh(),
+            timer=every(self.clock),
             clock=self.clock,
             randomness=line.randomness,
         )

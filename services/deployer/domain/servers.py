@@ -281,6 +281,41 @@ class Installed:
 Step = Callable[[str], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class ExchangeFile:
+    """A file that the agent wants carried; None for one that is larger than any message."""
+
+    name: str
+    content: bytes | None = field(repr=False)
+
+
+class Exchange(Protocol):
+    """An open link: the folder in which a server's agent and the deployer put files for each other."""
+
+    async def reports(self, most: int) -> list[ExchangeFile]:
+        """Whole files of the outbox, the oldest first; they stay there."""
+        ...
+
+    async def taken(self, name: str) -> None:
+        """Delete a report that is safe."""
+        ...
+
+    async def refuse(self, name: str) -> None:
+        """Set a report aside that nobody can read, so that it is not carried for ever."""
+        ...
+
+    async def waiting(self) -> int:
+        """How many orders the agent has not taken out of its inbox."""
+        ...
+
+    async def order(self, name: str, content: bytes) -> None:
+        """Put an order into the inbox, whole."""
+        ...
+
+
+Use = Callable[[Exchange], Awaitable[None]]
+
+
 class Vault(Protocol):
     """Logins, sealed for the database."""
 
@@ -320,6 +355,10 @@ class Ssh(Protocol):
         self, access: Access, bundle: AgentBundle, settings: dict[str, str] | None, step: Step
     ) -> Installed | ServerProblem:
         """Install the agent or bring it to this version; a failure leaves what ran before running."""
+        ...
+
+    async def link(self, access: Access, use: Use) -> ServerProblem | None:
+        """Open a link and use it until `use` ends or the link breaks; every few minutes it is opened anew."""
         ...
 
 

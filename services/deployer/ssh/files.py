@@ -46,7 +46,7 @@ async def put(sftp: asyncssh.SFTPClient, directory: str, upload: Upload) -> Plac
     part = posixpath.join(folder, f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}")
     try:
         await sftp.makedirs(folder, attrs=asyncssh.SFTPAttrs(permissions=0o700), exist_ok=True)
-        await _write(sftp, part, upload)
+        await write_part(sftp, part, upload.content, upload.mode)
         found = await _hash_of(sftp, part)
         wanted = _named(hashlib.sha256(upload.content))
         if found != wanted:
@@ -66,15 +66,16 @@ async def put(sftp: asyncssh.SFTPClient, directory: str, upload: Upload) -> Plac
     return Placed(path, wanted, len(upload.content))
 
 
-async def _write(sftp: asyncssh.SFTPClient, part: str, upload: Upload) -> None:
+async def write_part(sftp: asyncssh.SFTPClient, part: str, content: bytes, mode: int) -> None:
+    """Write a file under a name that nobody reads, durably."""
     # Private from its first byte on, whatever it becomes.
     async with sftp.open(part, "xb", asyncssh.SFTPAttrs(permissions=0o600)) as file:
-        for start in range(0, len(upload.content), CHUNK):
-            await file.write(upload.content[start : start + CHUNK])
+        for start in range(0, len(content), CHUNK):
+            await file.write(content[start : start + CHUNK])
         # A server without the extension has no way to say that the disk has it.
         with suppress(asyncssh.SFTPOpUnsupported):
             await file.fsync()
-        await file.chmod(upload.mode)
+        await file.chmod(mode)
 
 
 async def _hash_of(sftp: asyncssh.SFTPClient, path: str) -> str:

@@ -10,6 +10,7 @@ from services.deployer.domain.servers import (
     Access,
     AgentBundle,
     AgentFound,
+    ExchangeFile,
     Greeting,
     HostKey,
     Installed,
@@ -22,7 +23,9 @@ from services.deployer.domain.servers import (
     Step,
     Trouble,
     Upload,
+    Use,
 )
+from shared.contracts.parcels import INBOX, OUTBOX, is_file_name
 
 
 @dataclass
@@ -87,6 +90,14 @@ class InMemorySsh:
         host.agent = AgentFound(running=True, version=bundle.version)
         return Installed(bundle.version, "process")
 
+    async def link(self, access: Access, use: Use) -> ServerProblem | None:
+        """The host's files as an exchange."""
+        host = self._entered(access)
+        if isinstance(host, ServerProblem):
+            return host
+        await use(InMemoryExchange(host.files, access.server.path("exchange")))
+        return None
+
     def _entered(self, access: Access) -> Host | ServerProblem:
         server = access.server
         if server.state is not ServerState.CONFIRMED:
@@ -99,6 +110,35 @@ class InMemorySsh:
         if access.login not in host.let_in:
             return ServerProblem(Trouble.LOGIN_REFUSED, f"{server.address} does not let {server.user} in")
         return host
+
+
+class InMemoryExchange:
+    """An exchange folder in a host's files."""
+
+    def __init__(self, files: dict[str, bytes], folder: str) -> None:
+        self._files = files
+        self._inbox, self._outbox = f"{folder}/{INBOX}/", f"{folder}/{OUTBOX}/"
+
+    async def reports(self, most: int) -> list[ExchangeFile]:
+        """Whole files of the outbox."""
+        names = [path.removeprefix(self._outbox) for path in self._files if path.startswith(self._outbox)]
+        return [ExchangeFile(name, self._files[self._outbox + name]) for name in names if is_file_name(name)][:most]
+
+    async def taken(self, name: str) -> None:
+        """Delete a report."""
+        self._files.pop(self._outbox + name, None)
+
+    async def refuse(self, name: str) -> None:
+        """Set a report aside."""
+        self._files[f"{self._outbox}{name}.refused"] = self._files.pop(self._outbox + name)
+
+    async def waiting(self) -> int:
+        """Orders in the inbox."""
+        return sum(path.startswith(self._inbox) for path in self._files)
+
+    async def order(self, name: str, content: bytes) -> None:
+        """Put an order into the inbox."""
+        self._files[self._inbox + name] = content
 
 
 def _unreachable(address: str) -> ServerProblem:

@@ -1,4 +1,7 @@
-"""The port `Ssh` on asyncssh. Every call opens a connection of its own and closes it; see `sessions` for the bounds."""
+"""The port `Ssh` on asyncssh. Every call opens a connection of its own and closes it; see `sessions` for the bounds.
+
+Links keep theirs open, so they have turns of their own: a hundred of them leave an operator's look its turn.
+"""
 
 from time import monotonic
 
@@ -17,7 +20,9 @@ from services.deployer.domain.servers import (
     ServerStatus,
     Step,
     Upload,
+    Use,
 )
+from services.deployer.ssh.exchange import SftpExchange
 from services.deployer.ssh.files import put, sftp_of
 from services.deployer.ssh.looking import latency_of, look
 from services.deployer.ssh.sessions import Sessions, read_key
@@ -29,13 +34,16 @@ GREET_SECONDS = 20.0
 STATUS_SECONDS = 30.0
 # With a turn's wait below the minute after which the console gives up.
 PUT_SECONDS = 35.0
+# Longer than the term after which whoever uses a link opens it anew.
+LINK_SECONDS = 900.0
 
 
 class SshServers:
     """See the module's docstring."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, links: Sessions) -> None:
         self._sessions = sessions
+        self._links = links
 
     async def readable(self, login: Login) -> ServerProblem | None:
         """Why this login could never work."""
@@ -92,6 +100,17 @@ class SshServers:
     ) -> Installed | ServerProblem:
         """Install the agent or bring it to this version."""
         raise NotImplementedError
+
+    async def link(self, access: Access, use: Use) -> ServerProblem | None:
+        """Open a link and use it until `use` ends or the link breaks."""
+
+        async def carry(connection: asyncssh.SSHClientConnection) -> None:
+            async with sftp_of(connection) as sftp:
+                exchange = SftpExchange(sftp, access.server.path("exchange"))
+                await exchange.prepare()
+                await use(exchange)
+
+        return await self._links.run(access, LINK_SECONDS, carry)
 
 
 async def _greeting(

@@ -56,7 +56,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def ssh() -> SshServers:
     """The deployer's way to servers."""
-    return SshServers(Sessions())
+    return SshServers(Sessions(), Sessions())
 
 
 def trouble(outcome: object) -> Trouble:
@@ -372,5 +372,5 @@ async def test_whoever_gets_no_turn_in_time_is_told(ssh: SshServers, sshd: Sshd,
     async with turns.turn(access.server.address):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sessions.Turns.turn.__wrapped__, "__defaults__", (0.1,))  # type: ignore[attr-defined]
-            assert trouble(await SshServers(busy).greet(access)) == Trouble.BUSY
-    assert isinstance(await SshServers(busy).greet(access), Greeting)
+            assert trouble(await SshServers(busy, busy).greet(access)) == Trouble.BUSY
+    assert isinstance(await SshServers(busy, busy).greet(access), Greeting)
