@@ -14,6 +14,7 @@ from services.cli.commands.differences import register_diff
 from services.cli.commands.events import events
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
+from services.cli.commands.servers import servers
 from services.cli.commands.trials import register_trials
 from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
@@ -38,6 +39,7 @@ def build_app() -> typer.Typer:
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")
     app.add_typer(deployments, name="deployments")
+    app.add_typer(servers, name="servers")
     app.add_typer(events, name="events")
     app.add_typer(dead, name="dead")
     return app

@@ -27,6 +27,13 @@ _OPTIONS = {
     "q": "--query",
     "limit": "--limit",
     "types": "--types",
+    "host": "HOST",
+    "port": "--port",
+    "user": "--user",
+    "directory": "--directory",
+    "login": "--key, --password-file or --agent",
+    "link": "--link",
+    "fingerprint": "SHA256:...",
 }
 
 

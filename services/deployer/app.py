@@ -18,33 +18,45 @@ from services.deployer.api.dead_letters import dead_letters_router
 from services.deployer.api.deployments import DeploymentDesk, deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.scripts import scripts_router
+from services.deployer.api.servers import servers_router
 from services.deployer.api.steering import steering_router
 from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.ports import Store
+from services.deployer.domain.servers import Ssh
 from services.deployer.downloads import SignedDownloads
 from services.deployer.handlers.reports import BATCH, reports_route
 from services.deployer.jobs.advance import advance
+from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
+from services.deployer.secrets import SealedLogins, key_material
 from services.deployer.settings import DeployerSettings
+from services.deployer.ssh.servers import SshServers
+from services.deployer.ssh.sessions import Sessions, Turns
 from services.deployer.store.postgres import SCHEMA, PostgresStore
 from services.deployer.use_cases.advance_deployments import Acts, AdvanceDeployments
 from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
+from services.deployer.use_cases.carry_parcels import CarryParcels
 from services.deployer.use_cases.join_late import JoinLate
+from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
 from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.servers import ReachServers, RegisterServers
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
 from shared.backoff import Backoff
 from shared.batching import Batcher
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Outbox, OutboxRelay, new_engine
+from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
-from shared.messaging import Consumer, Route, Unavailable
+from shared.messaging import Bus, Consumer, Route, Unavailable
+from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
+from shared.messaging.rabbit_mailbox import RabbitMailbox
 from shared.messaging.topology import static_queues
 from shared.randomness import Randomness, SystemRandomness
 from shared.service import Jobs, run_until_signal
@@ -53,6 +65,7 @@ TAGS = {
     "scripts": "Scripts and their immutable versions.",
     "deployments": "Bringing a version of a script to nodes, and how far it has come on each of them.",
     "dead letters": "Messages that could not be handled, and why.",
+    "servers": "Servers that are reached by SSH: their host keys, their state, and files pushed to them.",
     "downloads": "What nodes fetch with the signed link of an order.",
 }
 
@@ -61,15 +74,20 @@ TAGS = {
 class Ports:
     """What the deployer is connected to.
 
-    `relay` publishes what the store's transactions have announced. `ping` raises Unavailable when the store is away.
+    `relay` publishes what the store's transactions have announced. `timer` makes the job that one replica runs every
+    so many seconds. `ping` raises Unavailable when the store is away.
     `close` gives everything back.
     """
 
     store: Store
+    bus: Bus
+    mailbox: Mailbox
     consumer: Callable[[Sequence[Route]], Consumer]
     relay: Callable[[], Coroutine[Any, Any, None]]
     ping: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
+    ssh: Ssh
+    timer: Timer
     clock: Clock
     randomness: Randomness
 
@@ -79,6 +97,7 @@ def real_ports(settings: DeployerSettings) -> Ports:
     clock, randomness = SystemClock(), SystemRandomness()
     database = Database(new_engine(settings.database_url, application="deployer", pool_size=settings.database_pool))
     bus = RabbitBus(settings.amqp_url, "deployer", static_queues(settings.lease_seconds), clock, randomness)
+    mailbox = RabbitMailbox(settings.amqp_url, bus, randomness)
     relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
 
     async def ping() -> None:
@@ -86,15 +105,20 @@ def real_ports(settings: DeployerSettings) -> Ports:
             await connection.execute(text("select 1"))
 
     async def close() -> None:
+        await mailbox.close()
         await bus.close()
         await database.close()
 
     return Ports(
         store=PostgresStore(database, Outbox(SCHEMA, randomness), relay.wake),
+        bus=bus,
+        mailbox=mailbox,
         consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
         relay=relay.run,
         ping=ping,
         close=close,
+        ssh=SshServers(Sessions(), links=Sessions(Turns(of_one=1, of_all=MOST_LINKS))),
+        timer=lambda name, step, seconds: ElectedJob(name, step, seconds, database, clock).run,
         clock=clock,
         randomness=randomness,
     )
@@ -122,6 +146,10 @@ class DeployerApp:
         order = OrderDeployment(store, deadline, self._due, clock, randomness)
         desk = DeploymentDesk(order, steer, OrderAgain(store, order, steer, self._due), BrowseDeployments(store))
         scripts = BrowseScripts(store)
+        vault = SealedLogins(key_material(settings.secret, settings.secrets_key_file))
+        reach = ReachServers(store, ports.ssh, vault)
+        carry = CarryParcels(store, ports.bus, ports.mailbox, clock, randomness)
+        self._links = Links(KeepLinks(store, reach, ports.ssh, carry, clock, randomness), ports.timer)
         self.api: FastAPI = create_api(
             "Callboard deployer",
             version=_version(),
@@ -130,6 +158,7 @@ class DeployerApp:
                 scripts_router(StoreScript(store, clock), scripts),
                 deployments_router(desk),
                 steering_router(desk),
+                servers_router(RegisterServers(store, ports.ssh, vault, clock), reach),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
             open_routers=[downloads_router(downloads, scripts)],
@@ -145,6 +174,7 @@ class DeployerApp:
             "consumer": self._consumer.run,
             "advance": self._advance.run,
             "reconcile": self._reconcile.run,
+            "links": self._links.run,
             "relay": self._ports.relay,
         }
 

@@ -1,5 +1,6 @@
 """The deployer's settings, read once from the environment (`CALLBOARD_…`)."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints
@@ -15,8 +16,10 @@ class DeployerSettings(ServiceSettings):
     amqp_url: AmqpUrl
     database_url: DatabaseUrl
     token: Token
-    # Signs the download URLs; every replica needs the same one.
+    # Signs the download URLs and seals the logins of servers; every replica needs the same one.
     secret: Annotated[SecretStr, Field(min_length=16)]
+    # Instead of `secret`, for the logins of servers at rest: a long random text in a file, the same for every replica.
+    secrets_key_file: Path | None = None
     # Where agents reach the HTTP origin, for artifacts that are too large for a message.
     public_url: HttpUrl
     http_port: Port = 8082

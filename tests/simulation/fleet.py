@@ -20,6 +20,7 @@ from services.deployer.app import DeployerApp
 from services.deployer.app import Ports as DeployerPorts
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.settings import DeployerSettings
+from services.deployer.ssh.in_memory import InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore as DeployerStore
 from services.registry.app import Ports as RegistryPorts
 from services.registry.app import Registry
@@ -224,10 +225,14 @@ class SimulatedFleet:
         self.broker.declare(names.deployer_reports_queue())
         ports = DeployerPorts(
             store=self.deployer_store,
+            bus=line,
+            mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,
             relay=lambda: self.orders.run(line),
             ping=_nothing,
             close=_nothing,
+            ssh=InMemorySsh(),
+            timer=every(self.clock),
             clock=self.clock,
             randomness=line.randomness,
         )

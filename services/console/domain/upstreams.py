@@ -15,6 +15,7 @@ REGISTRY_PREFIXES = (
 DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
+    "/api/v1/group-ai/servers",
     "/api/v1/dead-letters",
 )
 # Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.

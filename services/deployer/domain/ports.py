@@ -16,6 +16,7 @@ from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
+from services.deployer.domain.servers import ServerRows
 from shared.contracts.bindings import Bind, Bindings
 from shared.contracts.contract import Contract
 from shared.contracts.deployments import DeliveryState, DeploymentState
@@ -246,6 +247,11 @@ class Transaction(Protocol):
     @property
     def bindings(self) -> NodeBindings:
         """Bindings."""
+        ...
+
+    @property
+    def servers(self) -> ServerRows:
+        """Servers."""
         ...
 
     async def announce(self, messages: Iterable[Contract]) -> None:

@@ -14,6 +14,7 @@ from services.deployer.store.deployments import PostgresDeployments
 from services.deployer.store.nodes import PostgresNodes
 from services.deployer.store.plans import PostgresPlans
 from services.deployer.store.scripts import PostgresScripts
+from services.deployer.store.servers import PostgresServers
 from shared.contracts.contract import Contract
 from shared.db import Database, Outbox
 
@@ -33,6 +34,7 @@ class PostgresTransaction:
         self.deliveries = PostgresDeliveries(connection)
         self.plans = PostgresPlans(connection)
         self.bindings = PostgresBindings(connection)
+        self.servers = PostgresServers(connection)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""

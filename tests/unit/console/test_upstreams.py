@@ -20,6 +20,7 @@ REGISTRY, DEPLOYER = upstreams("http://registry:8081", "http://deployer:8082")
         ("/api/v1/group-ai/script-deployment/deploy/welcome", "deployer"),
         ("/api/v1/group-ai/script-artifacts/x", "deployer"),
         ("/api/v1/dead-letters/7/replay", "deployer"),
+        ("/api/v1/group-ai/servers/tokyo-1/status", "deployer"),
         ("/api/v1/workersX", None),
         ("/api/v1", None),
         ("/health/ready", None),
