@@ -190,6 +190,9 @@ class ReachServers:
     async def push(self, server_id: str, script_id: str, version: int | None) -> Placed | NoScript | NotReached:
         """Put a version of a script (None: the latest) into the server's folder `scripts`."""
         async with self._store.begin() as transaction:
+            if version is None:
+                newest = await transaction.scripts.newest([script_id])
+                version = newest[script_id].artifact.version if newest else 0
             found = await transaction.scripts.version(script_id, version)
         if found is None:
             return NoScript()
