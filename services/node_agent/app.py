@@ -41,6 +41,7 @@ from services.node_agent.store.identity import begin_boot
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
 from services.node_agent.store.status_file import Status, StatusFile
+from services.node_agent.store.time_zone import local_time_zone
 from services.node_agent.telegram.sessions import Place
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
 from services.node_agent.transports.amqp import AmqpTransport
@@ -339,7 +340,11 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         close=transport.close,
     )
     facts = NodeFacts(
-        source=settings.source, hostname=socket.gethostname(), agent_version=_version(), labels=settings.labels
+        source=settings.source,
+        hostname=socket.gethostname(),
+        agent_version=_version(),
+        labels=settings.labels,
+        time_zone=local_time_zone(),
     )
     return Agent(NodeSettings(settings.node_id, facts, settings.heartbeat_seconds, settings.transport), ports)
 

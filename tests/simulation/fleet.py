@@ -19,6 +19,7 @@ import httpx
 from services.deployer.app import DeployerApp
 from services.deployer.app import Ports as DeployerPorts
 from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.deployments import Deployment
 from services.deployer.settings import DeployerSettings
 from services.deployer.ssh.in_memory import InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore as DeployerStore
@@ -179,6 +180,30 @@ class SimulatedFleet:
         body = {"node_ids": node_ids, "bind": "all"}
         answer = await self._post(f"/api/v1/group-ai/script-deployment/deploy/{script_id}", 202, json=body)
         return str(answer["deployment_id"])
+
+    async def order(self, script_id: str, node_ids: list[str], **rollout: object) -> str:
+        """Order the latest version for nodes with a policy; the deployment's id."""
+        return await self._order(script_id, {"node_ids": node_ids, "rollout": rollout})
+
+    async def order_selected(self, script_id: str, selector: str, **rollout: object) -> str:
+        """Order the latest version for the nodes of a selector with a policy; the deployment's id."""
+        return await self._order(script_id, {"selector": selector, "rollout": rollout})
+
+    async def _order(self, script_id: str, body: dict[str, object]) -> str:
+        answer = await self._post(f"/api/v1/group-ai/script-deployment/deploy/{script_id}", 202, json=body)
+        return str(answer["deployment_id"])
+
+    async def steer(self, deployment_id: str, act: str, **body: object) -> None:
+        """Pause, resume, abort … a deployment."""
+        path = f"/api/v1/group-ai/script-deployment/deployments/{deployment_id}/{act}"
+        await self._post(path, 200, **({"json": body} if body else {}))
+
+    async def deployment(self, deployment_id: str) -> Deployment:
+        """A deployment as it is now."""
+        async with self.deployer_store.begin() as transaction:
+            found = await transaction.deployments.one(deployment_id)
+        assert found is not None
+        return found
 
     async def deliveries(self) -> list[Delivery]:
         """Every delivery."""

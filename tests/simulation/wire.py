@@ -18,12 +18,13 @@ from shared.randomness import Randomness
 
 
 class Broker(InMemoryBus):
-    """`delay` and `repeat` say of every message how many seconds late it comes, and whether twice."""
+    """`delay` and `repeat` say of every message how many seconds late it comes, and whether twice; `lose` loses it."""
 
     def __init__(self, clock: Clock, randomness: Randomness) -> None:
         super().__init__(clock, randomness)
         self.delay: Callable[[Contract], float] = lambda _: 0.0
         self.repeat: Callable[[Contract], bool] = lambda _: False
+        self.lose: Callable[[Contract], bool] = lambda _: False
         self.lines: list[Line] = []
         self.trace: list[tuple[float, str]] = []
         self._on_the_way: set[asyncio.Task[None]] = set()
@@ -51,6 +52,8 @@ class Broker(InMemoryBus):
     async def publish(self, message: Contract, *, message_id: str | None = None) -> None:
         """Confirm now; the queues may get it later, and again."""
         self.trace.append((round(self._clock.monotonic(), 6), f"{message.TYPE} {getattr(message, 'node_id', '')}"))
+        if self.lose(message):
+            return
         if self.repeat(message):
             self._deliver_later(message, message_id)
         if self.connected and self.delay(message) > 0:

@@ -1,7 +1,8 @@
 """Maintenance windows: whether one is open at a moment in a time zone, and when it opens next. Pure.
 
 Times are wall times of the zone: one in the hour that a change to summer time leaves out is the instant at which it
-would have been without the change, so a window that lies within that hour is shorter in that night. A day of the week is the day on which the window begins.
+would have been without the change, so a window that lies within that hour is shorter in that night. A day of the week
+is the day on which the window begins.
 """
 
 from collections.abc import Collection, Iterator

@@ -27,6 +27,7 @@ _SAVED = {
     "source": "text",
     "hostname": "text",
     "agent_version": "text",
+    "time_zone": "text",
     "labels": "text",
     "boot": "bigint",
     "seq": "bigint",
@@ -45,7 +46,7 @@ _AS_WRITTEN = {
 }
 
 _COLUMNS = (
-    "node_id, status, source, hostname, agent_version, cast(labels as text) as labels, boot, seq, digest, "
+    "node_id, status, source, hostname, agent_version, time_zone, cast(labels as text) as labels, boot, seq, digest, "
     "recent_digests, ledger_id, changes_through, account_count, cast(artifacts as text) as artifacts"
 )
 _TIMES = "lease_until, last_heartbeat_at, created_at, updated_at"
@@ -96,6 +97,7 @@ async def save(connection: AsyncConnection, nodes: Sequence[StoredNode], lease_s
         "source": texts([node.facts.source for node in nodes]),
         "hostname": texts([node.facts.hostname for node in nodes]),
         "agent_version": texts([node.facts.agent_version for node in nodes]),
+        "time_zone": texts([node.facts.time_zone for node in nodes]),
         "labels": texts([_LABELS.dump_json(node.facts.labels).decode() for node in nodes]),
         "boot": numbers([node.boot for node in nodes]),
         "seq": numbers([node.seq for node in nodes]),
@@ -139,6 +141,7 @@ def _stored(row: Any) -> StoredNode:
             source=row.source,
             hostname=row.hostname,
             agent_version=row.agent_version,
+            time_zone=row.time_zone,
             labels=_LABELS.validate_json(row.labels),
         ),
         artifacts=_ARTIFACTS.validate_json(row.artifacts),

@@ -21,7 +21,9 @@ from tests.unit.registry.builders import AT, LEDGER, OTHER_LEDGER, account, chan
 NODE = StoredNode(
     "n",
     status=NodeStatus.ONLINE,
-    facts=NodeFacts(source="local", hostname='h"o\\s,t', agent_version="1", labels={"region": "tokyo"}),
+    facts=NodeFacts(
+        source="local", hostname='h"o\\s,t', agent_version="1", labels={"region": "tokyo"}, time_zone="Asia/Tokyo"
+    ),
     artifacts=(
         AppliedArtifact(
             id="s", version=2, hash="sha256:" + "0" * 64, tests_passed=True, tests=TestTally(passed=3, total=3)

@@ -5,21 +5,29 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.rollout import Rollout
 from services.deployer.domain.selector import Selector
 from services.deployer.store.postgres import SCHEMA, PostgresStore
+from services.deployer.use_cases.advance_deployments import Acts, AdvanceDeployments
+from services.deployer.use_cases.begin_deployment import BeginDeployment
+from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment, Ordered
 from services.deployer.use_cases.record_reports import RecordReports
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.steer_deployment import SteerDeployment
 from shared.backoff import Backoff
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome
 from shared.contracts.deployments import DeliveryState, DeploymentState
 from shared.db import Database, Outbox, new_engine
 from tests.integration.deployer.running import CLOCK, RANDOMNESS
+from tests.support.waiting import until
 from tests.unit.deployer.making import new_script, report, seen
 
 NODES = 1_200
@@ -35,10 +43,15 @@ class Replica:
         self.order = OrderDeployment(self.store, deadline, lambda: None, CLOCK, RANDOMNESS)
         self.send = SendDueDeliveries(self.store, lambda name: name, backoff, CLOCK, RANDOMNESS)
         self.record = RecordReports(self.store, backoff, lambda: None, CLOCK, RANDOMNESS)
+        begin = BeginDeployment(self.store, deadline, lambda: None, CLOCK, RANDOMNESS)
+        self.steer = SteerDeployment(self.store, begin, lambda: None, CLOCK)
+        acts = Acts(begin.scheduled, self.steer.expire, self.steer.abort, JoinLate(self.store, CLOCK, RANDOMNESS))
+        self.advance = AdvanceDeployments(self.store, acts, lambda: None, CLOCK)
 
-    async def deploy(self) -> Deployment:
+    async def deploy(self, **rollout: Any) -> Deployment:
         """Order the script for every node."""
-        ordered = await self.order(DeploymentOrder("greeter", Selector()))
+        wanted = DeploymentOrder("greeter", Selector(), bind="all", rollout=Rollout.model_validate(rollout))
+        ordered = await self.order(wanted)
         assert isinstance(ordered, Ordered)
         return ordered.deployment
 
@@ -104,7 +117,72 @@ async def test_a_batch_costs_the_same_few_statements_whatever_its_size(replicas:
         deliveries = await transaction.deliveries.page(deployment.id, None, 500)
     with counted_statements(replica) as recording:
         await replica.record([report(delivery, DeliveryOutcome.APPLIED) for delivery in deliveries])
-    assert [len(ordering), len(sending), len(recording)] == [8, 7, 5]
+    assert [len(ordering), len(sending), len(recording)] == [14, 7, 5]
+    grouped = await replica.deploy(groups=[500, "100%"])
+    with counted_statements(replica) as releasing:
+        await replica.advance()
+    with counted_statements(replica) as aborting:
+        await replica.steer.abort(grouped.id)
+    assert [len(releasing), len(aborting)] == [7, 11]
+
+
+async def test_a_rollout_that_two_replicas_advance_lets_every_node_go_once(replicas: tuple[Replica, Replica]) -> None:
+    """Otherwise a group would begin before the one before it is verified, or two replicas would wait in a circle."""
+    deployment = await replicas[0].deploy(groups=[10, "50%", "100%"], stop=[{"failed_percent": 50}])
+    answered: set[str] = set()
+
+    async def work(replica: Replica) -> None:
+        while await replica.advance():
+            pass
+        while await replica.send():
+            pass
+        async with replica.store.begin() as transaction:
+            sent = await transaction.deliveries.in_states(deployment.id, [DeliveryState.SENT])
+        fresh = [one for one in sent if one.id not in answered]
+        answered.update(one.id for one in fresh)
+        for start in range(0, len(fresh), 500):
+            await replica.record([report(one, DeliveryOutcome.APPLIED) for one in fresh[start : start + 500]])
+
+    async def ended() -> bool:
+        await asyncio.gather(*(work(replica) for replica in replicas for _ in range(2)))
+        async with replicas[0].store.begin() as transaction:
+            found = await transaction.deployments.one(deployment.id)
+        assert found is not None
+        groups = found.progress.groups
+        assert not any(later.size > later.held and earlier.count(DeliveryState.VERIFIED) < earlier.size
+                       for earlier, later in pairwise(groups))  # fmt: skip
+        return found.state is DeploymentState.SUCCEEDED
+
+    await until(ended, "the rollout has succeeded", 60)
+    orders = Counter(
+        DeliverArtifact.model_validate_json(body).node_id
+        for kind, body in await replicas[1].outbox()
+        if kind == DeliverArtifact.TYPE
+    )
+    assert len(orders) == NODES and set(orders.values()) == {1}
+
+
+async def test_a_rollout_is_paused_aborted_and_planned_while_replicas_work(replicas: tuple[Replica, Replica]) -> None:
+    """Otherwise an operator's word would be lost in a deadlock, or leave deliveries that nobody ends."""
+
+    async def drained(replica: Replica) -> None:
+        for _ in range(6):
+            await replica.advance()
+            await replica.send()
+
+    async def steered(replica: Replica) -> None:
+        for _ in range(3):
+            await replica.steer.pause(deployment.id)
+            await replica.steer.resume(deployment.id)
+        await replica.steer.abort(deployment.id)
+
+    deployment = await replicas[0].deploy(groups=[100, "100%"], success_percent=1)
+    await asyncio.gather(drained(replicas[0]), drained(replicas[1]), steered(replicas[1]), drained(replicas[0]))
+    async with replicas[0].store.begin() as transaction:
+        ended = await transaction.deployments.one(deployment.id)
+        left = await transaction.deliveries.lock_of(deployment.id)
+    assert ended is not None and left == []
+    assert (ended.state, ended.held, ended.totals) == (DeploymentState.ABORTED, 0, {DeliveryState.CANCELED: NODES})
 
 
 async def test_reports_that_two_replicas_record_at_once_count_once(replicas: tuple[Replica, Replica]) -> None:
