@@ -4,7 +4,7 @@ A field that is not known is refused with the nearest name that is. No text has 
 half a character. Points in time are text with an offset, within the years that every part of the system can hold.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Any, TypeVar
@@ -23,6 +23,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from shared.http.wording import unknown_name
 
 Item = TypeVar("Item")
+Place = str | int | tuple[str | int, ...]
 
 NUL = "has the character NUL (\\u0000), which no text may have: remove it"
 SURROGATE = "has half of a surrogate pair, which is no character: send whole characters"
@@ -45,6 +46,27 @@ class Body(BaseModel):
         return given
 
 
+def known_names(model: type[BaseModel], parts: Mapping[str, type[BaseModel]]) -> BeforeValidator:
+    """Refuses names that `model`, which is no Body, does not have, as a Body does; `parts` are models in its fields."""
+
+    def check(given: Any) -> Any:
+        if isinstance(given, dict):
+            _refuse_unknown(model, given)
+            for field, part in parts.items():
+                inner = given.get(field)
+                for place, each in enumerate(inner) if isinstance(inner, list) else [(None, inner)]:
+                    if isinstance(each, dict):
+                        _refuse_unknown(part, each, field, *([] if place is None else [place]))
+        return given
+
+    return BeforeValidator(check)
+
+
+def _refuse_unknown(model: type[BaseModel], given: dict[Any, Any], *place: str | int) -> None:
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    _refuse(((*place, str(name)), unknown_name("field", str(name), known)) for name in given if name not in known)
+
+
 def _no_text(value: object) -> str:
     """Why a text cannot be kept; empty for what can, and for what is no text."""
     if not isinstance(value, str):
@@ -54,10 +76,14 @@ def _no_text(value: object) -> str:
     return "" if value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value) else SURROGATE
 
 
-def _refuse(wrong: Iterable[tuple[str | int, str]]) -> None:
+def _refuse(wrong: Iterable[tuple[Place, str]]) -> None:
     """Raise pydantic's own error, whose places are put behind the place of what is being read."""
     details = [
-        InitErrorDetails(type=PydanticCustomError("told", "{message}", {"message": message}), loc=(place,), input=None)
+        InitErrorDetails(
+            type=PydanticCustomError("told", "{message}", {"message": message}),
+            loc=place if isinstance(place, tuple) else (place,),
+            input=None,
+        )
         for place, message in islice(wrong, MOST_MISTAKES)
     ]
     if details:

@@ -5,13 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, Strict, StringConstraints, TypeAdapter, WrapValidator, model_validator
 
 from services.deployer.api.scripts import no_such_script
-from services.deployer.domain.rollout import Rollout
+from services.deployer.domain.rollout import PARTS, PLAIN, Rollout
 from services.deployer.domain.selector import SelectorProblem, parse_selector
 from services.deployer.domain.targets import NodeIds, NothingSelected, Targets, UnknownNodes
 from services.deployer.use_cases.order_deployment import DeploymentOrder, NoSuchScript, NoSuchVersion, Refusal
 from shared.contracts.identifiers import AccountId, NodeId
 from shared.http import Problem
-from shared.http.fields import Body, EachOnce
+from shared.http.fields import Body, EachOnce, known_names
 from shared.http.problems import invalid
 from shared.http.responses import problems
 
@@ -82,8 +82,8 @@ class DeployBody(Body):
         default=None, description="who plays it from now on; null: whoever does now"
     )
 
-    rollout: Rollout = Field(
-        default=Rollout(), description="groups, pace, stop rules, timers and times; left out: one group, at once"
+    rollout: Annotated[Rollout, known_names(Rollout, PARTS)] = Field(
+        default=PLAIN, description="groups, pace, stop rules, timers and times; left out: one group, at once"
     )
 
     @model_validator(mode="after")

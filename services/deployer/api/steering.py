@@ -91,7 +91,8 @@ def steering_router(desk: DeploymentDesk) -> APIRouter:
     async def rollback_deployment(deployment_id: Id) -> RollbackView:
         """Bring each node that was sent to back to the version that it had before; what is under way is aborted.
 
-        There is one new deployment for each version, with the same policy. `left_alone` names the other nodes: nothing
+        There is one new deployment for each version, with the same policy, except that it waits for no window.
+        `left_alone` names the other nodes: nothing
         was sent to them, or there is no version to go back to.
         """
         answer = await desk.again.rollback(deployment_id)

@@ -212,6 +212,8 @@ class Rollout(Policy):
     ] = "repair"
 
 
+# What its fields are made of.
+PARTS: Mapping[str, type[Policy]] = {"rate": Rate, "stop": StopRule, "timers": Timers, "window": Window}
 PLAIN = Rollout()
 
 

@@ -1,7 +1,7 @@
 """Order once more: the same version for the nodes that failed, or for each node the version that it had before.
 
 Called by the API. Both make new deployments with the policy of the first one; neither waits for an approval or a time
-again. A rollback aborts what is still under way. Raises Unavailable.
+again, and a rollback not for a window either. A rollback aborts what is still under way. Raises Unavailable.
 """
 
 from collections.abc import Callable, Sequence
@@ -116,7 +116,10 @@ def _again(
     retry_of: str | None = None,
     rollback_of: str | None = None,
 ) -> DeploymentOrder:
-    policy = {"approval": False, "start_at": None, "dynamic": False}
+    policy: dict[str, object] = {"approval": False, "start_at": None, "dynamic": False}
+    if rollback_of is not None:
+        # Who goes back does not wait for the night.
+        policy["window"] = None
     rollout: Rollout = first.rollout.model_copy(update=policy)
     return DeploymentOrder(
         script_id=first.artifact.id,

@@ -14,7 +14,7 @@ from services.deployer.app import DeployerApp
 from services.deployer.settings import DeployerSettings
 from shared.clock import SystemClock
 from shared.contracts.artifacts import AppliedArtifact
-from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, ForgetDelivery
 from shared.contracts.fleet import NodeObserved, NodeStatus
 from shared.contracts.heartbeats import NodeFacts
 from shared.contracts.identifiers import content_hash
@@ -108,6 +108,13 @@ class Deployer:
         assert response.status_code == 202, response.text
         return str(response.json()["deployment_id"])
 
+    async def steer(self, deployment_id: str, act: str, **body: Any) -> dict[str, Any]:
+        """Approve, pause, resume, abort, retry, roll back."""
+        path = f"/api/v1/group-ai/script-deployment/deployments/{deployment_id}/{act}"
+        response = await self.http.post(path, json=body or None)
+        assert response.status_code in (200, 202), response.text
+        return dict(response.json())
+
     async def deployment(self, deployment_id: str) -> dict[str, Any]:
         """A deployment with its deliveries."""
         path = f"/api/v1/group-ai/script-deployment/deployments/{deployment_id}"
@@ -138,6 +145,7 @@ class Agent:
         self._queue = node_commands_queue(node_id)
         self._amqp_url = amqp_url
         self.orders: list[DeliverArtifact] = []
+        self.forgotten: list[str] = []
         self.loaded: dict[str, bytes] = {}
         self.deaf: Callable[[DeliverArtifact], bool] = lambda _: False
         self.seq = 0
@@ -145,7 +153,7 @@ class Agent:
     @asynccontextmanager
     async def up(self) -> AsyncIterator["Agent"]:
         """Consume the node's orders until the end of the context."""
-        route = Route(self._queue, {DeliverArtifact: self._on_order})
+        route = Route(self._queue, {DeliverArtifact: self._on_order, ForgetDelivery: self._on_forget})
         consumer = RabbitConsumer(self._amqp_url, [route], self.bus, CLOCK, RANDOMNESS)
         async with running(consumer.run):
             await until(lambda: consumer.consuming, "the agent consumes")
@@ -177,6 +185,9 @@ class Agent:
         await self.report(order, DeliveryOutcome.RECEIVED)
         self.loaded[order.artifact.id] = content
         await self.report(order, DeliveryOutcome.APPLIED, loaded_hash=order.artifact.hash, tests_passed=True)
+
+    async def _on_forget(self, order: ForgetDelivery) -> None:
+        self.forgotten.append(order.delivery_id)
 
     async def report(self, order: DeliverArtifact, outcome: DeliveryOutcome, **more: Any) -> None:
         """Say how far an order has come."""

@@ -15,12 +15,15 @@ from services.deployer.domain.deliveries import (
     Due,
     Event,
     Failed,
+    HeldBack,
     NodeOnline,
     Observed,
     Received,
+    Released,
     Superseded,
     moved,
 )
+from services.deployer.domain.rollout import Limits, Timers
 from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import FINAL_STATES, DeliveryState
 from tests.unit.deployer.making import HASH, OTHER_HASH, START, delivery
@@ -48,6 +51,8 @@ def failed(attempt: int = 1, cause: FailureCause | None = FailureCause.DOWNLOAD_
 # Event → the states entered from pending, sent, received, applied.
 TABLE: dict[Event, tuple[tuple[DeliveryState, ...], ...]] = {
     Due(AGAIN): ((SENT,), (), (), ()),
+    Released(): ((), (), (), ()),
+    HeldBack(): ((), (), (), ()),
     NodeOnline(): ((), (), (), ()),
     Received(): ((RECEIVED,), (RECEIVED,), (), ()),
     Applied(HASH, True): ((APPLIED, VERIFIED), (APPLIED, VERIFIED), (APPLIED, VERIFIED), (VERIFIED,)),
@@ -92,6 +97,64 @@ def test_a_final_state_stays(state: DeliveryState, event: Event) -> None:
     done = delivery(state)
     move = moved(done, event, LATE)
     assert move.delivery is done and move.entered == ()
+
+
+STEPS = Limits(timers=Timers(receive_seconds=10, apply_seconds=20, verify_seconds=30))
+
+
+@pytest.mark.parametrize(("state", "seconds"), [(PENDING, None), (SENT, 10), (RECEIVED, 20), (APPLIED, 30)])
+def test_a_step_that_takes_too_long_times_out_where_the_node_is_online(
+    state: DeliveryState, seconds: int | None
+) -> None:
+    """Otherwise a node that hangs would hold up its group, or one that sleeps would count as failed."""
+    began = delivery(state, limits=STEPS)
+    before, after = START + timedelta(seconds=(seconds or 60) - 1), START + timedelta(seconds=seconds or 60)
+    later = after + timedelta(minutes=5)
+    assert moved(began, Due(later), before).delivery.state is (SENT if state is PENDING else state)
+    if seconds is None:
+        return
+    assert moved(began, Due(later), before).delivery.next_attempt_at == after
+    assert moved(began, Due(later), after).entered == (TIMED_OUT,)
+    away = moved(began, Due(later, node_online=False), after)
+    assert (away.delivery.state, away.delivery.next_attempt_at) == (state, later)
+    back = moved(began, NodeOnline(), after).delivery
+    assert (back.entered_at, back.next_attempt_at) == (after, min(after, began.next_attempt_at))
+    assert not moved(back, Due(later), after + timedelta(seconds=seconds - 1)).entered
+
+
+def test_every_step_begins_its_own_clock() -> None:
+    """Otherwise a slow send would leave no time to apply."""
+    sent = moved(delivery(limits=STEPS), Due(LATE), NOW).delivery
+    assert (sent.entered_at, sent.next_attempt_at) == (NOW, NOW + timedelta(seconds=10))
+    received = moved(sent, Received(), NOW + timedelta(seconds=9)).delivery
+    assert received.entered_at == NOW + timedelta(seconds=9)
+    assert moved(received, Due(LATE), NOW + timedelta(seconds=28)).entered == ()
+
+
+HELD = delivery(released=False, next_attempt_at=LATE)
+
+
+@pytest.mark.parametrize("event", [Due(AGAIN), NodeOnline(), HeldBack(), Observed(OTHER_HASH, True)], ids=str)
+def test_what_is_held_back_is_not_sent_whatever_happens(event: Event) -> None:
+    """Otherwise a node of the last group that restarts would be the canary."""
+    after = moved(HELD, event, NOW)
+    assert (after.entered, after.delivery.attempts, after.delivery.next_attempt_at) == ((), 0, LATE)
+
+
+def test_released_is_due_at_once_and_held_back_again_is_not() -> None:
+    """Otherwise the next group would wait for its deadline, or a pause would not stop it."""
+    free = moved(HELD, Released(), NOW).delivery
+    assert (free.released, free.next_attempt_at, free.entered_at) == (True, NOW, NOW)
+    assert moved(free, Released(), NOW).delivery is free
+    again = moved(free, HeldBack(), NOW).delivery
+    assert (again.released, again.next_attempt_at) == (False, LATE)
+    sent = delivery(SENT)
+    assert moved(sent, HeldBack(), NOW).delivery is sent
+
+
+def test_what_is_held_back_ends_at_its_deadline() -> None:
+    """Otherwise a rollout that is paused for ever would have deliveries for ever."""
+    assert moved(HELD, Due(AGAIN), LATE).delivery.reason == "not sent before its deadline: its rollout held it back"
 
 
 def test_sending_counts_the_attempt_and_is_due_again() -> None:
