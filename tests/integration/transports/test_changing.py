@@ -33,11 +33,11 @@ from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.messaging.rabbit_mailbox import RabbitMailbox
 from shared.randomness import SystemRandomness
 from tests.integration.deployer.running import Listener, running
-from tests.integration.node_agent.live_agent import in_a_thread
 from tests.integration.transports.carrier import Carrier
 from tests.integration.transports.office import TOKEN, BackOffice
+from tests.support.agent.orders import script
+from tests.support.agent.surroundings import Statuses
 from tests.support.waiting import until
-from tests.unit.node_agent.virtual_agent import Statuses, script
 
 NODE = "wanderer"
 WAYS = ("amqp", "http", "folder")
@@ -108,7 +108,7 @@ class Wanderer:
             open_ledger=lambda: FileConnection.open(self._home / "ledger.sqlite"),
             files=self.files,
             downloader=HttpDownloader(),
-            offload=in_a_thread,
+            offload=asyncio.to_thread,
             status=Statuses(),
             clock=CLOCK,
             randomness=RANDOMNESS,
