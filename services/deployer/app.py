@@ -19,6 +19,7 @@ from services.deployer.api.deployments import deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.scripts import scripts_router
 from services.deployer.api.servers import servers_router
+from services.deployer.bundle import build_bundle
 from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.ports import Store
 from services.deployer.domain.servers import Ssh
@@ -33,6 +34,7 @@ from services.deployer.ssh.sessions import Sessions, Turns
 from services.deployer.store.postgres import SCHEMA, PostgresStore
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
 from services.deployer.use_cases.carry_parcels import CarryParcels
+from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
@@ -136,6 +138,7 @@ class DeployerApp:
         vault = SealedLogins(key_material(settings.secret, settings.secrets_key_file))
         reach = ReachServers(store, ports.ssh, vault)
         carry = CarryParcels(store, ports.bus, ports.mailbox, clock, randomness)
+        self._install = InstallAgent(store, ports.ssh, reach, build_bundle, clock)
         self._links = Links(KeepLinks(store, reach, ports.ssh, carry, clock, randomness), ports.timer)
         self.api: FastAPI = create_api(
             "Callboard deployer",
@@ -146,7 +149,7 @@ class DeployerApp:
                 deployments_router(
                     OrderDeployment(store, deadline, self._reconcile.wake, clock, randomness), BrowseDeployments(store)
                 ),
-                servers_router(RegisterServers(store, ports.ssh, vault, clock), reach),
+                servers_router(RegisterServers(store, ports.ssh, vault, clock), reach, self._install),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
             open_routers=[downloads_router(downloads, scripts)],
@@ -174,6 +177,7 @@ class DeployerApp:
 
     async def close(self) -> None:
         """Close what is open."""
+        await self._install.close()
         await self._intake.close()
         await self._ports.close()
 
