@@ -20,6 +20,7 @@ from services.deployer.api.downloads import downloads_router
 from services.deployer.api.scripts import scripts_router
 from services.deployer.api.servers import servers_router
 from services.deployer.api.steering import steering_router
+from services.deployer.bundle import build_bundle
 from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.ports import Store
 from services.deployer.domain.servers import Ssh
@@ -37,6 +38,7 @@ from services.deployer.use_cases.advance_deployments import Acts, AdvanceDeploym
 from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
 from services.deployer.use_cases.carry_parcels import CarryParcels
+from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
 from services.deployer.use_cases.order_again import OrderAgain
@@ -149,6 +151,7 @@ class DeployerApp:
         vault = SealedLogins(key_material(settings.secret, settings.secrets_key_file))
         reach = ReachServers(store, ports.ssh, vault)
         carry = CarryParcels(store, ports.bus, ports.mailbox, clock, randomness)
+        self._install = InstallAgent(store, ports.ssh, reach, build_bundle, clock)
         self._links = Links(KeepLinks(store, reach, ports.ssh, carry, clock, randomness), ports.timer)
         self.api: FastAPI = create_api(
             "Callboard deployer",
@@ -158,7 +161,7 @@ class DeployerApp:
                 scripts_router(StoreScript(store, clock), scripts),
                 deployments_router(desk),
                 steering_router(desk),
-                servers_router(RegisterServers(store, ports.ssh, vault, clock), reach),
+                servers_router(RegisterServers(store, ports.ssh, vault, clock), reach, self._install),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
             open_routers=[downloads_router(downloads, scripts)],
@@ -187,6 +190,7 @@ class DeployerApp:
 
     async def close(self) -> None:
         """Close what is open."""
+        await self._install.close()
         await self._intake.close()
         await self._ports.close()
 

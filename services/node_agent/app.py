@@ -6,6 +6,7 @@ disconnects the accounts, saves what they counted and closes the ledger, in this
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -307,6 +308,8 @@ def _status_after_beat(
                 at=ports.clock.now().isoformat(),
                 beat_seconds=settings.heartbeat_seconds,
                 transport=settings.transport,
+                version=settings.facts.agent_version,
+                pid=os.getpid(),
                 broker=error or "connected",
                 lease="refused" if lease.refusal else "valid" if running else "none",
                 accounts=roster.counted(),

@@ -44,6 +44,8 @@ LogLevel VERBOSE
 MaxStartups 100
 MaxSessions 50
 Subsystem sftp internal-sftp
+# A test must not put units among those of the user who runs it.
+SetEnv CALLBOARD_AGENT_WAY=process
 """
 
 

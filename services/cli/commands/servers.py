@@ -4,6 +4,7 @@ Logins come from files, never from the command line, where every user of the mac
 """
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +14,17 @@ from services.cli.cells import age
 from services.cli.client import segment
 from services.cli.command import Session, command, new_group
 from services.cli.commands.nodes import FIRST, Everything, Most
+from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import NODE, SCRIPT, SERVER
 from services.cli.paths import SERVERS
 from services.cli.table import Column, Record
 
 ServerId = Annotated[str, typer.Argument(metavar="SERVER")]
+
+# An installation says something new every few seconds.
+ASK_EVERY = 1.0
+# A little more than the deployer's own limit for an installation.
+PATIENCE = 1_080.0
 
 COLUMNS = (
     Column("server", "server_id"),
@@ -118,6 +125,36 @@ def look_at_server(session: Session, server: ServerId) -> None:
     session.out.record(session.client.get(f"{_path(server)}/status", missing=SERVER.missing(server)))
 
 
+@command(servers, "install")
+def install_agent(
+    session: Session,
+    server: ServerId,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", metavar="FILE", help="The agent's settings as NAME=VALUE lines; else they stay."),
+    ] = None,
+) -> None:
+    """Install the agent on a server or upgrade it, and wait for its first beat."""
+    body = {"settings": None if settings is None else _settings_in(settings)}
+    record = _post(session, server, "install", body)
+    step = ""
+    deadline = time.monotonic() + PATIENCE
+    while record["state"] == "running" and time.monotonic() < deadline:
+        if record["step"] != step:
+            step = record["step"]
+            session.out.note(f"{server}: {step}")
+        time.sleep(ASK_EVERY)
+        record = session.client.get(f"{_path(server)}/install", missing=SERVER.missing(server))
+    if session.out.as_json:
+        session.out.json(record)
+    elif record["state"] == "succeeded":
+        session.out.line(f"{server}: {record['detail']}")
+    if record["state"] != "succeeded":
+        raise CommandFailed(
+            ExitCode.FAILED, record["detail"] or f"it is not done yet, but at the step {record['step']}"
+        )
+
+
 @command(servers, "push")
 def push_to_server(
     session: Session,
@@ -165,6 +202,18 @@ def _show_key(session: Session, record: Record) -> None:
     session.out.note(f"  ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub")
     session.out.note("and then say:")
     session.out.line(f"  callboard servers confirm {server_id} {key['fingerprint']}")
+
+
+def _settings_in(file: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate((_text_of(file) or "").splitlines(), 1):
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not name or name.startswith("#"):
+            continue
+        if not equals:
+            raise CommandFailed(ExitCode.REFUSED, f"line {number} of {file} has no '=': write NAME=VALUE")
+        found[name] = value
+    return found
 
 
 def _text_of(file: Path | None) -> str | None:

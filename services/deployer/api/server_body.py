@@ -48,6 +48,8 @@ _OF_THE_KEY = {
 UNKNOWN = problems((404, "no-such-server", "no server has this id"))
 UNCONFIRMED = problems((409, "server-not-confirmed", "its host key has to be confirmed first"))
 OTHER_KEY = problems((409, "fingerprint-differs", "the server showed a key with another fingerprint"))
+UNREADABLE = problems((424, Trouble.LOGIN_UNREADABLE, _MEANINGS[Trouble.LOGIN_UNREADABLE]))
+NONE_YET = problems((404, "no-installation", "nobody has installed the agent there from here"))
 SCANNED = problems(
     *((424, one, _MEANINGS[one]) for one in (Trouble.UNREACHABLE, Trouble.TIMED_OUT, Trouble.CONNECTION_LOST)),
     *((424, one, _MEANINGS[one]) for one in (Trouble.NOT_SSH, Trouble.BUSY)),
@@ -188,6 +190,56 @@ class PushBody(Body):
     version: Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="the version; null: the latest"
     )
+
+
+SettingName = Annotated[str, StringConstraints(pattern=r"^CALLBOARD_[A-Z0-9_]{1,80}$")]
+# The server's row and its directory say these.
+_FIXED = {"CALLBOARD_NODE_ID", "CALLBOARD_STATE_DIR", "CALLBOARD_SESSIONS_DIR", "CALLBOARD_EXCHANGE_DIR"}
+
+
+def _settings(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    for name, value in given.items():
+        if name in _FIXED:
+            raise ValueError(f"{name} is said by the server itself: leave it out")
+        if "\0" in value.get_secret_value():
+            raise ValueError(f"{name} has the character NUL, which no setting may have: remove it")
+    return given
+
+
+class InstallBody(Body):
+    """The agent's settings, which go to the server (mode 0600) and nowhere else; null keeps those that are there."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"settings": None},
+                {"settings": {"CALLBOARD_TELEGRAM__API_ID": "1", "CALLBOARD_TELEGRAM__API_HASH": "of my.telegram.org"}},
+            ]
+        },
+    )
+
+    settings: (
+        Annotated[
+            dict[SettingName, Annotated[SecretStr, Field(max_length=4000)]],
+            Field(min_length=1, max_length=50),
+            AfterValidator(_settings),
+        ]
+        | None
+    ) = Field(default=None, description="environment variables by name; null: as they are there")
+
+    def plain(self) -> dict[str, str] | None:
+        """The settings."""
+        if self.settings is None:
+            return None
+        return {name: value.get_secret_value() for name, value in self.settings.items()}
+
+
+INSTALLING = problems(
+    (409, "install-runs", "an installation is at work there"),
+    (409, "server-has-no-node", "the server was registered without the node that its agent is"),
+    (409, "no-agent-here", "this deployer was installed without the agent's files"),
+)
 
 
 def no_such_server(server_id: str) -> Problem:

@@ -8,13 +8,17 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from services.deployer.api.scripts import NO_SCRIPT, NO_VERSION, no_such_script, no_such_version
 from services.deployer.api.server_body import (
+    INSTALLING,
+    NONE_YET,
     OTHER_KEY,
     REACHED,
     REGISTERED,
     SCANNED,
     UNCONFIRMED,
     UNKNOWN,
+    UNREADABLE,
     ConfirmBody,
+    InstallBody,
     PushBody,
     ServerBody,
     no_such_server,
@@ -24,13 +28,17 @@ from services.deployer.api.server_body import (
 from services.deployer.domain.servers import (
     AgentFound,
     Greeting,
+    Installation,
+    InstallState,
     OtherFingerprint,
     Placed,
     Server,
     ServerProblem,
     ServerState,
     ServerStatus,
+    Trouble,
 )
+from services.deployer.use_cases.install_agent import InstallAgent, InstallRuns, NoBundle, NoNode
 from services.deployer.use_cases.servers import (
     LinkExists,
     NoScript,
@@ -132,7 +140,20 @@ class Removed(BaseModel):
     server_id: str
 
 
-def servers_router(register: RegisterServers, reach: ReachServers) -> APIRouter:
+class InstallationView(BaseModel):
+    """An installation of the agent. `detail` says how it ended, and what to do if it failed."""
+
+    server_id: str
+    state: InstallState
+    step: str = Field(description="connect, upload, environment, start")
+    version: str
+    started_at: datetime
+    finished_at: datetime | None
+    detail: str | None
+    trouble: Trouble | None
+
+
+def servers_router(register: RegisterServers, reach: ReachServers, install: InstallAgent) -> APIRouter:
     """The router of servers."""
     router = APIRouter(prefix=PREFIX, tags=["servers"], responses=AWAY)
 
@@ -243,7 +264,58 @@ def servers_router(register: RegisterServers, reach: ReachServers) -> APIRouter:
             case _:
                 raise not_reached(server_id, outcome)
 
+    @router.post(
+        "/{server_id}/install",
+        status_code=202,
+        summary="Install or upgrade the agent on a server",
+        responses=joined(UNKNOWN, UNCONFIRMED, UNREADABLE, INSTALLING),
+    )
+    async def install_agent(server_id: Id, body: InstallBody) -> InstallationView:
+        """Bring this version of the agent to the server. It takes minutes: read `install` to see how far it is.
+
+        What runs there is not touched before the new one is ready with all that it needs. If the new one does not beat,
+        the one before is started again.
+        """
+        outcome = await install.start(server_id, body.plain())
+        match outcome:
+            case Installation():
+                return _installation(server_id, outcome)
+            case InstallRuns(step):
+                detail = f"an installation is at work on {server_id!r} (step: {step}): wait for its end"
+                raise Problem(409, "install-runs", detail)
+            case NoNode():
+                detail = f"{server_id!r} was registered without a node_id: remove it and add it again with the node's"
+                raise Problem(409, "server-has-no-node", detail)
+            case NoBundle(reason):
+                detail = f"this deployer was installed without the agent's files ({reason}): use the whole project's"
+                raise Problem(409, "no-agent-here", detail)
+            case _:
+                raise not_reached(server_id, outcome)
+
+    @router.get("/{server_id}/install", summary="Read how far an installation is", responses=joined(UNKNOWN, NONE_YET))
+    async def read_installation(server_id: Id) -> InstallationView:
+        """The newest installation of the agent on this server."""
+        found = await install.newest(server_id)
+        if isinstance(found, NoSuchServer):
+            raise no_such_server(server_id)
+        if found is None:
+            raise Problem(404, "no-installation", f"nobody has installed the agent on {server_id!r} from here yet")
+        return _installation(server_id, found)
+
     return router
+
+
+def _installation(server_id: str, one: Installation) -> InstallationView:
+    return InstallationView(
+        server_id=server_id,
+        state=one.state,
+        step=one.step,
+        version=one.version,
+        started_at=one.started_at,
+        finished_at=one.finished_at,
+        detail=one.detail,
+        trouble=one.trouble,
+    )
 
 
 def _view(server: Server) -> ServerView:

@@ -19,7 +19,7 @@ from typing import Protocol
 DEFAULT_DIRECTORY = ".callboard"
 # A folder of the server: absolute, or below the user's home. Plain words only, so that it means the same everywhere.
 DIRECTORY_PATTERN = r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 
 
 class ServerState(StrEnum):

@@ -44,6 +44,7 @@ class InMemorySsh:
 
     def __init__(self) -> None:
         self.hosts: dict[tuple[str, int], Host] = {}
+        self.installed: list[dict[str, str] | None] = []
 
     async def readable(self, login: Login) -> ServerProblem | None:
         """Only what looks like a key is one."""
@@ -87,6 +88,7 @@ class InMemorySsh:
         if isinstance(host, ServerProblem):
             return host
         await step("start")
+        self.installed.append(settings)
         host.agent = AgentFound(running=True, version=bundle.version)
         return Installed(bundle.version, "process")
 

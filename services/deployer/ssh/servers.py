@@ -24,6 +24,7 @@ from services.deployer.domain.servers import (
 )
 from services.deployer.ssh.exchange import SftpExchange
 from services.deployer.ssh.files import put, sftp_of
+from services.deployer.ssh.installing import install
 from services.deployer.ssh.looking import latency_of, look
 from services.deployer.ssh.sessions import Sessions, read_key
 from services.deployer.ssh.troubles import Failed
@@ -34,6 +35,8 @@ GREET_SECONDS = 20.0
 STATUS_SECONDS = 30.0
 # With a turn's wait below the minute after which the console gives up.
 PUT_SECONDS = 35.0
+# An environment with all that the agent needs takes a slow server some minutes.
+INSTALL_SECONDS = 900.0
 # Longer than the term after which whoever uses a link opens it anew.
 LINK_SECONDS = 900.0
 
@@ -99,7 +102,11 @@ class SshServers:
         self, access: Access, bundle: AgentBundle, settings: dict[str, str] | None, step: Step
     ) -> Installed | ServerProblem:
         """Install the agent or bring it to this version."""
-        raise NotImplementedError
+        return await self._sessions.run(
+            access,
+            INSTALL_SECONDS,
+            lambda connection: install(connection, access.server, bundle, settings, step),
+        )
 
     async def link(self, access: Access, use: Use) -> ServerProblem | None:
         """Open a link and use it until `use` ends or the link breaks."""

@@ -30,6 +30,9 @@ class Status:
     lease: str
     accounts: dict[str, int]
     transport: str = "amqp"
+    # For who looks from outside, such as the deployer over SSH: which agent, and whether its process is still there.
+    version: str = "0"
+    pid: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ import httpx
 import pytest
 
 from services.deployer.api.servers import PREFIX
+from services.deployer.domain.servers import Installation, InstallState
+from services.deployer.use_cases.install_agent import DEADLINE
+from tests.support.waiting import until
 from tests.unit.deployer.making import START, new_script
 from tests.unit.deployer.servers_office import BODY, KEY, OTHER, PLANTED, Office
 
@@ -161,3 +164,76 @@ async def test_a_server_that_refuses_says_why(office: Office) -> None:
     refused(await office.http.post(PREFIX + "/tokyo-1/push", json={"script_id": "greeter"}), 424, "disk-full")
     office.host.let_in.clear()
     refused(await office.http.post(PREFIX + "/tokyo-1/test"), 424, "login-refused")
+
+
+NODE = BODY | {"node_id": "node-a", "link": True}
+SETTINGS = {"CALLBOARD_TELEGRAM__API_ID": "1", "CALLBOARD_TELEGRAM__API_HASH": PLANTED}
+
+
+async def test_an_agent_is_installed_while_the_operator_waits(office: Office) -> None:
+    """A request would hang for minutes, and a proxy in between would end it."""
+    await office.confirmed(NODE)
+    refused(await office.http.get(PREFIX + "/tokyo-1/install"), 404, "no-installation")
+    begun = await office.http.post(PREFIX + "/tokyo-1/install", json={"settings": SETTINGS})
+    assert (begun.status_code, begun.json()["state"]) == (202, "running")
+
+    async def has_ended() -> Any:
+        found = (await office.http.get(PREFIX + "/tokyo-1/install")).json()
+        return found if found["state"] != "running" else None
+
+    ended = await until(has_ended, "the installation ends")
+    assert (ended["state"], ended["version"], ended["trouble"]) == ("succeeded", "0.1.0+1", None)
+    assert office.ssh.installed == [SETTINGS | {"CALLBOARD_TRANSPORT": "folder", "CALLBOARD_NODE_ID": "node-a"}]
+    assert (await office.http.get(PREFIX + "/tokyo-1/status")).json()["agent"]["version"] == "0.1.0+1"
+
+
+async def test_an_installation_that_fails_says_why(office: Office) -> None:
+    """An operator would wait for something that is over."""
+    await office.confirmed(NODE)
+    office.host.let_in.clear()
+    await office.http.post(PREFIX + "/tokyo-1/install", json={})
+
+    async def has_failed() -> Any:
+        found = (await office.http.get(PREFIX + "/tokyo-1/install")).json()
+        return found if found["state"] == "failed" else None
+
+    failed = await until(has_failed, "the installation fails")
+    assert failed["trouble"] == "login-refused" and failed["detail"]
+
+
+async def test_one_installation_at_a_time_and_none_for_ever(office: Office) -> None:
+    """Two would step on each other's feet; one whose deployer died would keep all others away."""
+    await office.confirmed(NODE)
+    now = office.clock.now()
+    running = Installation(InstallState.RUNNING, "upload", "0", now, now + DEADLINE)
+    async with office.store.begin() as transaction:
+        await transaction.servers.note_installation("tokyo-1", running)
+    refused(await office.http.post(PREFIX + "/tokyo-1/install", json={}), 409, "install-runs")
+    await office.clock.run_for(DEADLINE.total_seconds())
+    lost = (await office.http.get(PREFIX + "/tokyo-1/install")).json()
+    assert (lost["state"], lost["trouble"]) == ("failed", "install-failed")
+    assert (await office.http.post(PREFIX + "/tokyo-1/install", json={})).status_code == 202
+
+
+async def test_an_agent_needs_a_node(office: Office) -> None:
+    """It would start as nobody."""
+    await office.confirmed()
+    refused(await office.http.post(PREFIX + "/tokyo-1/install", json={}), 409, "server-has-no-node")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"PATH": PLANTED},
+        {"CALLBOARD_NODE_ID": PLANTED},
+        {"CALLBOARD_STATE_DIR": PLANTED},
+        {"CALLBOARD_X": PLANTED + "\0"},
+        {"CALLBOARD_X": [PLANTED]},
+        {},
+    ],
+)
+async def test_settings_that_are_none_are_refused(office: Office, settings: dict[str, Any]) -> None:
+    """A setting would change what the server's user runs, or which node it is."""
+    await office.confirmed(NODE)
+    answer = await office.http.post(PREFIX + "/tokyo-1/install", json={"settings": settings})
+    refused(answer, 422, "invalid-request")

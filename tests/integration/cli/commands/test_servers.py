@@ -23,6 +23,7 @@ def office() -> Office:
 @pytest.fixture
 def operator(office: Office, alone: Callboard, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callboard]:
     """Runs `callboard …` signed in there."""
+    monkeypatch.setattr("services.cli.commands.servers.ASK_EVERY", 0.01)
     with live(office.api) as url:
         monkeypatch.setenv("CALLBOARD_URL", url)
         monkeypatch.setenv("CALLBOARD_TOKEN", TOKEN)
@@ -75,6 +76,27 @@ def test_the_way_of_a_server(operator: Callboard, office: Office, password: str)
     assert "runs on" in operator("servers", "remove", "tokyo-1").stdout
     gone = operator("servers", "show", "tokyo-1")
     assert (gone.exit_code, "/api/" in gone.stderr) == (ExitCode.NOT_FOUND, False)
+
+
+def test_an_agent_is_brought_there(operator: Callboard, office: Office, tmp_path: Path, password: str) -> None:
+    """The operator would have to poll by hand, or a mistyped file would be installed."""
+    added = ("servers", "add", "tokyo-1", "tokyo", "--user", "callboard", "--password-file", password)
+    assert operator(*added, "--node", "node-a").exit_code == ExitCode.OK
+    operator("servers", "confirm", "tokyo-1", KEY.fingerprint)
+    file = tmp_path / "agent.env"
+    file.write_text("# of my.telegram.org\nCALLBOARD_TELEGRAM__API_ID=1\n\nCALLBOARD_TELEGRAM__API_HASH = a=b\n")
+    done = operator("servers", "install", "tokyo-1", "--settings", str(file))
+    assert done.exit_code == ExitCode.OK, done.stderr
+    assert "0.1.0+1 runs" in done.stdout
+    (installed,) = office.ssh.installed
+    assert installed is not None and installed["CALLBOARD_TELEGRAM__API_HASH"] == "a=b"
+    file.write_text(f"CALLBOARD_TELEGRAM__API_ID=1\n{PLANTED}\n")
+    refused = operator("servers", "install", "tokyo-1", "--settings", str(file))
+    assert (refused.exit_code, "line 2" in refused.stderr) == (ExitCode.REFUSED, True)
+    assert PLANTED not in refused.stderr
+    office.host.let_in.clear()
+    failed = operator("servers", "install", "tokyo-1")
+    assert (failed.exit_code, "does not let callboard in" in failed.stderr) == (ExitCode.FAILED, True)
 
 
 def test_a_server_that_does_not_do_it_is_a_failure(operator: Callboard, office: Office, password: str) -> None:
