@@ -30,6 +30,7 @@ from services.node_agent.jobs.deliveries import DeliveryJob
 from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.jobs.outbox import ChangeOutbox, ReportOutbox, relay
+from services.node_agent.jobs.script_files import watch_script_files
 from services.node_agent.jobs.turns import Turns
 from services.node_agent.publisher import BusPublisher
 from services.node_agent.settings import AgentSettings
@@ -47,6 +48,7 @@ from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
+from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
@@ -109,6 +111,7 @@ class NodeSettings:
     node_id: str
     facts: NodeFacts
     heartbeat_seconds: float
+    script_check_seconds: float = 30.0
 
 
 class Agent:
@@ -165,9 +168,9 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
     publisher = BusPublisher(ports.bus)
     reports, desk = DeliveryReports(stage, clock), asyncio.Lock()
     take = TakeDelivery(node_id, deliveries, stage, reports, desk)
-    apply = ApplyDelivery(
-        deliveries, stage, roster, Loading(ports.files, ports.downloader, ports.offload), reports, desk
-    )
+    loading = Loading(ports.files, ports.downloader, ports.offload)
+    apply = ApplyDelivery(deliveries, stage, roster, loading, reports, desk)
+    look = LookAtFiles(ports.files, stage, loading)
     accept = AcceptLease(node_id, identity, lease, beats, accounts)
     report_outbox = ReportOutbox(deliveries, publisher)
     change_outbox = ChangeOutbox(accounts, publisher, clock, settings.heartbeat_seconds)
@@ -199,7 +202,7 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
         leased.ring()
         answered.ring()
 
-    roster.changed, take.taken, apply.applied = changed, taken, applied
+    roster.changed, take.taken, apply.applied, look.changed = changed, taken, applied, beat.ring
     accept.answered, accept.wanted, accept.confirmed = heard_of_lease, beat.ring, confirmed
     heartbeat = HeartbeatJob(
         HeartbeatWriter(node_id, settings.facts, identity, beats, stage, roster),
@@ -218,6 +221,7 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
         "reports": lambda: relay("reports", report_outbox.send_some, to_report, clock, randomness),
         "changes": lambda: relay("changes", change_outbox.send_some, to_tell, clock, randomness),
         "counters": lambda: keep_counters(roster, clock),
+        "script files": lambda: watch_script_files(look, settings.script_check_seconds, clock),
     }
     restore = RestoreStage(deliveries, accounts, ports.files, stage, unsaid, ports.offload)
     return _Parts(restore, roster, jobs)
@@ -274,7 +278,8 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
     facts = NodeFacts(
         source=settings.source, hostname=socket.gethostname(), agent_version=_version(), labels=settings.labels
     )
-    return Agent(NodeSettings(settings.node_id, facts, settings.heartbeat_seconds), ports)
+    node = NodeSettings(settings.node_id, facts, settings.heartbeat_seconds, settings.script_check_seconds)
+    return Agent(node, ports)
 
 
 def status_path(state_dir: Path) -> Path:

@@ -50,7 +50,7 @@ class TakeDelivery:
         artifact = order.artifact
         loaded = self._stage.artifact(artifact.id)
         known = await self._ledger.delivery(order.delivery_id)
-        verdict = judged(order, known, self._stage.wanted.get(artifact.id), loaded.hash if loaded else None)
+        verdict = judged(order, known, self._stage.wanted.get(artifact.id), loaded)
         log.info("delivery_taken", delivery=order.delivery_id, script=artifact.id, version=artifact.version,
                  attempt=order.attempt, verdict=type(verdict).__name__.lower())  # fmt: skip
         match verdict:
