@@ -66,6 +66,9 @@ class DeployBody(Body):
     bind: Annotated[Literal["all"] | AccountIdList | None, WrapValidator(_bind)] = Field(
         default=None, description="who plays it from now on; null: whoever does now"
     )
+    drift: Literal["repair", "report"] = Field(
+        default="repair", description="when a node loses what was verified on it: bring it back, or only show it"
+    )
 
     @model_validator(mode="after")
     def _one_kind_of_target(self) -> Self:

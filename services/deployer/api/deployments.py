@@ -15,6 +15,7 @@ from services.deployer.use_cases.browse import BrowseDeployments
 from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment, Ordered
 from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.drift import DriftPolicy
 from shared.contracts.identifiers import DeploymentId, NodeId, ScriptId
 from shared.http import Problem
 from shared.http.fields import Moment
@@ -38,6 +39,7 @@ class DeploymentView(BaseModel):
     totals: dict[DeliveryState, int]
     bind: Literal["all"] | list[str] | None
     targets: dict[str, object]
+    drift: DriftPolicy
     created_at: datetime
     finished_at: datetime | None
 
@@ -89,7 +91,9 @@ def deployments_router(order: OrderDeployment, browse: BrowseDeployments) -> API
         that is still on its way to one of these nodes is superseded there. `takes_over` names the scripts that lose
         accounts to this one, and the messages that both would have answered.
         """
-        wanted = DeploymentOrder(script_id, read_targets(body), body.version, body.bind, body.asked())
+        wanted = DeploymentOrder(
+            script_id, read_targets(body), body.version, body.bind, body.asked(), DriftPolicy(body.drift)
+        )
         ordered = await order(wanted)
         if not isinstance(ordered, Ordered):
             raise refusal(ordered, wanted)
@@ -143,6 +147,7 @@ def _fields(deployment: Deployment) -> dict[str, object]:
         "totals": {state: deployment.totals.get(state, 0) for state in DeliveryState},
         "bind": deployment.bind,
         "targets": deployment.targets,
+        "drift": deployment.drift,
         "created_at": deployment.created_at,
         "finished_at": deployment.finished_at,
     }

@@ -12,11 +12,15 @@ from datetime import datetime, timedelta
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind
 from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.drift import DriftPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`targets` is what was asked for: `{"node_ids": […]}` or `{"selector": "…"}`; the plan is its deliveries."""
+    """`targets` is what was asked for: `{"node_ids": […]}` or `{"selector": "…"}`; the plan is its deliveries.
+
+    `drift` is what happens when a node loses what was verified on it.
+    """
 
     id: str
     artifact: Artifact
@@ -27,6 +31,7 @@ class Deployment:
     state: DeploymentState = DeploymentState.RUNNING
     finished_at: datetime | None = None
     totals: Mapping[DeliveryState, int] = field(default_factory=dict)
+    drift: DriftPolicy = DriftPolicy.REPAIR
 
     @property
     def remaining(self) -> int:

@@ -13,15 +13,19 @@ from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion
 from services.deployer.store.columns import arrays, unnest
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.drift import DriftPolicy
 
-_NAMES = "id, script_id, version, hash, bind, targets, state, total, totals, created_at, finished_at"
+_NAMES = "id, script_id, version, hash, bind, targets, state, total, totals, created_at, finished_at, drift"
 _CHANGING = {"id": "text", "state": "text", "totals": "jsonb", "finished_at": "timestamptz"}
 
 _INSERT = text(
     f"insert into deployer.deployments ({_NAMES}) values (:id, :script_id, :version, :hash, cast(:bind as jsonb), "
-    "cast(:targets as jsonb), :state, :total, cast(:totals as jsonb), :created_at, :finished_at)"
+    "cast(:targets as jsonb), :state, :total, cast(:totals as jsonb), :created_at, :finished_at, :drift)"
 )
-_NEWEST = text("select max(created_at) from deployer.deployments where script_id = :script_id")
+_NEWEST = text(
+    "select greatest((select max(created_at) from deployer.deployments where script_id = :script_id), "
+    "(select max(ordered_at) from deployer.desired where script_id = :script_id))"
+)
 _LOCK = text(f"select {_NAMES} from deployer.deployments where id = any(cast(:ids as text[])) order by id for update")
 _SAVE = text(
     "update deployer.deployments as d set state = given.state, totals = given.totals, "
@@ -52,11 +56,12 @@ class PostgresDeployments:
             "totals": _totals(deployment.totals),
             "created_at": deployment.created_at,
             "finished_at": deployment.finished_at,
+            "drift": deployment.drift.value,
         }
         await self._connection.execute(_INSERT, row)
 
     async def newest_order(self, script_id: str) -> datetime | None:
-        """When the script was last ordered."""
+        """When the script was last ordered, by a deployment or to settle drift."""
         newest: datetime | None = (await self._connection.execute(_NEWEST, {"script_id": script_id})).scalar()
         return newest
 
@@ -102,4 +107,5 @@ def _deployment(row: Any) -> Deployment:
         state=DeploymentState(row.state),
         finished_at=row.finished_at,
         totals={DeliveryState(state): count for state, count in row.totals.items()},
+        drift=DriftPolicy(row.drift),
     )

@@ -12,9 +12,18 @@ from datetime import datetime
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.desired import Desired
 from services.deployer.domain.nodes import Node
-from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, DueDelivery, VersionKey
+from services.deployer.domain.ports import (
+    ContentKey,
+    DeploymentPlace,
+    DeploymentQuestion,
+    DesiredKey,
+    DueDelivery,
+    VersionKey,
+)
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
+from services.deployer.store.in_memory_desired import InMemoryDesired, InMemoryVerifiedBindings
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.contract import Contract
@@ -27,10 +36,20 @@ class _Tables:
     deployments: dict[str, Deployment] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     bindings: dict[str, Bindings] = field(default_factory=dict)
+    desired: dict[DesiredKey, Desired] = field(default_factory=dict)
+    verified_bindings: dict[str, Bindings | None] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
         scripts = {script_id: list(versions) for script_id, versions in self.scripts.items()}
-        return _Tables(scripts, dict(self.nodes), dict(self.deployments), dict(self.deliveries), dict(self.bindings))
+        return _Tables(
+            scripts,
+            dict(self.nodes),
+            dict(self.deployments),
+            dict(self.deliveries),
+            dict(self.bindings),
+            dict(self.desired),
+            dict(self.verified_bindings),
+        )
 
 
 class InMemoryTransaction:
@@ -43,6 +62,8 @@ class InMemoryTransaction:
         self.deployments = _Deployments(tables)
         self.deliveries = _Deliveries(tables)
         self.bindings = _Bindings(tables)
+        self.desired = InMemoryDesired(tables.desired, tables.nodes, tables.deliveries, tables.verified_bindings)
+        self.verified_bindings = InMemoryVerifiedBindings(tables.verified_bindings)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""
@@ -106,6 +127,10 @@ class _Scripts:
         every = (version for versions in self._scripts.values() for version in versions)
         return next((version for version in every if version.info.artifact.hash == content_hash), None)
 
+    async def known(self, keys: Collection[ContentKey]) -> dict[ContentKey, Artifact]:
+        every = (version.info.artifact for versions in self._scripts.values() for version in versions)
+        return {(one.id, one.hash): one for one in every if (one.id, one.hash) in keys}
+
 
 class _Nodes:
     def __init__(self, tables: _Tables) -> None:
@@ -126,13 +151,16 @@ class _Nodes:
 
 class _Deployments:
     def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
         self._deployments = tables.deployments
 
     async def add(self, deployment: Deployment) -> None:
         self._deployments[deployment.id] = _tidy(deployment)
 
     async def newest_order(self, script_id: str) -> datetime | None:
-        times = (one.created_at for one in self._deployments.values() if one.artifact.id == script_id)
+        times = [one.created_at for one in self._deployments.values() if one.artifact.id == script_id]
+        rows = self._tables.desired.values()
+        times += [one.want.ordered_at for one in rows if one.script_id == script_id and one.want]
         return max(times, default=None)
 
     async def lock(self, ids: Collection[str]) -> list[Deployment]:

@@ -20,6 +20,7 @@ from shared.clock import Clock
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind
 from shared.contracts.deployments import DeliveryState
+from shared.contracts.drift import DriftPolicy
 from shared.randomness import Randomness
 
 
@@ -32,6 +33,7 @@ class DeploymentOrder:
     version: int | None = None
     bind: Bind = None
     asked: Mapping[str, object] = field(default_factory=dict)
+    drift: DriftPolicy = DriftPolicy.REPAIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class OrderDeployment:
             created_at=ordered,
             total=len(plan),
             totals={DeliveryState.PENDING: len(plan)},
+            drift=wanted.drift,
         )
         await self._supersede(transaction, deployment, plan)
         await transaction.deployments.add(deployment)

@@ -13,8 +13,8 @@ from shared.http.document import operations
 from tests.contract.http.documents import deployer_api, merged_document, registry_api, sandbox_document
 
 VERBS = {
-    "Add", "Apply", "Clear", "Compare", "Count", "Deploy", "Drop", "Fetch", "Follow", "Forget", "Inject", "Kill",
-    "List", "Push", "Read", "Remove", "Replay", "Report", "Say", "Set", "Tell",
+    "Add", "Adopt", "Apply", "Clear", "Compare", "Count", "Deploy", "Drop", "Fetch", "Follow", "Forget", "Inject",
+    "Kill", "List", "Overwrite", "Push", "Read", "Remove", "Replay", "Report", "Say", "Set", "Tell",
 }  # fmt: skip
 # What needs no token, because it tells nothing of the fleet or brings an authorisation of its own.
 OPEN = {"/health/live", "/health/ready", "/api/v1/group-ai/script-artifacts/{content_hash}"}
