@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
 
@@ -283,3 +284,13 @@ def test_overwriting_is_an_order_that_is_later_than_what_the_node_has() -> None:
     insisted = replace(step.row, want=replace(step.row.want, policy=DriftPolicy.REPORT))
     finding = compared(insisted, has(OTHER_HASH, LATER), None, known=False)
     assert isinstance(finding, Drifted) and looked(insisted, finding, THERE, START).order
+
+
+def test_the_page_names_every_state_and_kind_and_its_numbers() -> None:
+    """An operator would look up a word that is not there."""
+    page = (Path(__file__).parents[3] / "docs" / "drift.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1].strip(" `") for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [state.value for state in DriftState]
+    assert all(f"| `{kind.value}` |" in page for kind in DriftKind)
+    assert (SETTLE.total_seconds(), MOST_REPAIRS, CALM) == (15, 10, timedelta(hours=1))
+    assert "15 seconds later" in page and "**Ten times.**" in page and "less than an hour" in page
