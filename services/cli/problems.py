@@ -19,6 +19,8 @@ _OPTIONS = {
     "node_id": "--node",
     "node_ids": "--nodes",
     "script_id": "--script",
+    "kind": "--kind",
+    "drift": "--drift",
     "selector": "--selector",
     "bind": "--bind",
     "version": "--version",

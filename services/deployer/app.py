@@ -17,6 +17,7 @@ from sqlalchemy import text
 from services.deployer.api.dead_letters import dead_letters_router
 from services.deployer.api.deployments import DeploymentDesk, deployments_router
 from services.deployer.api.downloads import downloads_router
+from services.deployer.api.drift import drift_router
 from services.deployer.api.scripts import scripts_router
 from services.deployer.api.servers import servers_router
 from services.deployer.api.steering import steering_router
@@ -27,6 +28,7 @@ from services.deployer.domain.servers import Ssh
 from services.deployer.downloads import SignedDownloads
 from services.deployer.handlers.reports import BATCH, reports_route
 from services.deployer.jobs.advance import advance
+from services.deployer.jobs.drift import drift_job
 from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
 from services.deployer.secrets import SealedLogins, key_material
@@ -44,8 +46,10 @@ from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
 from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
+from services.deployer.use_cases.repair_drift import RepairDrift
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
 from services.deployer.use_cases.servers import ReachServers, RegisterServers
+from services.deployer.use_cases.settle_drift import SettleDrift
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
 from shared.backoff import Backoff
@@ -66,6 +70,7 @@ from shared.service import Jobs, run_until_signal
 TAGS = {
     "scripts": "Scripts and their immutable versions.",
     "deployments": "Bringing a version of a script to nodes, and how far it has come on each of them.",
+    "drift": "Nodes that have lost what was verified on them, or have something that nobody here remembers.",
     "dead letters": "Messages that could not be handled, and why.",
     "servers": "Servers that are reached by SSH: their host keys, their state, and files pushed to them.",
     "downloads": "What nodes fetch with the signed link of an order.",
@@ -137,7 +142,10 @@ class DeployerApp:
         downloads = SignedDownloads(settings.secret, settings.public_url)
         send = SendDueDeliveries(store, downloads.url_of, backoff, clock, randomness)
         self._reconcile = reconcile(send, clock, randomness)
-        record = RecordReports(store, backoff, self._reconcile.wake, clock, randomness)
+        settle = timedelta(seconds=settings.drift_settle_seconds)
+        spaced = Backoff(first=settings.drift_repair_first_seconds, most=settings.drift_repair_most_seconds)
+        self._drift = drift_job(RepairDrift(store, downloads.url_of, spaced, clock, randomness), clock, randomness)
+        record = RecordReports(store, backoff, self._reconcile.wake, clock, randomness, settle=settle)
         self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
         self._consumer = ports.consumer([reports_route(self._intake)])
         deadline = timedelta(seconds=settings.deployment_deadline_seconds)
@@ -162,6 +170,7 @@ class DeployerApp:
                 deployments_router(desk),
                 steering_router(desk),
                 servers_router(RegisterServers(store, ports.ssh, vault, clock), reach, self._install),
+                drift_router(SettleDrift(store, self._drift.wake, clock, randomness)),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
             open_routers=[downloads_router(downloads, scripts)],
@@ -178,6 +187,7 @@ class DeployerApp:
             "advance": self._advance.run,
             "reconcile": self._reconcile.run,
             "links": self._links.run,
+            "drift": self._drift.run,
             "relay": self._ports.relay,
         }
 

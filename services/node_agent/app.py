@@ -31,6 +31,7 @@ from services.node_agent.jobs.deliveries import DeliveryQueue
 from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.jobs.outbox import ChangeOutbox, ReportOutbox
+from services.node_agent.jobs.script_files import watch_script_files
 from services.node_agent.jobs.turns import Turns
 from services.node_agent.publisher import BusPublisher
 from services.node_agent.settings import AgentSettings
@@ -53,6 +54,7 @@ from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
+from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
@@ -127,6 +129,7 @@ class NodeSettings:
     facts: NodeFacts
     heartbeat_seconds: float
     transport: str = "amqp"
+    script_check_seconds: float = 30.0
 
 
 class Agent:
@@ -255,8 +258,14 @@ def _applying(core: _Core, crew: Crew) -> tuple[Orders, Jobs]:
         await queue.run()
 
     take.taken, apply.applied = taken, applied
+    look = LookAtFiles(ports.files, core.stage, loading)
+    look.changed = core.beat.ring
     orders = Orders(take, DropDelivery(core.settings.node_id, core.deliveries, desk))
-    return orders, {"deliveries": apply_deliveries, "reports": outbox.run}
+    return orders, {
+        "deliveries": apply_deliveries,
+        "reports": outbox.run,
+        "script files": lambda: watch_script_files(look, core.settings.script_check_seconds, ports.clock),
+    }
 
 
 def _leasing(core: _Core, crew: Crew, orders: Orders) -> Jobs:
@@ -349,7 +358,10 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         labels=settings.labels,
         time_zone=local_time_zone(),
     )
-    return Agent(NodeSettings(settings.node_id, facts, settings.heartbeat_seconds, settings.transport), ports)
+    node = NodeSettings(
+        settings.node_id, facts, settings.heartbeat_seconds, settings.transport, settings.script_check_seconds
+    )
+    return Agent(node, ports)
 
 
 def status_path(state_dir: Path) -> Path:

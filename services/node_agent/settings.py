@@ -74,6 +74,8 @@ class AgentSettings(ServiceSettings):
     state_dir: Path = Path("state")
     sessions_dir: Path = Path("sessions")
     heartbeat_seconds: float = Field(default=10.0, ge=0.2, le=300)
+    # How often the files of the loaded scripts are looked at; they are small and few, so this is for the disk's rest.
+    script_check_seconds: float = Field(default=30.0, ge=0.2, le=3600)
     source: Literal["local", "remote"] = "remote"
     labels: Annotated[dict[Label, Label], NoDecode] = Field(default_factory=dict, max_length=MOST_LABELS)
     telegram: TelegramSettings

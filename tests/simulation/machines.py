@@ -7,6 +7,7 @@ has not committed is gone, as after SIGKILL, and what its accounts have heard an
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from services.node_agent.app import Agent, NodeSettings
@@ -82,6 +83,14 @@ class DiskConnection:
             self._database.rollback()
 
 
+@dataclass(frozen=True)
+class Image:
+    """A copy of a machine's disk: ledger and script files."""
+
+    disk: Disk
+    files: dict[str, bytes]
+
+
 class Machine:
     """One node: its disk, its sessions, its clock, its line, and the agent that runs there or does not."""
 
@@ -134,8 +143,27 @@ class Machine:
             self.clock.resume()
             await end([task])
         if wipe:
-            self.disk, self.wiped = Disk(), True
+            self.disk = Disk()
             self._files.files.clear()
+
+    def image(self) -> "Image":
+        """A copy of the whole disk."""
+        copy = Disk()
+        self.disk.database.backup(copy.database)
+        return Image(copy, dict(self._files.files))
+
+    def restore(self, image: "Image") -> None:
+        """Put a copy in the disk's place; no agent runs."""
+        assert not self.runs
+        self.disk = Disk()
+        image.disk.database.backup(self.disk.database)
+        self.scripts.clear()
+        self.scripts.update(image.files)
+
+    @property
+    def scripts(self) -> dict[str, bytes]:
+        """The script files, for whoever edits or deletes one by hand."""
+        return self._files.files
 
     def cut(self) -> None:
         """Take the node's network away."""

@@ -239,6 +239,9 @@ class Fleet:
             "CALLBOARD_LEASE_SECONDS": str(LEASE_SECONDS),
             "CALLBOARD_RESEND_FIRST_SECONDS": "2",
             "CALLBOARD_RESEND_MOST_SECONDS": "5",
+            "CALLBOARD_DRIFT_SETTLE_SECONDS": "3",
+            "CALLBOARD_DRIFT_REPAIR_FIRST_SECONDS": "2",
+            "CALLBOARD_DRIFT_REPAIR_MOST_SECONDS": "5",
         }
 
     def _agent_environment(self, node: str) -> dict[str, str]:
@@ -248,6 +251,7 @@ class Fleet:
             "CALLBOARD_STATE_DIR": str(self.home / node / "state"),
             "CALLBOARD_SESSIONS_DIR": str(self.home / node / "sessions"),
             "CALLBOARD_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+            "CALLBOARD_SCRIPT_CHECK_SECONDS": "1",
             "CALLBOARD_TELEGRAM__API_ID": "1",
             "CALLBOARD_TELEGRAM__API_HASH": "0" * 32,
             "CALLBOARD_TELEGRAM__SERVER_ADDRESS": "127.0.0.1",

@@ -12,6 +12,7 @@ from services.cli.identifiers import DEPLOYMENT
 from services.cli.paths import DEPLOYMENTS
 from services.cli.progress import summary, whole_deployment
 from services.cli.table import Column, Record
+from shared.contracts.drift import DriftPolicy
 
 DeploymentId = Annotated[str, typer.Argument(metavar="ID")]
 
@@ -70,11 +71,16 @@ def start_deployment(
         int | None, typer.Option("--version", metavar="N", min=1, help="Not the newest, but this one.")
     ] = None,
     bind: deploying.Bind = None,
+    drift: Annotated[
+        DriftPolicy, typer.Option("--drift", help="When a node loses it later: bring it back, or only show it.")
+    ] = DriftPolicy.REPAIR,
     wait: deploying.Wait = False,
     timeout: deploying.Timeout = deploying.PATIENCE,
 ) -> None:
     """Bring a stored script to nodes."""
     order = deploying.deploy_order(nodes, selector, version, bind)
+    if drift is not DriftPolicy.REPAIR:
+        order["rollout"] = {"drift": drift.value}
     record = deploying.start(session, script, order, wait=wait)
     if wait:
         record = deploying.watch_to_the_end(session, str(record["deployment_id"]), timeout)

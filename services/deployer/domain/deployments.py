@@ -25,6 +25,7 @@ from services.deployer.domain.rollout import OTHER, PLAIN, TIMED_OUT, Rollout
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind
 from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.drift import DriftPolicy
 
 ACTIVE = (DeploymentState.RUNNING, DeploymentState.PAUSED)
 
@@ -98,6 +99,11 @@ class Deployment:
     open_ended: bool = False
     retry_of: str | None = None
     rollback_of: str | None = None
+
+    @property
+    def drift(self) -> DriftPolicy:
+        """What happens when a node loses what was verified on it."""
+        return DriftPolicy(self.rollout.drift)
 
     @property
     def remaining(self) -> int:

@@ -13,11 +13,21 @@ from typing import Any
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.desired import Desired
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
-from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, DueDelivery, PlanPlace, VersionKey
+from services.deployer.domain.ports import (
+    ContentKey,
+    DeploymentPlace,
+    DeploymentQuestion,
+    DesiredKey,
+    DueDelivery,
+    PlanPlace,
+    VersionKey,
+)
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from services.deployer.domain.servers import Installation, Server, ServerState
+from services.deployer.store.in_memory_desired import InMemoryDesired, InMemoryVerifiedBindings
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.contract import Contract
@@ -32,6 +42,8 @@ class _Tables:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     plans: dict[str, list[PlanEntry]] = field(default_factory=dict)
     bindings: dict[str, Bindings] = field(default_factory=dict)
+    desired: dict[DesiredKey, Desired] = field(default_factory=dict)
+    verified_bindings: dict[str, Bindings | None] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
     logins: dict[str, bytes] = field(default_factory=dict)
     installations: dict[str, Installation] = field(default_factory=dict)
@@ -54,6 +66,8 @@ class InMemoryTransaction:
         self.deliveries = _Deliveries(tables)
         self.plans = _Plans(tables)
         self.bindings = _Bindings(tables)
+        self.desired = InMemoryDesired(tables.desired, tables.nodes, tables.deliveries, tables.verified_bindings)
+        self.verified_bindings = InMemoryVerifiedBindings(tables.verified_bindings)
         self.servers = _Servers(tables)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
@@ -121,6 +135,10 @@ class _Scripts:
         every = (version for versions in self._scripts.values() for version in versions)
         return next((version for version in every if version.info.artifact.hash == content_hash), None)
 
+    async def known(self, keys: Collection[ContentKey]) -> dict[ContentKey, Artifact]:
+        every = (version.info.artifact for versions in self._scripts.values() for version in versions)
+        return {(one.id, one.hash): one for one in every if (one.id, one.hash) in keys}
+
 
 class _Nodes:
     def __init__(self, tables: _Tables) -> None:
@@ -146,14 +164,17 @@ class _Nodes:
 
 class _Deployments:
     def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
         self._deployments = tables.deployments
 
     async def add(self, deployment: Deployment) -> None:
         self._deployments[deployment.id] = _tidy(deployment)
 
     async def newest_order(self, script_id: str) -> datetime | None:
-        of_script = (one.ordered_at for one in self._deployments.values() if one.artifact.id == script_id)
-        return max((at for at in of_script if at is not None), default=None)
+        times = [one.ordered_at for one in self._deployments.values() if one.artifact.id == script_id]
+        rows = self._tables.desired.values()
+        times += [one.want.ordered_at for one in rows if one.script_id == script_id and one.want]
+        return max((at for at in times if at is not None), default=None)
 
     async def claim_looks(self, now: datetime, most: int) -> list[Deployment]:
         due = [(one.next_look_at, one) for one in self._deployments.values() if one.next_look_at is not None]

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.deployer.domain.ports import VersionKey
+from services.deployer.domain.ports import ContentKey, VersionKey
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from shared.contracts.artifacts import Artifact
 
@@ -42,6 +42,10 @@ _VERSION = text(f"select {_INFO}, v.body {_FROM} where v.script_id = :script_id 
 _CONTENTS = text(
     f"select {_INFO}, v.body {_FROM} where (v.script_id, v.version) in "
     "(select * from unnest(cast(:script_ids as text[]), cast(:versions as int[])))"
+)
+_KNOWN = text(
+    f"select {_INFO} {_FROM} where (v.script_id, v.hash) in "
+    "(select * from unnest(cast(:script_ids as text[]), cast(:hashes as text[])))"
 )
 _BY_HASH = text(f"select {_INFO}, v.body {_FROM} where v.hash = :hash limit 1")
 
@@ -100,6 +104,12 @@ class PostgresScripts:
         """The version with this content."""
         found = (await self._connection.execute(_BY_HASH, {"hash": content_hash})).one_or_none()
         return None if found is None else _version(found)
+
+    async def known(self, keys: Collection[ContentKey]) -> dict[ContentKey, Artifact]:
+        """Those of these contents that are stored as versions of their script."""
+        named = {"script_ids": [key[0] for key in keys], "hashes": [key[1] for key in keys]}
+        found = [_info(row).artifact for row in await self._connection.execute(_KNOWN, named)]
+        return {(artifact.id, artifact.hash): artifact for artifact in found}
 
 
 def _info(row: Any) -> VersionInfo:

@@ -79,6 +79,7 @@ class RealNode:
             "CALLBOARD_STATE_DIR": str(self.home / "state"),
             "CALLBOARD_SESSIONS_DIR": str(self.world.folder),
             "CALLBOARD_HEARTBEAT_SECONDS": "0.5",
+            "CALLBOARD_SCRIPT_CHECK_SECONDS": "0.5",
             "CALLBOARD_LABELS": "rack=7,site=attic",
             "CALLBOARD_TELEGRAM__API_ID": "1",
             "CALLBOARD_TELEGRAM__API_HASH": "sandbox",

@@ -8,8 +8,8 @@ from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.scripts import NewScript
 from services.deployer.domain.servers import HostKey, Server
-from shared.contracts.artifacts import AppliedArtifact, Artifact
-from shared.contracts.deliveries import DeliveryOutcome, DeliveryReported
+from shared.contracts.artifacts import AppliedArtifact, Artifact, FileState
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported
 from shared.contracts.deployments import DeliveryState
 from shared.contracts.fleet import NodeObserved, NodeStatus
 from shared.contracts.heartbeats import NodeFacts
@@ -70,6 +70,18 @@ def server(server_id: str = "tokyo-1", **changes: Any) -> Server:
         updated_at=START,
     )
     return replace(plain, **changes)
+
+
+def loaded(order: DeliverArtifact, **changes: Any) -> AppliedArtifact:
+    """What a node says that has applied an order."""
+    plain = AppliedArtifact(
+        **order.artifact.model_dump(),
+        tests_passed=True,
+        delivery_id=order.delivery_id,
+        ordered_at=order.issued_at,
+        file=FileState.INTACT,
+    )
+    return plain.model_copy(update=changes)
 
 
 def seen(node_id: str = "a", *, seq: int = 1, loaded: Artifact | None = None, **changes: Any) -> NodeObserved:
