@@ -8,11 +8,11 @@ disconnects the accounts, saves what they counted and closes the ledger, in this
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 
@@ -20,17 +20,17 @@ from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.journal import Journal
 from services.node_agent.domain.lease import Lease
-from services.node_agent.domain.ports import Downloader, Offload, ScriptFiles, Sessions
+from services.node_agent.domain.ports import Downloader, LedgerAway, Offload, ScriptFiles, Sessions
 from services.node_agent.domain.telegram import Telegram
 from services.node_agent.handlers.commands import commands_route
 from services.node_agent.jobs.account_runner import RunnerParts
 from services.node_agent.jobs.command_intake import CommandIntake
 from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew
-from services.node_agent.jobs.deliveries import DeliveryJob
+from services.node_agent.jobs.deliveries import DeliveryQueue
 from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter
 from services.node_agent.jobs.lease_watch import LeaseWatch
-from services.node_agent.jobs.outbox import ChangeOutbox, ReportOutbox, relay
+from services.node_agent.jobs.outbox import ChangeOutbox, ReportOutbox
 from services.node_agent.jobs.turns import Turns
 from services.node_agent.publisher import BusPublisher
 from services.node_agent.settings import AgentSettings
@@ -59,7 +59,8 @@ from services.node_agent.use_cases.unsaid import Unsaid
 from shared.alarm import Alarm
 from shared.clock import Clock
 from shared.contracts.heartbeats import NodeFacts
-from shared.messaging import Bus, Route
+from shared.draining import Drain
+from shared.messaging import Bus, PublishFailed, Route
 from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
@@ -67,10 +68,11 @@ log = structlog.get_logger(__name__)
 # Accounts that connect at once; the others wait their turn, so a start is no flood of key exchanges.
 CONNECTING_AT_ONCE = 20
 
-T = TypeVar("T")
-
 # Consumes a route until it is cancelled.
 Consume = Callable[[Route], Coroutine[Any, Any, None]]
+# Runs until it is cancelled.
+Job = Callable[[], Coroutine[Any, Any, None]]
+Jobs = dict[str, Job]
 
 
 class Transport(Bus, Protocol):
@@ -159,82 +161,137 @@ class Agent:
 class _Parts:
     restore: RestoreStage
     roster: Roster
-    jobs: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
+    jobs: Jobs
+
+
+@dataclass(frozen=True)
+class _Core:
+    """What the parts of one start of the agent share; `beat` forces a heartbeat."""
+
+    settings: NodeSettings
+    ports: Ports
+    identity: Identity
+    accounts: SqliteAccounts
+    deliveries: SqliteDeliveries
+    publisher: BusPublisher
+    lease: Lease
+    beats: Beats
+    stage: Stage
+    unsaid: Unsaid
+    roster: Roster
+    beat: Alarm
+
+    def drain(self, name: str, step: Callable[[], Awaitable[bool]]) -> Drain:
+        """A job that empties something of the ledger whenever it is woken."""
+        away = (PublishFailed, LedgerAway)
+        return Drain(name, step, None, self.ports.clock, self.ports.randomness, away=away)
 
 
 def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Parts:
-    clock, randomness, node_id = ports.clock, ports.randomness, settings.node_id
-    accounts, deliveries = SqliteAccounts(database), SqliteDeliveries(database, randomness)
-    lease, beats, journal = Lease(identity.boot), Beats(), Journal()
-    stage, unsaid = Stage(randomness, journal), Unsaid(journal, clock, randomness)
-    roster = Roster(node_id, identity, accounts, beats, stage, unsaid, journal, clock)
-    turns = Turns(CONNECTING_AT_ONCE, clock, randomness)
-    crew = Crew(
-        ports.sessions,
-        roster,
-        lease,
-        RunnerParts(ports.telegram, roster, unsaid, stage, lease, clock, randomness, turns),
-        clock,
-    )
-    publisher = BusPublisher(ports.bus)
-    reports, desk = DeliveryReports(stage, clock), asyncio.Lock()
-    take = TakeDelivery(node_id, deliveries, stage, reports, desk)
-    apply = ApplyDelivery(
-        deliveries, stage, roster, Loading(ports.files, ports.downloader, ports.offload), reports, desk
-    )
-    accept = AcceptLease(node_id, identity, lease, beats, accounts)
-    report_outbox = ReportOutbox(deliveries, publisher)
-    change_outbox = ChangeOutbox(accounts, publisher, clock, settings.heartbeat_seconds)
-    beat, received, leased, answered, to_report, to_tell = (Alarm(clock) for _ in range(6))
+    core = _core(settings, ports, database, identity)
+    crew = _crew(core)
+    take, applying = _applying(core, crew)
+    restore = RestoreStage(core.deliveries, core.accounts, ports.files, core.stage, core.unsaid, ports.offload)
+    jobs: Jobs = {
+        **_leasing(core, crew, take),
+        **applying,
+        "crew": crew.run,
+        "heartbeat": _heartbeat(core),
+        "counters": lambda: keep_counters(core.roster, ports.clock),
+    }
+    return _Parts(restore, core.roster, jobs)
 
-    def changed() -> None:
-        to_tell.ring()
-        beat.ring()
+
+def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Core:
+    clock, randomness = ports.clock, ports.randomness
+    accounts, beats, journal = SqliteAccounts(database), Beats(), Journal()
+    stage, unsaid = Stage(randomness, journal), Unsaid(journal, clock, randomness)
+    return _Core(
+        settings=settings,
+        ports=ports,
+        identity=identity,
+        accounts=accounts,
+        deliveries=SqliteDeliveries(database, randomness),
+        publisher=BusPublisher(ports.bus),
+        lease=Lease(identity.boot),
+        beats=beats,
+        stage=stage,
+        unsaid=unsaid,
+        roster=Roster(settings.node_id, identity, accounts, beats, stage, unsaid, journal, clock),
+        beat=Alarm(clock),
+    )
+
+
+def _crew(core: _Core) -> Crew:
+    clock, randomness = core.ports.clock, core.ports.randomness
+    turns = Turns(CONNECTING_AT_ONCE, clock, randomness)
+    parts = RunnerParts(core.ports.telegram, core.roster, core.unsaid, core.stage, core.lease, clock, randomness, turns)
+    return Crew(core.ports.sessions, core.roster, core.lease, parts, clock)
+
+
+def _applying(core: _Core, crew: Crew) -> tuple[TakeDelivery, Jobs]:
+    """Deliveries: from the order to the report."""
+    ports, reports, desk = core.ports, DeliveryReports(core.stage, core.ports.clock), asyncio.Lock()
+    take = TakeDelivery(core.settings.node_id, core.deliveries, core.stage, reports, desk)
+    loading = Loading(ports.files, ports.downloader, ports.offload)
+    apply = ApplyDelivery(core.deliveries, core.stage, core.roster, loading, reports, desk)
+    queue = core.drain("deliveries", DeliveryQueue(core.deliveries, apply).apply_one)
+    outbox = core.drain("reports", ReportOutbox(core.deliveries, core.publisher).send_some)
 
     def taken() -> None:
-        received.ring()
-        to_report.ring()
+        queue.wake()
+        outbox.wake()
 
     def applied() -> None:
-        to_report.ring()
-        beat.ring()
+        outbox.wake()
+        core.beat.ring()
         crew.wake_runners()
-
-    def confirmed(through: int) -> None:
-        change_outbox.confirmed(through)
-        to_tell.ring()
 
     async def apply_deliveries() -> None:
         # An order that names an account would be refused before the crew has found it.
         await crew.looked.wait()
-        await DeliveryJob(deliveries, apply, received).run(clock, randomness)
+        await queue.run()
 
-    def heard_of_lease() -> None:
-        leased.ring()
-        answered.ring()
+    take.taken, apply.applied = taken, applied
+    return take, {"deliveries": apply_deliveries, "reports": outbox.run}
 
-    roster.changed, take.taken, apply.applied = changed, taken, applied
-    accept.answered, accept.wanted, accept.confirmed = heard_of_lease, beat.ring, confirmed
-    heartbeat = HeartbeatJob(
-        HeartbeatWriter(node_id, settings.facts, identity, beats, stage, roster),
-        lease,
-        publisher,
-        beat,
-        _status_after_beat(settings, ports, lease, roster),
-    )
-    route = commands_route(node_id, accept, take, KnowOwnAccounts(node_id, roster))
-    jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        "consumer": CommandIntake(lambda: ports.consume(route), lease, answered).run,
-        "crew": crew.run,
-        "lease": LeaseWatch(lease, crew, clock, leased).run,
-        "deliveries": apply_deliveries,
-        "heartbeat": lambda: heartbeat.run(settings.heartbeat_seconds, clock, randomness),
-        "reports": lambda: relay("reports", report_outbox.send_some, to_report, clock, randomness),
-        "changes": lambda: relay("changes", change_outbox.send_some, to_tell, clock, randomness),
-        "counters": lambda: keep_counters(roster, clock),
+
+def _leasing(core: _Core, crew: Crew, take: TakeDelivery) -> Jobs:
+    """The node's queue, the lease that comes through it, and the account changes that a lease confirms."""
+    node_id, ports = core.settings.node_id, core.ports
+    accept = AcceptLease(node_id, core.identity, core.lease, core.beats, core.accounts)
+    outbox = ChangeOutbox(core.accounts, core.publisher, ports.clock, core.settings.heartbeat_seconds)
+    telling = core.drain("changes", outbox.send_some)
+    watched, left = Alarm(ports.clock), Alarm(ports.clock)
+
+    def changed() -> None:
+        telling.wake()
+        core.beat.ring()
+
+    def answered() -> None:
+        watched.ring()
+        left.ring()
+
+    def confirmed(through: int) -> None:
+        outbox.confirmed(through)
+        telling.wake()
+
+    core.roster.changed = changed
+    accept.answered, accept.wanted, accept.confirmed = answered, core.beat.ring, confirmed
+    route = commands_route(node_id, accept, take, KnowOwnAccounts(node_id, core.roster))
+    return {
+        "consumer": CommandIntake(lambda: ports.consume(route), core.lease, left).run,
+        "lease": LeaseWatch(core.lease, crew, ports.clock, watched).run,
+        "changes": telling.run,
     }
-    restore = RestoreStage(deliveries, accounts, ports.files, stage, unsaid, ports.offload)
-    return _Parts(restore, roster, jobs)
+
+
+def _heartbeat(core: _Core) -> Job:
+    settings, ports = core.settings, core.ports
+    writer = HeartbeatWriter(settings.node_id, settings.facts, core.identity, core.beats, core.stage, core.roster)
+    after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
+    job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
+    return lambda: job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
 
 
 def _status_after_beat(
@@ -267,7 +324,7 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         trust_sandbox(telegram.server_key_file)
         sandbox = Place(telegram.dc_id, telegram.server_address, telegram.server_port)
     folder = SessionFolder(settings.sessions_dir)
-    transport = _transport(settings, clock, randomness)
+    transport = transport_of(settings, clock, randomness)
     ports = Ports(
         bus=transport,
         consume=transport.consume,
@@ -276,7 +333,7 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         open_ledger=lambda: FileConnection.open(settings.state_dir / "ledger.sqlite"),
         files=ScriptFolder(settings.state_dir / "scripts"),
         downloader=HttpDownloader(),
-        offload=_in_a_thread,
+        offload=asyncio.to_thread,
         status=StatusFile(status_path(settings.state_dir)),
         clock=clock,
         randomness=randomness,
@@ -293,7 +350,7 @@ def status_path(state_dir: Path) -> Path:
     return state_dir / "status.json"
 
 
-def _transport(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
+def transport_of(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
     """The transport that the settings name; they have what it needs."""
     node_id = settings.node_id
     match settings.transport:
@@ -305,10 +362,6 @@ def _transport(settings: AgentSettings, clock: Clock, randomness: Randomness) ->
         case "amqp":
             assert settings.amqp_url is not None
             return AmqpTransport(settings.amqp_url, node_id, clock, randomness)
-
-
-async def _in_a_thread(function: Callable[..., T], *arguments: Any) -> T:
-    return await asyncio.to_thread(function, *arguments)
 
 
 def _version() -> str:

@@ -186,14 +186,14 @@ class Registry:
 
     def _wire_api(self) -> None:
         settings, ports = self._settings, self._ports
-        hand_over = HandOverOrders(ports.mailbox, self._store, settings.waiting_polls)
+        self._hand_over = HandOverOrders(ports.mailbox, self._store, settings.waiting_polls)
         self.api = create_api(
             "Callboard registry",
             version=VERSION,
             token=settings.token,
             routers=[
-                workers_router(self._store, self._take_heartbeat, hand_over, self._clock, settings.lease_seconds),
-                worker_orders_router(hand_over, PassOnReports(ports.bus), self._clock, ports.randomness),
+                workers_router(self._store, self._take_heartbeat, self._hand_over, self._clock, settings.lease_seconds),
+                worker_orders_router(self._hand_over, PassOnReports(ports.bus), self._clock, ports.randomness),
                 accounts_router(self._store),
                 events_router(self._stream),
             ],
@@ -206,11 +206,12 @@ class Registry:
         await serve(self.api, self._settings.http_host, self._settings.http_port)
 
     async def _hold_readers(self) -> None:
-        # Ends the readers at the moment of the signal: the server would wait for them.
+        # Ends the readers and the long polls at the moment of the signal: the server would wait for them.
         try:
             await asyncio.Event().wait()
         finally:
             self._stream.close()
+            self._hand_over.close()
 
     async def _missing(self) -> list[str]:
         missing = []

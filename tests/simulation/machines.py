@@ -6,18 +6,16 @@ has not committed is gone, as after SIGKILL, and what its accounts have heard an
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from services.node_agent.app import Agent, NodeSettings
 from services.node_agent.app import Ports as AgentPorts
-from services.node_agent.domain.ports import DownloadFailed
 from services.node_agent.store.accounts import SqliteAccounts
 from services.node_agent.store.database import Connection, Database, Row
 from services.node_agent.store.deliveries import SqliteDeliveries
 from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.session_files import InMemorySessions
-from services.node_agent.store.status_file import Status
 from services.node_agent.telegram.in_memory import InMemoryTelegram
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact
@@ -28,8 +26,7 @@ from shared.randomness import SeededRandomness
 from tests.simulation.clocks import FleetClock, NodeClock
 from tests.simulation.services import assert_running, end
 from tests.simulation.wire import Broker, Line, gated
-
-T = TypeVar("T")
+from tests.support.agent.surroundings import Downloads, Statuses, at_once
 
 
 class Disk:
@@ -85,25 +82,6 @@ class DiskConnection:
             self._database.rollback()
 
 
-class NoDownloads:
-    """Everything that is delivered here travels in its order."""
-
-    async def fetch(self, url: str, most: int) -> bytes:
-        """There is nothing."""
-        raise DownloadFailed(f"{url} is not there")
-
-
-class LastStatus:
-    """The status file: what the agent said of itself last."""
-
-    def __init__(self) -> None:
-        self.last: Status | None = None
-
-    def write(self, status: Status) -> None:
-        """Keep it."""
-        self.last = status
-
-
 class Machine:
     """One node: its disk, its sessions, its clock, its line, and the agent that runs there or does not."""
 
@@ -121,7 +99,7 @@ class Machine:
         self.clock = NodeClock(clock)
         self.disk = Disk()
         self.wiped = False
-        self.status = LastStatus()
+        self.status = Statuses()
         self._files = InMemoryScriptFiles()
         self._sessions = InMemorySessions(*accounts)
         self._broker = broker
@@ -213,13 +191,9 @@ class Machine:
             sessions=self._sessions,
             open_ledger=open_ledger,
             files=self._files,
-            downloader=NoDownloads(),
-            offload=_at_once,
+            downloader=Downloads(),
+            offload=at_once,
             status=self.status,
             clock=self.clock,
             randomness=self._randomness,
         )
-
-
-async def _at_once(function: Callable[..., T], *arguments: Any) -> T:
-    return function(*arguments)

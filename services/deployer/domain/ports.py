@@ -62,8 +62,12 @@ class Scripts(Protocol):
         """All versions, the newest first; empty for an unknown script."""
         ...
 
-    async def version(self, script_id: str, version: int | None) -> ScriptVersion | None:
-        """One version with its text; None means the latest."""
+    async def newest(self, script_ids: Collection[str]) -> dict[str, VersionInfo]:
+        """The latest version of each of the scripts that exist."""
+        ...
+
+    async def version(self, script_id: str, version: int) -> ScriptVersion | None:
+        """One version with its text."""
         ...
 
     async def contents(self, keys: Collection[VersionKey]) -> dict[VersionKey, ScriptVersion]:

@@ -100,9 +100,12 @@ class _Scripts:
     async def versions(self, script_id: str) -> list[VersionInfo]:
         return [version.info for version in reversed(self._scripts.get(script_id, []))]
 
-    async def version(self, script_id: str, version: int | None) -> ScriptVersion | None:
+    async def newest(self, script_ids: Collection[str]) -> dict[str, VersionInfo]:
+        return {id_: self._scripts[id_][-1].info for id_ in script_ids if id_ in self._scripts}
+
+    async def version(self, script_id: str, version: int) -> ScriptVersion | None:
         versions = {one.info.artifact.version: one for one in self._scripts.get(script_id, [])}
-        return versions.get(version or len(versions))
+        return versions.get(version)
 
     async def contents(self, keys: Collection[VersionKey]) -> dict[VersionKey, ScriptVersion]:
         found = {key: await self.version(*key) for key in keys}

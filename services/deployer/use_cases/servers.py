@@ -190,7 +190,9 @@ class ReachServers:
     async def push(self, server_id: str, script_id: str, version: int | None) -> Placed | NoScript | NotReached:
         """Put a version of a script (None: the latest) into the server's folder `scripts`."""
         async with self._store.begin() as transaction:
-            found = await transaction.scripts.version(script_id, version)
+            newest = (await transaction.scripts.newest([script_id])).get(script_id)
+            wanted = version or (newest.artifact.version if newest else 0)
+            found = await transaction.scripts.version(script_id, wanted)
         if found is None:
             return NoScript()
         upload = Upload(("scripts", f"{script_id}.yaml"), found.body.encode())

@@ -86,6 +86,11 @@ class HandOverOrders:
             if self._waiting.get(node_id) is called_off:
                 del self._waiting[node_id]
 
+    def close(self) -> None:
+        """Answer all that wait, with nothing: the service is about to end."""
+        for called_off in self._waiting.values():
+            called_off.set()
+
     async def _first_of(
         self, node_id: str, most: int, wait_seconds: float, called_off: asyncio.Event, hung_up: HungUp
     ) -> list[Parcel]:

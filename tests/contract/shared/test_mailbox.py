@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import aio_pika
 import pytest
@@ -13,7 +14,7 @@ from shared.contracts import names
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.leases import GrantLease
 from shared.contracts.parcels import ORDERS, REPORTS, Parcel
-from shared.messaging import Bus, Unroutable
+from shared.messaging import Bus, Unavailable, Unroutable
 from shared.messaging.handling import Received
 from shared.messaging.in_memory import InMemoryBus
 from shared.messaging.in_memory_mailbox import InMemoryMailbox
@@ -22,6 +23,8 @@ from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_mailbox import RabbitMailbox
 from shared.randomness import SystemRandomness
 from tests.contract.shared.test_bus import grant, rabbit_dead_letters
+from tests.support import vhosts
+from tests.support.servers import Broker
 from tests.support.waiting import until
 
 NODE = "n1"
@@ -162,6 +165,26 @@ async def test_an_order_typed_by_hand_keeps_every_field_and_gets_an_id(side: Sid
     await side.throw_in(body.encode())
     (parcel,) = await side.mailbox.take(NODE, 10, 5)
     assert (parcel.type, parcel.body["newer"], len(parcel.id)) == (GrantLease.TYPE, 1, 32)
+
+
+async def test_a_connection_that_dies_is_told_and_made_anew(broker_server: Broker, rabbit_side: Side) -> None:
+    """Everybody who waits would hang until its time is over, and nobody would ever be given an order again."""
+    looking = asyncio.create_task(rabbit_side.mailbox.take(NODE, 10, 60))
+    async with vhosts.management(broker_server) as api:
+
+        async def killed() -> bool:
+            rows = (await api.get("/api/connections")).raise_for_status().json()
+            names_of = {row["name"]: row.get("client_properties", {}).get("connection_name") for row in rows}
+            found = [name for name, given in names_of.items() if given == "callboard test mailbox"]
+            for name in found:
+                await api.delete(f"/api/connections/{quote(name, safe='')}")
+            return bool(found)
+
+        await until(killed, "the connection is shown, and cut", 30)
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(looking, 10)
+    assert await published(rabbit_side, 9)
+    assert numbers(await rabbit_side.mailbox.take(NODE, 10, 0)) == [9]
 
 
 async def published(side: Side, seq: int) -> bool:

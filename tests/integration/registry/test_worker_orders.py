@@ -19,7 +19,7 @@ from shared.messaging import Route
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
-from tests.integration.registry.conftest import Node, Running, running_registry
+from tests.integration.registry.conftest import TOKEN, Node, Running, running_registry
 from tests.support.queues import look_at
 from tests.support.waiting import until
 from tests.unit.registry.builders import account, beat
@@ -138,6 +138,17 @@ async def test_those_who_wait_are_bounded(settings: Settings) -> None:
         assert (refused.status_code, refused.json()["type"]) == (429, "urn:callboard:problem:too-many-polls")
         assert (await registry.api.get("/api/v1/workers/b/commands")).status_code == 200
         assert (await first).status_code == 200
+
+
+async def test_those_who_wait_are_answered_when_the_registry_ends(settings: Settings) -> None:
+    """Every restart of the registry would look like an outage to all who wait, and take its whole grace."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}", headers=headers) as worker:
+        async with running_registry(settings) as registry:
+            poll = asyncio.create_task(worker.get(COMMANDS, params={"wait": 30}, timeout=40))
+            await until(lambda: consumers(registry, 1), "it waits")
+        answer = await asyncio.wait_for(poll, 5)
+    assert (answer.status_code, answer.json()) == (200, {"commands": []})
 
 
 async def test_a_result_reaches_the_deployer(registry: Running, deployer: Deployer) -> None:

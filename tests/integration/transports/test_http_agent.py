@@ -11,8 +11,8 @@ import pytest
 
 from tests.contract.node_agent.telegram_worlds import ACCOUNT, OTHER, SandboxWorld
 from tests.integration.transports.office import LEASE_SECONDS, TOKEN, BackOffice
+from tests.support.agent.orders import script
 from tests.support.waiting import until
-from tests.unit.node_agent.virtual_agent import script
 
 NODE = "far-away"
 BOTH_ONLINE = {ACCOUNT: "online", OTHER: "online"}

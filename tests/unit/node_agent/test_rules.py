@@ -17,7 +17,7 @@ from services.node_agent.domain.deliveries import (
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.bindings import rebound, script_of
 from shared.contracts.deliveries import DeliverArtifact, FailureCause
-from tests.unit.node_agent.virtual_agent import order, script
+from tests.support.agent.orders import order, script
 
 ORDER = order(script("hi"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from services.console.app import TIMEOUTS
 from services.node_agent.settings import AgentSettings
 from services.node_agent.transports.folder import MOST_WAITING, FolderTransport
+from services.node_agent.transports.http import ANSWER_SECONDS, POLL_SECONDS
+from services.registry.api.worker_orders import LONGEST_WAIT
 from shared.clock import SystemClock
 from shared.contracts import names
 from shared.contracts.leases import GrantLease
@@ -47,6 +50,12 @@ def test_the_command_line_goes_before_the_environment(monkeypatch: pytest.Monkey
     """`--transport folder` on a machine whose environment says otherwise would be ignored."""
     environment(monkeypatch, AMQP_URL="", TRANSPORT="http")
     assert read_settings(AgentSettings, transport="folder").transport == "folder"
+
+
+def test_every_wait_on_the_way_of_a_poll_is_longer_than_the_one_before() -> None:
+    """A poll that is refused for its length, or cut by the console, would look like an outage each time."""
+    assert POLL_SECONDS <= LONGEST_WAIT
+    assert TIMEOUTS.read is not None and TIMEOUTS.read > LONGEST_WAIT + ANSWER_SECONDS
 
 
 def test_names_of_files() -> None:
