@@ -33,7 +33,7 @@ async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World)
 async def test_an_order_that_was_called_off_is_not_applied_when_it_comes_late(world: World) -> None:
     """A broker that hands out the order after the abort would bring an aborted version to life."""
     late = order(script("hi"))
-    async with world.agent():
+    async with world.running():
         await world.bus.publish(ForgetDelivery(node_id=late.node_id, delivery_id=late.delivery_id, called_off_at=START))
         for attempt in (1, 2):
             await world.bus.publish(order(script("hi"), attempt=attempt))
