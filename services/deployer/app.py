@@ -82,8 +82,7 @@ class Ports:
     """What the deployer is connected to.
 
     `relay` publishes what the store's transactions have announced. `timer` makes the job that one replica runs every
-    so many seconds. `ping` raises Unavailable when the store is away.
-    `close` gives everything back.
+    so many seconds. `ping` raises Unavailable when the store is away. `close` gives everything back.
     """
 
     store: Store
@@ -136,44 +135,79 @@ class DeployerApp:
 
     def __init__(self, settings: DeployerSettings, ports: Ports | None = None) -> None:
         self._settings = settings
-        self._ports = ports = ports or real_ports(settings)
-        store, clock, randomness = ports.store, ports.clock, ports.randomness
-        backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
-        downloads = SignedDownloads(settings.secret, settings.public_url)
-        send = SendDueDeliveries(store, downloads.url_of, backoff, clock, randomness)
-        self._reconcile = reconcile(send, clock, randomness)
-        settle = timedelta(seconds=settings.drift_settle_seconds)
+        self._ports = ports or real_ports(settings)
+        self._downloads = SignedDownloads(settings.secret, settings.public_url)
+        self._wire_deliveries()
+        self._wire_drift()
+        self._wire_deployments()
+        self._wire_intake()
+        self._wire_servers()
+        self._wire_api()
+
+    def _wire_deliveries(self) -> None:
+        """What is due is sent."""
+        settings, ports = self._settings, self._ports
+        self._backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
+        send = SendDueDeliveries(ports.store, self._downloads.url_of, self._backoff, ports.clock, ports.randomness)
+        self._reconcile = reconcile(send, ports.clock, ports.randomness)
+
+    def _wire_drift(self) -> None:
+        """What was verified stays."""
+        settings, ports = self._settings, self._ports
         spaced = Backoff(first=settings.drift_repair_first_seconds, most=settings.drift_repair_most_seconds)
-        self._drift = drift_job(RepairDrift(store, downloads.url_of, spaced, clock, randomness), clock, randomness)
-        record = RecordReports(store, backoff, self._reconcile.wake, clock, randomness, settle=settle)
-        self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
-        self._consumer = ports.consumer([reports_route(self._intake)])
-        deadline = timedelta(seconds=settings.deployment_deadline_seconds)
+        repair = RepairDrift(ports.store, self._downloads.url_of, spaced, ports.clock, ports.randomness)
+        self._drift = drift_job(repair, ports.clock, ports.randomness)
+        self._settle = SettleDrift(ports.store, self._drift.wake, ports.clock, ports.randomness)
+
+    def _wire_deployments(self) -> None:
+        """From an order to its groups, and whatever an operator does with it on the way."""
+        store, clock, randomness = self._ports.store, self._ports.clock, self._ports.randomness
+        deadline = timedelta(seconds=self._settings.deployment_deadline_seconds)
         begin = BeginDeployment(store, deadline, self._due, clock, randomness)
         steer = SteerDeployment(store, begin, self._due, clock)
         acts = Acts(begin.scheduled, steer.expire, steer.abort, JoinLate(store, clock, randomness))
         self._advance = advance(AdvanceDeployments(store, acts, self._reconcile.wake, clock), clock, randomness)
         order = OrderDeployment(store, deadline, self._due, clock, randomness)
-        desk = DeploymentDesk(order, steer, OrderAgain(store, order, steer, self._due), BrowseDeployments(store))
-        scripts = BrowseScripts(store)
+        again = OrderAgain(store, order, steer, self._due)
+        self._desk = DeploymentDesk(order, steer, again, BrowseDeployments(store))
+
+    def _wire_intake(self) -> None:
+        """What nodes report, and what the registry has seen of them."""
+        settings, ports = self._settings, self._ports
+        settle = timedelta(seconds=settings.drift_settle_seconds)
+        record = RecordReports(
+            ports.store, self._backoff, self._reconcile.wake, ports.clock, ports.randomness, settle=settle
+        )
+        self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
+        self._consumer = ports.consumer([reports_route(self._intake)])
+
+    def _wire_servers(self) -> None:
+        """Servers that are reached by SSH, and the messages that are carried over it."""
+        settings, ports = self._settings, self._ports
         vault = SealedLogins(key_material(settings.secret, settings.secrets_key_file))
-        reach = ReachServers(store, ports.ssh, vault)
-        carry = CarryParcels(store, ports.bus, ports.mailbox, clock, randomness)
-        self._install = InstallAgent(store, ports.ssh, reach, build_bundle, clock)
-        self._links = Links(KeepLinks(store, reach, ports.ssh, carry, clock, randomness), ports.timer)
+        self._register = RegisterServers(ports.store, ports.ssh, vault, ports.clock)
+        self._reach = ReachServers(ports.store, ports.ssh, vault)
+        self._install = InstallAgent(ports.store, ports.ssh, self._reach, build_bundle, ports.clock)
+        carry = CarryParcels(ports.store, ports.bus, ports.mailbox, ports.clock, ports.randomness)
+        keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
+        self._links = Links(keep, ports.timer)
+
+    def _wire_api(self) -> None:
+        settings, store = self._settings, self._ports.store
+        scripts = BrowseScripts(store)
         self.api: FastAPI = create_api(
             "Callboard deployer",
             version=_version(),
             token=settings.token,
             routers=[
-                scripts_router(StoreScript(store, clock), scripts),
-                deployments_router(desk),
-                steering_router(desk),
-                servers_router(RegisterServers(store, ports.ssh, vault, clock), reach, self._install),
-                drift_router(SettleDrift(store, self._drift.wake, clock, randomness)),
+                scripts_router(StoreScript(store, self._ports.clock), scripts),
+                deployments_router(self._desk),
+                steering_router(self._desk),
+                drift_router(self._settle),
+                servers_router(self._register, self._reach, self._install),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
-            open_routers=[downloads_router(downloads, scripts)],
+            open_routers=[downloads_router(self._downloads, scripts)],
             tags=TAGS,
             ready=self._missing,
         )
