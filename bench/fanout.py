@@ -6,6 +6,7 @@ collects N reports. A last round that is not timed counts the deployer's stateme
 """
 
 import asyncio
+import gc
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ async def measure(count: int, rounds: int, most_times: float) -> Result:
             service("deployer", on) as deployer,
             Agents(on.amqp_url, count) as agents,
         ):
+            gc.collect()
+            gc.freeze()  # the agents stay; what is thrown away are messages
             queues = agents.seconds_to_declare
             await agents.introduce()
             floors, times = [], []
