@@ -14,6 +14,7 @@ from services.cli.commands.differences import register_diff
 from services.cli.commands.events import events
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
+from services.cli.commands.steering import register_steering
 from services.cli.commands.trials import register_trials
 from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
@@ -34,6 +35,7 @@ def build_app() -> typer.Typer:
     register_up(app)
     register_trials(scripts)
     register_diff(scripts)
+    register_steering(deployments)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")
