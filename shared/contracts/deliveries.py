@@ -42,7 +42,8 @@ class DeliverArtifact(Contract):
 class ForgetDelivery(Contract):
     """An order that was called off: drop it if it is not applied yet, and do not apply a copy of it that comes late.
 
-    What is applied already stays. There is no answer to it.
+    What is applied already stays. There is no answer to it. `called_off_at` is no order's field, so that an order that
+    is typed by hand, without a header, is not taken for this.
     """
 
     TYPE: ClassVar[str] = "node.forget-delivery.v1"
@@ -50,7 +51,7 @@ class ForgetDelivery(Contract):
     node_id: NodeId
     delivery_id: DeliveryId
     reason: Reason | None = None
-    issued_at: Instant
+    called_off_at: Instant
 
 
 class DeliveryOutcome(StrEnum):

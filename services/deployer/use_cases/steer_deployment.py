@@ -141,7 +141,7 @@ def _forgotten(deliveries: Iterable[Delivery], reason: str, now: datetime) -> It
     """To the nodes that may have an order which they have not applied."""
     for delivery in deliveries:
         if delivery.attempts and delivery.state is not DeliveryState.APPLIED:
-            yield ForgetDelivery(node_id=delivery.node_id, delivery_id=delivery.id, reason=reason, issued_at=now)
+            yield ForgetDelivery(node_id=delivery.node_id, delivery_id=delivery.id, reason=reason, called_off_at=now)
 
 
 async def _found(transaction: Transaction, deployment_id: str, *states: DeploymentState) -> Steered:

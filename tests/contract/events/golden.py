@@ -130,7 +130,7 @@ SAMPLES: tuple[Contract, ...] = (
         bind="all",
         issued_at=AT,
     ),
-    ForgetDelivery(node_id="tokyo-7", delivery_id=DELIVERY, reason="somebody aborted it", issued_at=AT),
+    ForgetDelivery(node_id="tokyo-7", delivery_id=DELIVERY, reason="somebody aborted it", called_off_at=AT),
 )
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.catalogue import CATALOGUE, CONTRACT_BY_TYPE
+from shared.contracts.catalogue import CATALOGUE, CONTRACT_BY_TYPE, ENTRY_BY_CONTRACT
 from shared.contracts.contract import Contract
+from shared.contracts.names import COMMANDS
+from shared.messaging.decoding import decode
 from tests.contract.events.golden import FOLDER, SAMPLES
 
 TYPES = sorted(CONTRACT_BY_TYPE)
@@ -41,3 +43,15 @@ def test_a_reader_ignores_what_it_does_not_know(sample: Contract) -> None:
     """A newer sender's optional field would stop every older reader."""
     body = json.loads(sample.model_dump_json()) | {"added_in_a_later_version": {"a": 1}}
     assert type(sample).model_validate_json(json.dumps(body)) == sample
+
+
+COMMAND_SAMPLES = [each for each in SAMPLES if ENTRY_BY_CONTRACT[type(each)].exchange == COMMANDS]
+
+
+@pytest.mark.parametrize("sample", COMMAND_SAMPLES, ids=lambda sample: sample.TYPE)
+def test_a_command_without_a_header_is_taken_for_itself(sample: Contract) -> None:
+    """A command that is typed into the management console would fit two types, and be refused."""
+    commands = [entry.contract for entry in CATALOGUE if entry.exchange == COMMANDS]
+    body = sample.model_dump_json(exclude_none=True).encode()
+    read = decode(body, type_name=None, routing_key="node.tokyo-7", accepted=commands)
+    assert type(read) is type(sample), read

@@ -35,7 +35,7 @@ async def test_an_order_that_was_called_off_is_not_applied_when_it_comes_late(wo
     """A broker that hands out the order after the abort would bring an aborted version to life."""
     late = order(script("hi"))
     async with world.agent():
-        await world.bus.publish(ForgetDelivery(node_id=late.node_id, delivery_id=late.delivery_id, issued_at=START))
+        await world.bus.publish(ForgetDelivery(node_id=late.node_id, delivery_id=late.delivery_id, called_off_at=START))
         for attempt in (1, 2):
             await world.bus.publish(order(script("hi"), attempt=attempt))
             await world.clock.run_for(5)
@@ -51,7 +51,7 @@ async def test_a_version_that_is_applied_stays_when_its_order_is_called_off(worl
         await world.bus.publish(order(script("hi")))
         await world.clock.run_for(5)
         done = order(script("hi"))
-        await world.bus.publish(ForgetDelivery(node_id=done.node_id, delivery_id=done.delivery_id, issued_at=START))
+        await world.bus.publish(ForgetDelivery(node_id=done.node_id, delivery_id=done.delivery_id, called_off_at=START))
         await world.bus.publish(order(script("hi"), attempt=2))
         await world.clock.run_for(5)
         assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
