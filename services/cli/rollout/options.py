@@ -123,7 +123,7 @@ def read_policy(given: Mapping[str, Any]) -> Policy:
         try:
             value = read(text)
         except wording.NotUnderstood as error:
-            raise typer.BadParameter(str(error), param_hint=option) from None
+            raise typer.BadParameter(str(error), param_hint=repr(option)) from None
         _put(fields, place, value)
         options[place] = option
     return Policy(fields, options, file)

@@ -50,9 +50,10 @@ class Policy:
         if field != _PLACE and not field.startswith(f"{_PLACE}."):
             return None
         path = field.removeprefix(_PLACE).removeprefix(".")
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.options and path[length : length + 1] in ("", "."):
-                return self.options[path[:length]]
+        for place, option in self.options.items():
+            if path == place or path.startswith(f"{place}."):
+                part = ".".join(word for word in path[len(place) :].split(".") if word and not word.isdigit())
+                return f"{option} ({part})" if part else option
         return self.file.place(path.split(".") if path else []) if self.file else path
 
 

@@ -30,6 +30,8 @@ _STOP = re.compile(
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
 # A time zone's name has slashes too, but its last part is no word in lower case.
 _WINDOW = re.compile(rf"(?P<begins>{_CLOCK})-(?P<ends>{_CLOCK})(?:@(?P<zone>[^\s,@]+?))?(?:/(?P<days>[a-z,]+))?")
+# More than a leap year takes no deployment.
+_MOST_DAYS = 366
 # Longer ago it is a slip of the pen, and no clock that differs a little from the deployer's.
 _PAST = timedelta(minutes=1)
 
@@ -97,6 +99,8 @@ def seconds(text: str) -> int:
     total = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
     if not total:
         raise NotUnderstood(f"{text!r} is no time at all: leave the option out for no limit")
+    if total > _MOST_DAYS * _SECONDS["d"]:
+        raise NotUnderstood(f"{text!r} is too long: write at most {_MOST_DAYS}d")
     return total
 
 
@@ -139,13 +143,14 @@ def _group_size(word: str, whole: str) -> int | str:
     if word == "rest":
         return "100%"
     found = re.fullmatch(r"(\d+)(%?)", word)
+    where = repr(word) if word == whole else f"{word!r} in {whole!r}"
     if not found:
-        raise NotUnderstood(f"{word!r} in {whole!r} is no group: write {GROUPS_FORM}")
+        raise NotUnderstood(f"{where} is no group: write {GROUPS_FORM}")
     size, is_share = int(found[1]), bool(found[2])
     if not size:
-        raise NotUnderstood(f"{word!r} in {whole!r} is a group of nobody: write at least 1 node or 1%")
+        raise NotUnderstood(f"{where} is a group of nobody: write at least 1 node or 1%")
     if is_share and size > 100:
-        raise NotUnderstood(f"{word!r} in {whole!r} is more than all nodes: a share is from 1% to 100%")
+        raise NotUnderstood(f"{where} is more than all nodes: a share is from 1% to 100%")
     return f"{size}%" if is_share else size
 
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import shlex
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from services.cli.failures import ExitCode
+from services.cli.paths import DEPLOYMENTS
 from services.deployer.api.script_source import EXAMPLE
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, FailureCause
-from tests.integration.cli.rollouts.conftest import Run
+from tests.integration.cli.rollouts.conftest import ROOT, Run
 from tests.integration.deployer.running import Agent
 from tests.integration.deployer.test_deployer import Scene
 from tests.support.waiting import until
@@ -21,6 +23,7 @@ REASON = "greets: said something else"
 ALL = ("--selector", "all")
 CANARY = (*ALL, "--groups", "1,rest")
 NOTHING = "dep_" + "f" * 32
+EXAMPLE_FILE = ROOT / "examples/rollouts/careful.yaml"
 
 
 async def fails(agent: Agent, order: DeliverArtifact) -> None:
@@ -198,3 +201,45 @@ async def test_hashes_that_are_none(callboard: Run) -> None:
     assert "'sha256:12' is no plan's hash, which is 'sha256:' and 64 hexadecimal digits" in short.err
     unknown = await callboard("deployments", "approve", NOTHING, "sha256:" + "0" * 64, code=ExitCode.NOT_FOUND)
     assert "there is no deployment" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--window", "22:00-04:00@Mars/Base"], "callboard: --window (time_zone): there is no time zone 'Mars/Base'"),
+        (
+            ["--stop", "5%", "--stop", "20% by tests_faild"],
+            "--stop (causes): there is no cause 'tests_faild'",
+        ),
+        (["--groups", "2000000,rest"], "callboard: --groups: must be from 1 to 1000000 nodes"),
+        (["--groups", ",".join(["1"] * 60)], "callboard: --groups: must have at most 50 items"),
+        (["--rate", "60 x20 after 5"], "callboard: --rate (factor): must be less than or equal to 10"),
+        (["--rollout", "wrong.yaml"], "callboard: wrong.yaml:2:13: groups.1: must be from 1 to 1000000 nodes"),
+        (["--rollout", "wrong.yaml"], "\n  wrong.yaml:6:5: stop.0.then: must be 'pause' or 'abort'"),
+        (["--rollout", "wrong.yaml", "--groups", "1"], "callboard: wrong.yaml:6:5: stop.0.then"),
+        (
+            ["--rollout", "typing.yaml"],
+            "typing.yaml:2:1: succes_percent: there is no such field: did you mean",
+        ),
+    ],
+)
+async def test_what_only_the_deployer_knows_is_named_as_it_was_written(
+    scene: Scene, callboard: Run, tmp_path: Path, words: list[str], says: str
+) -> None:
+    """One truth about what a policy may be, told in the operator's words."""
+    wrong = "# ours\ngroups: [1, 0, 100%]\nstop:\n  - failed_percent: 20\n    least: 10\n    then: shout\n"
+    (tmp_path / "wrong.yaml").write_text(wrong)
+    (tmp_path / "typing.yaml").write_text("groups: [1, 100%]\nsucces_percent: 95\n")
+    for act in ("start", "plan"):
+        refused = await callboard("deployments", act, "greeter", *ALL, *words, code=ExitCode.REFUSED)
+        assert says in refused.err
+    assert (await scene.deployer.http.get(DEPLOYMENTS)).json()["items"] == []
+
+
+async def test_the_example_of_a_policy(scene: Scene, callboard: Run) -> None:
+    """The file that people copy must be taken as it is."""
+    deployment = (await callboard("deployments", "start", "greeter", *ALL, "--rollout", str(EXAMPLE_FILE))).out.strip()
+    await callboard("deployments", "watch", deployment)
+    shown = (await callboard("deployments", "show", deployment)).out
+    assert "1,10%,rest" in shown
+    assert "5% of 20 then pause; 20% by tests_failed,invalid_script then abort" in shown

@@ -105,10 +105,10 @@ def test_times_are_those_of_this_computer(text: str, meant: str) -> None:
 @pytest.mark.parametrize(
     ("read", "text", "says"),
     [
-        (group_sizes, "0", "'0' in '0' is a group of nobody"),
+        (group_sizes, "0", "'0' is a group of nobody"),
         (group_sizes, "1,0%,rest", "'0%' in '1,0%,rest' is a group of nobody"),
         (group_sizes, "101%", "more than all nodes: a share is from 1% to 100%"),
-        (group_sizes, "", "'' in '' is no group: write numbers of nodes or shares"),
+        (group_sizes, "", "'' is no group: write numbers of nodes or shares"),
         (group_sizes, "1,,rest", "such as 1,10%,rest"),
         (group_sizes, "-1", "is no group"),
         (group_sizes, "1.5%", "is no group"),
@@ -130,6 +130,7 @@ def test_times_are_those_of_this_computer(text: str, meant: str) -> None:
         (seconds, "300", "300s are seconds, 300m minutes"),
         (seconds, "5 minutes", "such as 90s, 5m"),
         (seconds, "0m", "no time at all"),
+        (seconds, "367d", "'367d' is too long: write at most 366d"),
         (seconds, "", "such as 90s, 5m"),
         (window, "22:00-22:00", "is empty: it ends when it begins"),
         (window, "22-4", "such as 22:00-04:00"),
