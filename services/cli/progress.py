@@ -87,8 +87,8 @@ class _Bars:
         groups = deployment.get("groups") or []
         grid = Table.grid(padding=(0, 2))
         for label, part in [("", deployment)] if len(groups) < 2 else _shown(groups):
-            every = sum(totals(part).values())
-            grid.add_row(label, ProgressBar(total=max(1, every), completed=ended(part), width=BAR), summary(part))
+            every = max(1, sum(totals(part).values()))
+            grid.add_row(label, ProgressBar(total=every, completed=ended(part), width=BAR), summary(part))
         lines: list[RenderableType] = [grid]
         if len(groups) > 1:
             more = f"; {len(groups) - MOST_GROUPS} more groups" if len(groups) > MOST_GROUPS else ""

@@ -78,7 +78,10 @@ def show_deployment(
         session.out.json(record)
         return
     _head(session, record)
-    session.out.table(record.get("deliveries") or [], deploying.DELIVERIES)
+    if record.get("deliveries"):
+        session.out.table(record["deliveries"], deploying.DELIVERIES)
+    else:
+        session.out.note(f"nothing was sent: `callboard deployments show {name} --plan` shows its nodes")
 
 
 @command(deployments, "watch")
@@ -165,5 +168,7 @@ def _head(session: Session, record: Record) -> None:
 
 
 def _origin(record: Record) -> dict[str, str]:
-    """Where it came from and when it ends, as far as that is special."""
-    return {name: str(record[name]) for name in ("retry_of", "rollback_of", "deadline_at") if record.get(name)}
+    """Where it came from and until when it may take, as far as that is known."""
+    until = "approve before" if record.get("state") == DeploymentState.PLANNED else "ends before"
+    named = {"retry of": "retry_of", "rollback of": "rollback_of", until: "deadline_at"}
+    return {name: str(record[field]) for name, field in named.items() if record.get(field)}

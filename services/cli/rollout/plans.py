@@ -31,7 +31,10 @@ def _accounts(accounts: Any) -> str:
 
 
 def _players(entry: Record) -> str:
-    before, after = (_accounts(had.get("accounts")) if had else "nobody" for had in (entry["has"], entry["will_have"]))
+    # Without --bind nothing changes about it, and the deployer does not look it up.
+    if not entry["will_have"].get("accounts"):
+        return "as they are"
+    before, after = (_accounts((had or {}).get("accounts")) for had in (entry["has"], entry["will_have"]))
     return after if before == after else f"{before} → {after}"
 
 
@@ -49,8 +52,9 @@ COLUMNS = (
     Column("will have", lambda entry: _version(entry["will_have"])),
     Column("accounts", _players, folds=16),
     Column("loses", _losses, folds=20),
-    Column("time zone", "time_zone", spare=1),
 )
+# Only a maintenance window asks for it.
+ZONE = Column("time zone", "time_zone", spare=1)
 
 
 def show(session: Session, deployment_id: str, most: int | None, planned: Record | None = None) -> None:
@@ -60,7 +64,8 @@ def show(session: Session, deployment_id: str, most: int | None, planned: Record
         session.out.json({**plan, "takes_over": (planned or {}).get("takes_over")} if planned else plan)
         return
     entries = plan["items"]
-    session.out.table(entries[:most], COLUMNS)
+    in_zones = any(entry.get("time_zone") for entry in entries)
+    session.out.table(entries[:most], [*COLUMNS, *([ZONE] if in_zones else [])])
     if most is not None and len(entries) > most:
         session.out.note(f"these are {most} of {nodes(len(entries))}: say --all, or a higher --limit")
     for sentence in [*sums(entries), *takeovers.overlaps(planned or {})]:

@@ -38,7 +38,8 @@ def all_verified(deployment: Record) -> bool:
 def summary(deployment: Record) -> str:
     """`2 of 9 verified, 1 sent, 6 held`; of a deployment or of one of its groups."""
     counts = totals(deployment)
-    every = sum(counts.values())
+    # A plan has no deliveries yet, but it knows how many there will be.
+    every = sum(counts.values()) or int(deployment.get("total") or deployment.get("size") or 0)
     verified = counts.pop(DeliveryState.VERIFIED.value, 0)
     return ", ".join([f"{verified} of {every} verified", *(f"{count} {state}" for state, count in counts.items())])
 

@@ -103,6 +103,9 @@ async def test_a_plan_is_read_and_approved_by_its_last_line(scene: Scene, callbo
     wrong = await callboard(*approval[1:-1], "sha256:" + "0" * 64, code=ExitCode.REFUSED)
     assert f"not the hash of the plan of {deployment}; nothing was started" in wrong.err
     assert f"its plan is {plan_hash}" in wrong.err
+    shown = await callboard("deployments", "show", deployment)
+    assert "0 of 2 verified" in shown.out and "approve before" in shown.out
+    assert f"nothing was sent: `callboard deployments show {deployment} --plan`" in shown.err
     waiting = await callboard("deployments", "watch", deployment, "--timeout", "0", code=ExitCode.FAILED)
     assert f"waits for approval: `{' '.join(approval)}` starts it" in waiting.err
     approved = await callboard(*approval[1:])
@@ -118,6 +121,7 @@ async def test_a_plan_that_nobody_approved(callboard: Run, database_url: str) ->
     """Yesterday's plan says nothing about today's nodes."""
     planned = await callboard("deployments", "plan", "greeter", *ALL)
     assert "2 nodes in 1 group" in planned.err
+    assert planned.out.splitlines()[1].split() == ["demo-a", "1", "1", "2", "as", "they", "are", "-"]
     *_, deployment, plan_hash = planned.out.split()
     connection = await asyncpg.connect(database_url.replace("postgresql+asyncpg", "postgresql"), timeout=10)
     await connection.execute(
