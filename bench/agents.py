@@ -37,8 +37,10 @@ class Agents:
         channel = await self._outgoing.channel(publisher_confirms=True)
         self._events = await channel.declare_exchange(names.EVENTS, "topic", durable=True)
         self._commands = await channel.declare_exchange(names.COMMANDS, "direct", durable=True)
+        started = time.monotonic()
         for start in range(0, len(self.node_ids), CONSUMERS_A_CHANNEL):
             await self._consume(self.node_ids[start : start + CONSUMERS_A_CHANNEL])
+        self.seconds_to_declare = time.monotonic() - started
         return self
 
     async def __aexit__(
@@ -89,7 +91,7 @@ class Agents:
         await asyncio.gather(
             *(self._publish(self._commands, names.command_key(node), FLOOR_TYPE, body) for node in self.node_ids)
         )
-        await asyncio.wait_for(last.wait(), 120)
+        await asyncio.wait_for(last.wait(), 300)
         seconds = time.monotonic() - started
         await queue.cancel(tag)
         await channel.close()

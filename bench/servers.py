@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 from services.cli.embedded import EmbeddedPostgres, choose_broker, free_port
+from services.cli.embedded.broker import Broker
 
 STOP_SECONDS = 15.0
 TOKEN = "bench-token-of-this-run"  # noqa: S105 - for servers that end with the run
@@ -18,10 +20,16 @@ TOKEN = "bench-token-of-this-run"  # noqa: S105 - for servers that end with the 
 
 @dataclass(frozen=True)
 class Servers:
-    """Where a benchmark's broker and database are."""
+    """A benchmark's broker and database."""
 
-    amqp_url: str
+    broker: Broker
     postgres: EmbeddedPostgres
+    lease_seconds: float
+
+    @property
+    def amqp_url(self) -> str:
+        """For aio-pika."""
+        return self.broker.url
 
     @property
     def database_url(self) -> str:
@@ -33,6 +41,16 @@ class Servers:
         """For asyncpg."""
         return self.postgres.dsn
 
+    async def broker_memory(self) -> float:
+        """What the broker says that it uses, in MB."""
+        console = self.broker.management
+        if console is None:
+            raise RuntimeError("the memory of a broker without its management console cannot be asked")
+        async with httpx.AsyncClient(auth=(console.username, console.password), timeout=30) as client:
+            answer = await client.get(f"{console.url}/api/nodes")
+            answer.raise_for_status()
+            return float(answer.json()[0]["mem_used"]) / 1e6
+
     def environment(self, port: int) -> dict[str, str]:
         """What a service of the run gets."""
         return os.environ | {
@@ -43,25 +61,37 @@ class Servers:
             "CALLBOARD_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "CALLBOARD_HTTP_PORT": str(port),
             "CALLBOARD_LOG_LEVEL": "WARNING",
-            "CALLBOARD_LEASE_SECONDS": "300",
+            "CALLBOARD_LEASE_SECONDS": str(self.lease_seconds),
         }
 
 
+@dataclass(frozen=True)
+class Service:
+    """A running service: the base of its HTTP API, and its process."""
+
+    base: str
+    pid: int
+
+    def memory(self) -> float:
+        """Resident, in MB."""
+        return psutil.Process(self.pid).memory_info().rss / 1e6
+
+
 @asynccontextmanager
-async def servers(home: Path) -> AsyncIterator[Servers]:
+async def servers(home: Path, *, lease_seconds: float = 300) -> AsyncIterator[Servers]:
     """A broker and a database for the length of the context."""
     rabbit = await choose_broker(home / "rabbitmq", ports=(free_port(), free_port()))
     async with EmbeddedPostgres(home / "postgres", port=free_port()) as postgres:
         try:
             await rabbit.start()
-            yield Servers(rabbit.url, postgres)
+            yield Servers(rabbit, postgres, lease_seconds)
         finally:
             await rabbit.stop(STOP_SECONDS)
 
 
 @asynccontextmanager
-async def service(name: str, on: Servers) -> AsyncIterator[str]:
-    """A migrated, ready service as a child process; the base of its HTTP API."""
+async def service(name: str, on: Servers) -> AsyncIterator[Service]:
+    """A migrated, ready service as a child process."""
     port = free_port()
     environment = on.environment(port)
     migration = await asyncio.create_subprocess_exec(
@@ -73,7 +103,7 @@ async def service(name: str, on: Servers) -> AsyncIterator[str]:
     base = f"http://127.0.0.1:{port}"
     try:
         await _ready(base, process)
-        yield base
+        yield Service(base, process.pid)
     finally:
         if process.returncode is None:
             process.terminate()

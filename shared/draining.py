@@ -1,7 +1,8 @@
 """A job that empties something: step by step for as long as there may be more, then again when woken or at its poll.
 
 A step says whether there may be more. What it needs may be away, which it says by raising one of `away`: then it is
-tried again with a growing wait, until it comes back. An outbox is emptied this way, and what is due.
+tried again with a growing wait, until it comes back; the log says so once for each outage. An outbox is emptied this
+way, and what is due.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,13 +23,13 @@ BACKOFF = Backoff(first=0.2, most=5.0)
 
 
 class Drain:
-    """Calls `step` until it gives False; `poll` is how many seconds may pass without a look."""
+    """Calls `step` until it gives False; `poll` is how many seconds may pass without a look, None waits for a wake."""
 
     def __init__(
         self,
         name: str,
         step: Callable[[], Awaitable[bool]],
-        poll: float,
+        poll: float | None,
         clock: Clock,
         randomness: Randomness,
         *,
@@ -54,7 +55,8 @@ class Drain:
                 while await self._step():
                     failures = 0
             except self._away as error:
-                log.warning("job_waits", job=self._name, reason=str(error))
+                if failures == 0:
+                    log.warning("job_waits", job=self._name, reason=str(error))
                 await self._clock.sleep(BACKOFF.delay(failures, self._randomness))
                 failures += 1
                 continue

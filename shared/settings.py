@@ -5,7 +5,7 @@ does not parse ends the process with one sentence per setting, never with a trac
 """
 
 import sys
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,10 +33,13 @@ class ServiceSettings(BaseSettings):
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
-def read_settings(kind: type[SettingsT]) -> SettingsT:
-    """The settings from the environment; on bad ones prints what is wrong to stderr and exits with status 2."""
+def read_settings(kind: type[SettingsT], **given: Any) -> SettingsT:
+    """The settings from the environment, or as `given` by the command line, which goes first.
+
+    On bad ones prints what is wrong to stderr and exits with status 2.
+    """
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         for problem in error.errors():
             prefix = kind.model_config.get("env_prefix", PREFIX)

@@ -102,7 +102,7 @@ def _type(field: dict[str, Any]) -> str:
         return f"list of {_type(field['items'])}"
     if field.get("type") == "object":
         return "map"
-    words = field.get("type", "anything") + (f" ({field['format']})" if "format" in field else "")
+    words = str(field.get("type", "anything")) + (f" ({field['format']})" if "format" in field else "")
     return words + (f" `{field['pattern']}`".replace("|", "\\|") if "pattern" in field else "")
 
 

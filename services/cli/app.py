@@ -11,9 +11,11 @@ from services.cli.commands.accounts import accounts
 from services.cli.commands.dead import dead
 from services.cli.commands.deployments import deployments
 from services.cli.commands.differences import register_diff
+from services.cli.commands.drift import drift
 from services.cli.commands.events import events
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
+from services.cli.commands.servers import servers
 from services.cli.commands.steering import register_steering
 from services.cli.commands.trials import register_trials
 from services.cli.commands.up import register_up
@@ -40,6 +42,8 @@ def build_app() -> typer.Typer:
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")
     app.add_typer(deployments, name="deployments")
+    app.add_typer(drift, name="drift")
+    app.add_typer(servers, name="servers")
     app.add_typer(events, name="events")
     app.add_typer(dead, name="dead")
     return app

@@ -12,11 +12,13 @@ from rich.text import Text
 _STYLES = {
     "online": "green",
     "verified": "green",
+    "confirmed": "green",
     "succeeded": "green",
     "error": "red",
     "failed": "red",
     "timed_out": "red",
     "offline": "yellow",
+    "unconfirmed": "yellow",
     "waiting": "yellow",
     "limited": "yellow",
 }

@@ -72,7 +72,7 @@ class Verdict:
 
 def check_file(path: Path) -> Verdict:
     """The verdict on one file. Raises OSError when it cannot be read at all."""
-    content = path.read_bytes()
+    content = content_of(path)
     if len(content) > LARGEST_ARTIFACT:
         return _refused(path, content, f"is over the limit of {LARGEST_ARTIFACT} bytes")
     try:
@@ -83,6 +83,12 @@ def check_file(path: Path) -> Verdict:
     if isinstance(parsed, ScriptProblems):
         return Verdict(str(path), content, None, parsed.problems, ())
     return Verdict(str(path), content, parsed, (), tuple(run_tests(parsed)))
+
+
+def content_of(path: Path) -> bytes:
+    """What is in the file; of one that is too large so much that it shows. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(LARGEST_ARTIFACT + 1)
 
 
 def _refused(path: Path, content: bytes, message: str) -> Verdict:

@@ -206,6 +206,9 @@ def _code(status: int) -> ExitCode:
             return ExitCode.UNREACHABLE
         case 404:
             return ExitCode.NOT_FOUND
+        case 424:
+            # Callboard did what it could; the server that it asked did not.
+            return ExitCode.FAILED
         case _ if 400 <= status < 500:
             return ExitCode.REFUSED
         case _:

@@ -17,6 +17,7 @@ from shared.contracts.identifiers import (
     IN_WORDS,
     NODE_ID_PATTERN,
     SCRIPT_ID_PATTERN,
+    SERVER_ID_PATTERN,
 )
 
 # In a path these mean the folder itself and the one above it.
@@ -53,5 +54,6 @@ NODE = IdKind("node", NODE_ID_PATTERN, "callboard nodes")
 ACCOUNT = IdKind("account", ACCOUNT_ID_PATTERN, "callboard accounts")
 SCRIPT = IdKind("script", SCRIPT_ID_PATTERN, "callboard scripts")
 DEPLOYMENT = IdKind("deployment", DEPLOYMENT_ID_PATTERN, "callboard deployments")
+SERVER = IdKind("server", SERVER_ID_PATTERN, "callboard servers")
 DEAD_LETTER = IdKind("dead letter", DEAD_LETTER_ID_PATTERN, "callboard dead")
 PLAN_HASH = IdKind("plan's hash", HASH_PATTERN, "callboard deployments show ID --plan", noun="")

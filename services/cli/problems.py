@@ -22,6 +22,8 @@ _OPTIONS = {
     "node_id": "--node",
     "node_ids": "--nodes",
     "script_id": "--script",
+    "kind": "--kind",
+    "drift": "--drift",
     "selector": "--selector",
     "bind": "--bind",
     "version": "--version",
@@ -32,6 +34,13 @@ _OPTIONS = {
     "q": "--query",
     "limit": "--limit",
     "types": "--types",
+    "host": "HOST",
+    "port": "--port",
+    "user": "--user",
+    "directory": "--directory",
+    "login": "--key, --password-file or --agent",
+    "link": "--link",
+    "fingerprint": "SHA256:...",
 }
 
 

@@ -10,6 +10,9 @@ from services.cli.table import Record
 # The deployer gives ten of them; three show what kind of overlap it is.
 MOST_MESSAGES = 3
 MOST_CHATS = 3
+# What the deployer puts behind a message that is tried in another way, and what it calls that which is no message.
+_HOWS = (" (in a mention)", " (in a reply)")
+_NEWCOMER = "(somebody joins)"
 
 
 def sentences(answer: Record) -> Iterator[str]:
@@ -55,11 +58,11 @@ def _both(overlaps: Sequence[Record]) -> str:
 
 
 def _message(message: str) -> str:
-    """`hello (in a mention)` is a message and how it is said; `(somebody joins)` is none."""
-    said, bracket, how = message.rpartition(" (")
-    if bracket and how.endswith(")"):
-        return f"“{said}” {how[:-1]}"
-    return message.strip("()") if message.startswith("(") else f"“{message}”"
+    """`hello (in a mention)` is a message and how it is said; brackets of any other kind are the guest's own."""
+    if message == _NEWCOMER:
+        return message.strip("()")
+    how = next((each for each in _HOWS if message.endswith(each)), "")
+    return f"“{message.removesuffix(how)}”" + how.replace("(", "").replace(")", "")
 
 
 def _listed(things: Sequence[str], most: int) -> str:

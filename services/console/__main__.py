@@ -9,7 +9,7 @@ from services.console.settings import ConsoleSettings
 from shared import logging
 from shared.clock import SystemClock
 from shared.http import serve
-from shared.service import run_until_signal
+from shared.service import allow_many_files, run_until_signal
 from shared.settings import read_settings
 
 
@@ -24,6 +24,8 @@ def main() -> int:
     """Run; gives the exit status."""
     settings = read_settings(ConsoleSettings)
     logging.configure("console", settings.log_level, settings.log_format)
+    # Every node that waits for orders over HTTP holds two sockets, one on either side.
+    allow_many_files()
     return asyncio.run(_run(settings))
 
 

@@ -16,11 +16,12 @@ from starlette.staticfiles import StaticFiles
 
 from services.console.api.documents import ApiDocument, Chapters, document_router
 from services.console.api.pages import ASSETS, pages_router, swagger_files
-from services.console.api.proxy import Clients, proxy_router, signed_router
+from services.console.api.proxy import Clients, polls_of, proxy_router, signed_router
 from services.console.api.readiness import upstreams_ready
 from services.console.domain.upstreams import upstreams
 from services.console.settings import ConsoleSettings
 from shared.clock import Clock
+from shared.contracts.parcels import LARGEST_PARCEL
 from shared.http import create_api
 from shared.http.api import bearer_check
 from shared.http.questions import understood
@@ -28,16 +29,21 @@ from shared.http.questions import understood
 TITLE = "Callboard"
 # Event streams hold a connection each for as long as somebody watches.
 MOST_CONNECTIONS = 300
+# Nodes without AMQP hold one each for as long as they live. Apart from the others, so that they cannot crowd them out;
+# the registry refuses beyond its own bound.
+MOST_POLLS = 2000
 # Uvicorn closes an idle connection after five seconds; one that we drop before is never found closed under a request.
 IDLE_SECONDS = 3.0
-# An event stream has a comment every 15 seconds; an upstream that says nothing for a minute is gone.
+# An event stream has a comment every 15 seconds and a long poll ends after 30; an upstream that says nothing for a
+# minute is gone.
 TIMEOUTS = httpx.Timeout(connect=3.0, read=60.0, write=30.0, pool=5.0)
 
 
 def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     """The console's HTTP application."""
     behind = upstreams(settings.registry_url, settings.deployer_url)
-    clients = {upstream.name: _client() for upstream in behind}
+    clients = {upstream.name: _client(MOST_CONNECTIONS) for upstream in behind}
+    clients |= {polls_of(upstream.name): _client(MOST_POLLS) for upstream in behind if upstream.polled}
     version = _version()
     api = create_api(
         TITLE,
@@ -46,6 +52,7 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
         ready=upstreams_ready(behind, clients),
         document=False,
         lifespan=_closing(clients),
+        largest_body=LARGEST_PARCEL,
     )
     api.include_router(proxy_router(behind, clients), dependencies=[Depends(bearer_check(settings.token))])
     api.include_router(signed_router(behind, clients))
@@ -57,8 +64,8 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     return api
 
 
-def _client() -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
+def _client(most: int) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=most, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
     # trust_env: a proxy named in the environment is for the world, not for the services next door.
     return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False)
 

@@ -17,34 +17,52 @@ from sqlalchemy import text
 from services.deployer.api.dead_letters import dead_letters_router
 from services.deployer.api.deployments import DeploymentDesk, deployments_router
 from services.deployer.api.downloads import downloads_router
+from services.deployer.api.drift import drift_router
 from services.deployer.api.scripts import scripts_router
+from services.deployer.api.servers import servers_router
 from services.deployer.api.steering import steering_router
+from services.deployer.bundle import build_bundle
 from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.ports import Store
+from services.deployer.domain.servers import Ssh
 from services.deployer.downloads import SignedDownloads
 from services.deployer.handlers.reports import BATCH, reports_route
 from services.deployer.jobs.advance import advance
+from services.deployer.jobs.drift import drift_job
+from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
+from services.deployer.secrets import SealedLogins, key_material
 from services.deployer.settings import DeployerSettings
+from services.deployer.ssh.servers import SshServers
+from services.deployer.ssh.sessions import Sessions, Turns
 from services.deployer.store.postgres import SCHEMA, PostgresStore
 from services.deployer.use_cases.advance_deployments import Acts, AdvanceDeployments
 from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
+from services.deployer.use_cases.carry_parcels import CarryParcels
+from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.join_late import JoinLate
+from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
 from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
+from services.deployer.use_cases.repair_drift import RepairDrift
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.servers import ReachServers, RegisterServers
+from services.deployer.use_cases.settle_drift import SettleDrift
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
 from shared.backoff import Backoff
 from shared.batching import Batcher
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Outbox, OutboxRelay, new_engine
+from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
-from shared.messaging import Consumer, Route, Unavailable
+from shared.messaging import Bus, Consumer, Route, Unavailable
+from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
+from shared.messaging.rabbit_mailbox import RabbitMailbox
 from shared.messaging.topology import static_queues
 from shared.randomness import Randomness, SystemRandomness
 from shared.service import Jobs, run_until_signal
@@ -52,7 +70,9 @@ from shared.service import Jobs, run_until_signal
 TAGS = {
     "scripts": "Scripts and their immutable versions.",
     "deployments": "Bringing a version of a script to nodes, and how far it has come on each of them.",
+    "drift": "Nodes that have lost what was verified on them, or have something that nobody here remembers.",
     "dead letters": "Messages that could not be handled, and why.",
+    "servers": "Servers that are reached by SSH: their host keys, their state, and files pushed to them.",
     "downloads": "What nodes fetch with the signed link of an order.",
 }
 
@@ -61,15 +81,19 @@ TAGS = {
 class Ports:
     """What the deployer is connected to.
 
-    `relay` publishes what the store's transactions have announced. `ping` raises Unavailable when the store is away.
-    `close` gives everything back.
+    `relay` publishes what the store's transactions have announced. `timer` makes the job that one replica runs every
+    so many seconds. `ping` raises Unavailable when the store is away. `close` gives everything back.
     """
 
     store: Store
+    bus: Bus
+    mailbox: Mailbox
     consumer: Callable[[Sequence[Route]], Consumer]
     relay: Callable[[], Coroutine[Any, Any, None]]
     ping: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
+    ssh: Ssh
+    timer: Timer
     clock: Clock
     randomness: Randomness
 
@@ -79,6 +103,7 @@ def real_ports(settings: DeployerSettings) -> Ports:
     clock, randomness = SystemClock(), SystemRandomness()
     database = Database(new_engine(settings.database_url, application="deployer", pool_size=settings.database_pool))
     bus = RabbitBus(settings.amqp_url, "deployer", static_queues(settings.lease_seconds), clock, randomness)
+    mailbox = RabbitMailbox(settings.amqp_url, bus, randomness)
     relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
 
     async def ping() -> None:
@@ -86,15 +111,20 @@ def real_ports(settings: DeployerSettings) -> Ports:
             await connection.execute(text("select 1"))
 
     async def close() -> None:
+        await mailbox.close()
         await bus.close()
         await database.close()
 
     return Ports(
         store=PostgresStore(database, Outbox(SCHEMA, randomness), relay.wake),
+        bus=bus,
+        mailbox=mailbox,
         consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
         relay=relay.run,
         ping=ping,
         close=close,
+        ssh=SshServers(Sessions(), links=Sessions(Turns(of_one=1, of_all=MOST_LINKS))),
+        timer=lambda name, step, seconds: ElectedJob(name, step, seconds, database, clock).run,
         clock=clock,
         randomness=randomness,
     )
@@ -105,34 +135,79 @@ class DeployerApp:
 
     def __init__(self, settings: DeployerSettings, ports: Ports | None = None) -> None:
         self._settings = settings
-        self._ports = ports = ports or real_ports(settings)
-        store, clock, randomness = ports.store, ports.clock, ports.randomness
-        backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
-        downloads = SignedDownloads(settings.secret, settings.public_url)
-        send = SendDueDeliveries(store, downloads.url_of, backoff, clock, randomness)
-        self._reconcile = reconcile(send, clock, randomness)
-        record = RecordReports(store, backoff, self._reconcile.wake, clock, randomness)
-        self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
-        self._consumer = ports.consumer([reports_route(self._intake)])
-        deadline = timedelta(seconds=settings.deployment_deadline_seconds)
+        self._ports = ports or real_ports(settings)
+        self._downloads = SignedDownloads(settings.secret, settings.public_url)
+        self._wire_deliveries()
+        self._wire_drift()
+        self._wire_deployments()
+        self._wire_intake()
+        self._wire_servers()
+        self._wire_api()
+
+    def _wire_deliveries(self) -> None:
+        """What is due is sent."""
+        settings, ports = self._settings, self._ports
+        self._backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
+        send = SendDueDeliveries(ports.store, self._downloads.url_of, self._backoff, ports.clock, ports.randomness)
+        self._reconcile = reconcile(send, ports.clock, ports.randomness)
+
+    def _wire_drift(self) -> None:
+        """What was verified stays."""
+        settings, ports = self._settings, self._ports
+        spaced = Backoff(first=settings.drift_repair_first_seconds, most=settings.drift_repair_most_seconds)
+        repair = RepairDrift(ports.store, self._downloads.url_of, spaced, ports.clock, ports.randomness)
+        self._drift = drift_job(repair, ports.clock, ports.randomness)
+        self._settle = SettleDrift(ports.store, self._drift.wake, ports.clock, ports.randomness)
+
+    def _wire_deployments(self) -> None:
+        """From an order to its groups, and whatever an operator does with it on the way."""
+        store, clock, randomness = self._ports.store, self._ports.clock, self._ports.randomness
+        deadline = timedelta(seconds=self._settings.deployment_deadline_seconds)
         begin = BeginDeployment(store, deadline, self._due, clock, randomness)
         steer = SteerDeployment(store, begin, self._due, clock)
         acts = Acts(begin.scheduled, steer.expire, steer.abort, JoinLate(store, clock, randomness))
         self._advance = advance(AdvanceDeployments(store, acts, self._reconcile.wake, clock), clock, randomness)
         order = OrderDeployment(store, deadline, self._due, clock, randomness)
-        desk = DeploymentDesk(order, steer, OrderAgain(store, order, steer, self._due), BrowseDeployments(store))
+        again = OrderAgain(store, order, steer, self._due)
+        self._desk = DeploymentDesk(order, steer, again, BrowseDeployments(store))
+
+    def _wire_intake(self) -> None:
+        """What nodes report, and what the registry has seen of them."""
+        settings, ports = self._settings, self._ports
+        settle = timedelta(seconds=settings.drift_settle_seconds)
+        record = RecordReports(
+            ports.store, self._backoff, self._reconcile.wake, ports.clock, ports.randomness, settle=settle
+        )
+        self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
+        self._consumer = ports.consumer([reports_route(self._intake)])
+
+    def _wire_servers(self) -> None:
+        """Servers that are reached by SSH, and the messages that are carried over it."""
+        settings, ports = self._settings, self._ports
+        vault = SealedLogins(key_material(settings.secret, settings.secrets_key_file))
+        self._register = RegisterServers(ports.store, ports.ssh, vault, ports.clock)
+        self._reach = ReachServers(ports.store, ports.ssh, vault)
+        self._install = InstallAgent(ports.store, ports.ssh, self._reach, build_bundle, ports.clock)
+        carry = CarryParcels(ports.store, ports.bus, ports.mailbox, ports.clock, ports.randomness)
+        keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
+        self._links = Links(keep, ports.timer)
+
+    def _wire_api(self) -> None:
+        settings, store = self._settings, self._ports.store
         scripts = BrowseScripts(store)
         self.api: FastAPI = create_api(
             "Callboard deployer",
             version=_version(),
             token=settings.token,
             routers=[
-                scripts_router(StoreScript(store, clock), scripts),
-                deployments_router(desk),
-                steering_router(desk),
+                scripts_router(StoreScript(store, self._ports.clock), scripts),
+                deployments_router(self._desk),
+                steering_router(self._desk),
+                drift_router(self._settle),
+                servers_router(self._register, self._reach, self._install),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
             ],
-            open_routers=[downloads_router(downloads, scripts)],
+            open_routers=[downloads_router(self._downloads, scripts)],
             tags=TAGS,
             ready=self._missing,
         )
@@ -145,6 +220,8 @@ class DeployerApp:
             "consumer": self._consumer.run,
             "advance": self._advance.run,
             "reconcile": self._reconcile.run,
+            "links": self._links.run,
+            "drift": self._drift.run,
             "relay": self._ports.relay,
         }
 
@@ -157,6 +234,7 @@ class DeployerApp:
 
     async def close(self) -> None:
         """Close what is open."""
+        await self._install.close()
         await self._intake.close()
         await self._ports.close()
 

@@ -18,7 +18,7 @@ from aiormq.exceptions import ChannelNotFoundEntity, PublishError
 
 from services.deployer.domain.dead_letters import DeadLetter, NoSuchLetter, NotReplayable
 from shared.contracts import envelope, names
-from shared.messaging import PublishFailed
+from shared.messaging import Unavailable
 
 MOST_SCANNED = 1_000
 # A get is a round trip; a thousand of them take well under this.
@@ -42,7 +42,7 @@ _OF_THE_BROKER = ("x-first-death-", "x-last-death-")
 
 
 class RabbitDeadLetters:
-    """Dead letters of one broker. Every method raises PublishFailed when it is away."""
+    """Dead letters of one broker. Every method raises Unavailable when it is away."""
 
     def __init__(self, url: str, name: str) -> None:
         self._url = url
@@ -96,7 +96,7 @@ class RabbitDeadLetters:
                 async with connection, connection.channel(on_return_raises=True) as channel:
                     yield channel, _letters(channel)
         except (OSError, TimeoutError, aio_pika.exceptions.AMQPError) as error:
-            raise PublishFailed(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(f"the broker is away ({type(error).__name__}: {error})") from error
 
 
 async def _letters(channel: AbstractChannel) -> AsyncIterator[AbstractIncomingMessage]:

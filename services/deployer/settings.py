@@ -1,9 +1,11 @@
 """The deployer's settings, read once from the environment (`CALLBOARD_…`)."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints
 
+from services.deployer.domain.drift import SETTLE
 from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
@@ -15,8 +17,10 @@ class DeployerSettings(ServiceSettings):
     amqp_url: AmqpUrl
     database_url: DatabaseUrl
     token: Token
-    # Signs the download URLs; every replica needs the same one.
+    # Signs the download URLs and seals the logins of servers; every replica needs the same one.
     secret: Annotated[SecretStr, Field(min_length=16)]
+    # Instead of `secret`, for the logins of servers at rest: a long random text in a file, the same for every replica.
+    secrets_key_file: Path | None = None
     # Where agents reach the HTTP origin, for artifacts that are too large for a message.
     public_url: HttpUrl
     http_port: Port = 8082
@@ -25,6 +29,10 @@ class DeployerSettings(ServiceSettings):
     resend_first_seconds: Annotated[float, Field(gt=0)] = 5.0
     resend_most_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
     deployment_deadline_seconds: Annotated[float, Field(gt=0)] = 86_400.0
+    # How long a difference has to last before it counts as drift, and how far apart its repairs are.
+    drift_settle_seconds: Annotated[float, Field(ge=0, le=3600)] = SETTLE.total_seconds()
+    drift_repair_first_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    drift_repair_most_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3600.0
     # How long a report waits for others to be recorded with it.
     batch_linger_seconds: Annotated[float, Field(ge=0, le=1)] = 0.02
     database_pool: Annotated[int, Field(ge=2, le=100)] = 10

@@ -35,10 +35,16 @@ def main() -> int:
         "(CALLBOARD_NODE_ID, CALLBOARD_AMQP_URL, CALLBOARD_SESSIONS_DIR, CALLBOARD_TELEGRAM__API_ID, …).",
     )
     parser.add_argument("command", nargs="?", choices=("run", "health"), default="run")
-    command = parser.parse_args().command
-    if command == "health":
+    parser.add_argument(
+        "--transport",
+        choices=("amqp", "http", "folder"),
+        help="the way to the back office, in place of CALLBOARD_TRANSPORT: the broker (CALLBOARD_AMQP_URL), the "
+        "console (CALLBOARD_URL, CALLBOARD_TOKEN), or a folder that somebody carries (CALLBOARD_EXCHANGE_DIR)",
+    )
+    given = parser.parse_args()
+    if given.command == "health":
         return _health(Path(os.environ.get("CALLBOARD_STATE_DIR") or "state"))
-    return _run(read_settings(AgentSettings))
+    return _run(read_settings(AgentSettings, **({"transport": given.transport} if given.transport else {})))
 
 
 def _run(settings: AgentSettings) -> int:

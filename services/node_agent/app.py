@@ -6,12 +6,13 @@ disconnects the accounts, saves what they counted and closes the ledger, in this
 """
 
 import asyncio
+import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 
@@ -19,17 +20,18 @@ from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.journal import Journal
 from services.node_agent.domain.lease import Lease
-from services.node_agent.domain.ports import Downloader, Offload, ScriptFiles, Sessions
+from services.node_agent.domain.ports import Downloader, LedgerAway, Offload, ScriptFiles, Sessions
 from services.node_agent.domain.telegram import Telegram
-from services.node_agent.handlers.commands import commands_route
+from services.node_agent.handlers.commands import Orders, commands_route
 from services.node_agent.jobs.account_runner import RunnerParts
 from services.node_agent.jobs.command_intake import CommandIntake
 from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew
-from services.node_agent.jobs.deliveries import DeliveryJob
+from services.node_agent.jobs.deliveries import DeliveryQueue
 from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter
 from services.node_agent.jobs.lease_watch import LeaseWatch
-from services.node_agent.jobs.outbox import ChangeOutbox, ReportOutbox, relay
+from services.node_agent.jobs.outbox import ChangeOutbox, ReportOutbox
+from services.node_agent.jobs.script_files import watch_script_files
 from services.node_agent.jobs.turns import Turns
 from services.node_agent.publisher import BusPublisher
 from services.node_agent.settings import AgentSettings
@@ -44,11 +46,15 @@ from services.node_agent.store.status_file import Status, StatusFile
 from services.node_agent.store.time_zone import local_time_zone
 from services.node_agent.telegram.sessions import Place
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
+from services.node_agent.transports.amqp import AmqpTransport
+from services.node_agent.transports.folder import FolderTransport
+from services.node_agent.transports.http import HttpTransport
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
+from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
@@ -56,11 +62,9 @@ from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.unsaid import Unsaid
 from shared.alarm import Alarm
 from shared.clock import Clock
-from shared.contracts import names
 from shared.contracts.heartbeats import NodeFacts
-from shared.messaging import Bus, Route
-from shared.messaging.rabbit_bus import RabbitBus
-from shared.messaging.rabbit_consumer import RabbitConsumer
+from shared.draining import Drain
+from shared.messaging import Bus, PublishFailed, Route
 from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
@@ -68,10 +72,23 @@ log = structlog.get_logger(__name__)
 # Accounts that connect at once; the others wait their turn, so a start is no flood of key exchanges.
 CONNECTING_AT_ONCE = 20
 
-T = TypeVar("T")
-
 # Consumes a route until it is cancelled.
 Consume = Callable[[Route], Coroutine[Any, Any, None]]
+# Runs until it is cancelled.
+Job = Callable[[], Coroutine[Any, Any, None]]
+Jobs = dict[str, Job]
+
+
+class Transport(Bus, Protocol):
+    """A way to the back office and from it; see `transports`."""
+
+    async def consume(self, route: Route) -> None:
+        """Consume until cancelled."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
 
 
 class StatusWriter(Protocol):
@@ -106,11 +123,13 @@ class Ports:
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """What the agent is, whatever it is connected to."""
+    """What the agent is, whatever it is connected to; `transport` is for its status."""
 
     node_id: str
     facts: NodeFacts
     heartbeat_seconds: float
+    transport: str = "amqp"
+    script_check_seconds: float = 30.0
 
 
 class Agent:
@@ -147,84 +166,144 @@ class Agent:
 class _Parts:
     restore: RestoreStage
     roster: Roster
-    jobs: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
+    jobs: Jobs
+
+
+@dataclass(frozen=True)
+class _Core:
+    """What the parts of one start of the agent share; `beat` forces a heartbeat."""
+
+    settings: NodeSettings
+    ports: Ports
+    identity: Identity
+    accounts: SqliteAccounts
+    deliveries: SqliteDeliveries
+    publisher: BusPublisher
+    lease: Lease
+    beats: Beats
+    stage: Stage
+    unsaid: Unsaid
+    roster: Roster
+    beat: Alarm
+
+    def drain(self, name: str, step: Callable[[], Awaitable[bool]]) -> Drain:
+        """A job that empties something of the ledger whenever it is woken."""
+        away = (PublishFailed, LedgerAway)
+        return Drain(name, step, None, self.ports.clock, self.ports.randomness, away=away)
 
 
 def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Parts:
-    clock, randomness, node_id = ports.clock, ports.randomness, settings.node_id
-    accounts, deliveries = SqliteAccounts(database), SqliteDeliveries(database, randomness)
-    lease, beats, journal = Lease(identity.boot), Beats(), Journal()
-    stage, unsaid = Stage(randomness, journal), Unsaid(journal, clock, randomness)
-    roster = Roster(node_id, identity, accounts, beats, stage, unsaid, journal, clock)
-    turns = Turns(CONNECTING_AT_ONCE, clock, randomness)
-    crew = Crew(
-        ports.sessions,
-        roster,
-        lease,
-        RunnerParts(ports.telegram, roster, unsaid, stage, lease, clock, randomness, turns),
-        clock,
-    )
-    publisher = BusPublisher(ports.bus)
-    reports, desk = DeliveryReports(stage, clock), asyncio.Lock()
-    take = TakeDelivery(node_id, deliveries, stage, reports, desk)
-    apply = ApplyDelivery(
-        deliveries, stage, roster, Loading(ports.files, ports.downloader, ports.offload), reports, desk
-    )
-    accept = AcceptLease(node_id, identity, lease, beats, accounts)
-    report_outbox = ReportOutbox(deliveries, publisher)
-    change_outbox = ChangeOutbox(accounts, publisher, clock, settings.heartbeat_seconds)
-    beat, received, leased, answered, to_report, to_tell = (Alarm(clock) for _ in range(6))
+    core = _core(settings, ports, database, identity)
+    crew = _crew(core)
+    orders, applying = _applying(core, crew)
+    restore = RestoreStage(core.deliveries, core.accounts, ports.files, core.stage, core.unsaid, ports.offload)
+    jobs: Jobs = {
+        **_leasing(core, crew, orders),
+        **applying,
+        "crew": crew.run,
+        "heartbeat": _heartbeat(core),
+        "counters": lambda: keep_counters(core.roster, ports.clock),
+    }
+    return _Parts(restore, core.roster, jobs)
 
-    def changed() -> None:
-        to_tell.ring()
-        beat.ring()
+
+def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Core:
+    clock, randomness = ports.clock, ports.randomness
+    accounts, beats, journal = SqliteAccounts(database), Beats(), Journal()
+    stage, unsaid = Stage(randomness, journal), Unsaid(journal, clock, randomness)
+    return _Core(
+        settings=settings,
+        ports=ports,
+        identity=identity,
+        accounts=accounts,
+        deliveries=SqliteDeliveries(database, randomness),
+        publisher=BusPublisher(ports.bus),
+        lease=Lease(identity.boot),
+        beats=beats,
+        stage=stage,
+        unsaid=unsaid,
+        roster=Roster(settings.node_id, identity, accounts, beats, stage, unsaid, journal, clock),
+        beat=Alarm(clock),
+    )
+
+
+def _crew(core: _Core) -> Crew:
+    clock, randomness = core.ports.clock, core.ports.randomness
+    turns = Turns(CONNECTING_AT_ONCE, clock, randomness)
+    parts = RunnerParts(core.ports.telegram, core.roster, core.unsaid, core.stage, core.lease, clock, randomness, turns)
+    return Crew(core.ports.sessions, core.roster, core.lease, parts, clock)
+
+
+def _applying(core: _Core, crew: Crew) -> tuple[Orders, Jobs]:
+    """Deliveries: from the order to the report."""
+    ports, reports, desk = core.ports, DeliveryReports(core.stage, core.ports.clock), asyncio.Lock()
+    take = TakeDelivery(core.settings.node_id, core.deliveries, core.stage, reports, desk)
+    loading = Loading(ports.files, ports.downloader, ports.offload)
+    apply = ApplyDelivery(core.deliveries, core.stage, core.roster, loading, reports, desk)
+    queue = core.drain("deliveries", DeliveryQueue(core.deliveries, apply).apply_one)
+    outbox = core.drain("reports", ReportOutbox(core.deliveries, core.publisher).send_some)
 
     def taken() -> None:
-        received.ring()
-        to_report.ring()
+        queue.wake()
+        outbox.wake()
 
     def applied() -> None:
-        to_report.ring()
-        beat.ring()
+        outbox.wake()
+        core.beat.ring()
         crew.wake_runners()
-
-    def confirmed(through: int) -> None:
-        change_outbox.confirmed(through)
-        to_tell.ring()
 
     async def apply_deliveries() -> None:
         # An order that names an account would be refused before the crew has found it.
         await crew.looked.wait()
-        await DeliveryJob(deliveries, apply, received).run(clock, randomness)
+        await queue.run()
 
-    def heard_of_lease() -> None:
-        leased.ring()
-        answered.ring()
-
-    roster.changed, take.taken, apply.applied = changed, taken, applied
-    accept.answered, accept.wanted, accept.confirmed = heard_of_lease, beat.ring, confirmed
-    heartbeat = HeartbeatJob(
-        HeartbeatWriter(node_id, settings.facts, identity, beats, stage, roster),
-        lease,
-        publisher,
-        beat,
-        _status_after_beat(settings, ports, lease, roster),
-    )
-    route = commands_route(
-        node_id, accept, take, DropDelivery(node_id, deliveries, desk), KnowOwnAccounts(node_id, roster)
-    )
-    jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        "consumer": CommandIntake(lambda: ports.consume(route), lease, answered).run,
-        "crew": crew.run,
-        "lease": LeaseWatch(lease, crew, clock, leased).run,
+    take.taken, apply.applied = taken, applied
+    look = LookAtFiles(ports.files, core.stage, loading)
+    look.changed = core.beat.ring
+    orders = Orders(take, DropDelivery(core.settings.node_id, core.deliveries, desk))
+    return orders, {
         "deliveries": apply_deliveries,
-        "heartbeat": lambda: heartbeat.run(settings.heartbeat_seconds, clock, randomness),
-        "reports": lambda: relay("reports", report_outbox.send_some, to_report, clock, randomness),
-        "changes": lambda: relay("changes", change_outbox.send_some, to_tell, clock, randomness),
-        "counters": lambda: keep_counters(roster, clock),
+        "reports": outbox.run,
+        "script files": lambda: watch_script_files(look, core.settings.script_check_seconds, ports.clock),
     }
-    restore = RestoreStage(deliveries, accounts, ports.files, stage, unsaid, ports.offload)
-    return _Parts(restore, roster, jobs)
+
+
+def _leasing(core: _Core, crew: Crew, orders: Orders) -> Jobs:
+    """The node's queue, the lease that comes through it, and the account changes that a lease confirms."""
+    node_id, ports = core.settings.node_id, core.ports
+    accept = AcceptLease(node_id, core.identity, core.lease, core.beats, core.accounts)
+    outbox = ChangeOutbox(core.accounts, core.publisher, ports.clock, core.settings.heartbeat_seconds)
+    telling = core.drain("changes", outbox.send_some)
+    watched, left = Alarm(ports.clock), Alarm(ports.clock)
+
+    def changed() -> None:
+        telling.wake()
+        core.beat.ring()
+
+    def answered() -> None:
+        watched.ring()
+        left.ring()
+
+    def confirmed(through: int) -> None:
+        outbox.confirmed(through)
+        telling.wake()
+
+    core.roster.changed = changed
+    accept.answered, accept.wanted, accept.confirmed = answered, core.beat.ring, confirmed
+    route = commands_route(node_id, accept, orders, KnowOwnAccounts(node_id, core.roster))
+    return {
+        "consumer": CommandIntake(lambda: ports.consume(route), core.lease, left).run,
+        "lease": LeaseWatch(core.lease, crew, ports.clock, watched).run,
+        "changes": telling.run,
+    }
+
+
+def _heartbeat(core: _Core) -> Job:
+    settings, ports = core.settings, core.ports
+    writer = HeartbeatWriter(settings.node_id, settings.facts, core.identity, core.beats, core.stage, core.roster)
+    after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
+    job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
+    return lambda: job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
 
 
 def _status_after_beat(
@@ -237,6 +316,9 @@ def _status_after_beat(
                 node_id=settings.node_id,
                 at=ports.clock.now().isoformat(),
                 beat_seconds=settings.heartbeat_seconds,
+                transport=settings.transport,
+                version=settings.facts.agent_version,
+                pid=os.getpid(),
                 broker=error or "connected",
                 lease="refused" if lease.refusal else "valid" if running else "none",
                 accounts=roster.counted(),
@@ -254,26 +336,20 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         trust_sandbox(telegram.server_key_file)
         sandbox = Place(telegram.dc_id, telegram.server_address, telegram.server_port)
     folder = SessionFolder(settings.sessions_dir)
-    bus = RabbitBus(
-        settings.amqp_url,
-        f"node_agent/{settings.node_id}",
-        [names.node_commands_queue(settings.node_id)],
-        clock,
-        randomness,
-    )
+    transport = transport_of(settings, clock, randomness)
     ports = Ports(
-        bus=bus,
-        consume=_rabbit_consume(settings, bus, clock, randomness),
+        bus=transport,
+        consume=transport.consume,
         telegram=TelethonTelegram(telegram.api_id, telegram.api_hash.get_secret_value(), folder, sandbox),
         sessions=folder,
         open_ledger=lambda: FileConnection.open(settings.state_dir / "ledger.sqlite"),
         files=ScriptFolder(settings.state_dir / "scripts"),
         downloader=HttpDownloader(),
-        offload=_in_a_thread,
+        offload=asyncio.to_thread,
         status=StatusFile(status_path(settings.state_dir)),
         clock=clock,
         randomness=randomness,
-        close=bus.close,
+        close=transport.close,
     )
     facts = NodeFacts(
         source=settings.source,
@@ -282,7 +358,10 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         labels=settings.labels,
         time_zone=local_time_zone(),
     )
-    return Agent(NodeSettings(settings.node_id, facts, settings.heartbeat_seconds), ports)
+    node = NodeSettings(
+        settings.node_id, facts, settings.heartbeat_seconds, settings.transport, settings.script_check_seconds
+    )
+    return Agent(node, ports)
 
 
 def status_path(state_dir: Path) -> Path:
@@ -290,15 +369,18 @@ def status_path(state_dir: Path) -> Path:
     return state_dir / "status.json"
 
 
-def _rabbit_consume(settings: AgentSettings, bus: RabbitBus, clock: Clock, randomness: Randomness) -> Consume:
-    async def consume(route: Route) -> None:
-        await RabbitConsumer(settings.amqp_url, [route], bus, clock, randomness).run()
-
-    return consume
-
-
-async def _in_a_thread(function: Callable[..., T], *arguments: Any) -> T:
-    return await asyncio.to_thread(function, *arguments)
+def transport_of(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
+    """The transport that the settings name; they have what it needs."""
+    node_id = settings.node_id
+    match settings.transport:
+        case "http":
+            assert settings.url is not None and settings.token is not None
+            return HttpTransport(settings.url, settings.token.get_secret_value(), node_id, clock, randomness)
+        case "folder":
+            return FolderTransport(settings.exchange_dir, node_id, clock, randomness)
+        case "amqp":
+            assert settings.amqp_url is not None
+            return AmqpTransport(settings.amqp_url, node_id, clock, randomness)
 
 
 def _version() -> str:

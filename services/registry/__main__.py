@@ -9,7 +9,7 @@ from services.registry.settings import MigrationSettings, Settings
 from services.registry.store.postgres import SCHEMA
 from shared import logging
 from shared.db.migrations import migrate_now
-from shared.service import run_until_signal
+from shared.service import allow_many_files, run_until_signal
 from shared.settings import read_settings
 
 
@@ -34,6 +34,8 @@ def main() -> int:
         return 0
     settings = read_settings(Settings)
     logging.configure("registry", settings.log_level, settings.log_format)
+    # Every node that waits for orders over HTTP holds a socket.
+    allow_many_files()
     return asyncio.run(run(settings))
 
 

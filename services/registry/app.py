@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from services.registry.api.accounts import accounts_router
 from services.registry.api.events import events_router
+from services.registry.api.worker_orders import worker_orders_router
 from services.registry.api.workers import workers_router
 from services.registry.domain.event_log import EventLog
 from services.registry.domain.ports import FleetReader, FleetStore
@@ -23,8 +24,10 @@ from services.registry.settings import Settings
 from services.registry.store.postgres import SCHEMA, PostgresStore
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.follow_events import KEPT_EVENTS, EventStream
+from services.registry.use_cases.hand_over_orders import HandOverOrders
 from services.registry.use_cases.intake_health import IntakeHealth
 from services.registry.use_cases.own_accounts import OwnAccounts
+from services.registry.use_cases.pass_on_reports import PassOnReports
 from services.registry.use_cases.prune_changes import PruneChanges
 from services.registry.use_cases.record_account_changes import RecordAccountChanges
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
@@ -33,12 +36,15 @@ from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeart
 from shared.batching import Batcher
 from shared.clock import Clock, SystemClock
 from shared.contracts import names
+from shared.contracts.parcels import LARGEST_PARCEL
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
 from shared.messaging import Bus, Consumer, Route, Unavailable
+from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
+from shared.messaging.rabbit_mailbox import RabbitMailbox
 from shared.messaging.topology import static_queues
 from shared.randomness import Randomness, SystemRandomness
 from shared.service import Jobs
@@ -49,7 +55,7 @@ VERSION = "0.1.0"
 SWEEPS_IN_A_GAP = 5
 
 TAGS = {
-    "workers": "The nodes of the fleet, and the heartbeat of workers that speak only HTTP.",
+    "workers": "The nodes of the fleet; heartbeats, commands and reports of those that speak only HTTP.",
     "accounts": "Every account of every node, as it is shown to the operator.",
     "events": "What happens, as it happens.",
 }
@@ -69,6 +75,7 @@ class Ports:
 
     store: Store
     bus: Bus
+    mailbox: Mailbox
     consumer: Callable[[Sequence[Route]], Consumer]
     relay: Callable[[], Coroutine[Any, Any, None]]
     wake: Callable[[], None]
@@ -83,15 +90,18 @@ def real_ports(settings: Settings) -> Ports:
     clock, randomness = SystemClock(), SystemRandomness()
     database = Database(new_engine(settings.database_url, application="registry", pool_size=10))
     bus = RabbitBus(settings.amqp_url, "registry", static_queues(settings.lease_seconds), clock, randomness)
+    mailbox = RabbitMailbox(settings.amqp_url, bus, randomness)
     relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
 
     async def close() -> None:
+        await mailbox.close()
         await bus.close()
         await database.close()
 
     return Ports(
         store=PostgresStore(database, Outbox(SCHEMA, randomness)),
         bus=bus,
+        mailbox=mailbox,
         consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
         relay=relay.run,
         wake=relay.wake,
@@ -175,29 +185,33 @@ class Registry:
         return timers.announce(use_case, self._settings.announce_seconds, self._ports.timer)
 
     def _wire_api(self) -> None:
-        settings = self._settings
+        settings, ports = self._settings, self._ports
+        self._hand_over = HandOverOrders(ports.mailbox, self._store, settings.waiting_polls)
         self.api = create_api(
             "Callboard registry",
             version=VERSION,
             token=settings.token,
             routers=[
-                workers_router(self._store, self._take_heartbeat, self._clock, settings.lease_seconds),
+                workers_router(self._store, self._take_heartbeat, self._hand_over, self._clock, settings.lease_seconds),
+                worker_orders_router(self._hand_over, PassOnReports(ports.bus), self._clock, ports.randomness),
                 accounts_router(self._store),
                 events_router(self._stream),
             ],
             tags=TAGS,
             ready=self._missing,
+            largest_body=LARGEST_PARCEL,
         )
 
     async def _serve(self) -> None:
         await serve(self.api, self._settings.http_host, self._settings.http_port)
 
     async def _hold_readers(self) -> None:
-        # Ends the readers at the moment of the signal: the server would wait for them.
+        # Ends the readers and the long polls at the moment of the signal: the server would wait for them.
         try:
             await asyncio.Event().wait()
         finally:
             self._stream.close()
+            self._hand_over.close()
 
     async def _missing(self) -> list[str]:
         missing = []

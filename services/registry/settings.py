@@ -31,3 +31,5 @@ class Settings(MigrationSettings):
     batch_linger_seconds: Annotated[float, Field(ge=0, le=1)] = 0.02
     # Batches written at once, each on a database connection of its own.
     batches: Annotated[int, Field(ge=1, le=8)] = 2
+    # Nodes that may wait for commands over HTTP at once, each on a channel of one AMQP connection, which has 2047.
+    waiting_polls: Annotated[int, Field(ge=1, le=2000)] = 1000

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.contracts.contract import Part
-from shared.contracts.identifiers import ContentHash, ScriptId
+from shared.contracts.contract import Instant, Part
+from shared.contracts.identifiers import ContentHash, DeliveryId, ScriptId
 
 
 class ArtifactKind(StrEnum):
@@ -36,12 +36,26 @@ class TestTally(Part):
     total: int = Field(ge=0)
 
 
+class FileState(StrEnum):
+    """What has become of the file of an artifact that a node has loaded; `altered` includes one that is unreadable."""
+
+    INTACT = "intact"
+    ALTERED = "altered"
+    MISSING = "missing"
+
+
 class AppliedArtifact(Artifact):
     """An artifact that a node runs now: its engine has loaded exactly these bytes.
 
     `tests_passed` says that none of the artifact's own tests failed on the node before the swap; `tests` how many
-    there were. Older agents do not send `tests`.
+    there were. `delivery_id` and `ordered_at` are of the order that brought it. `file` is what the node found when it
+    last looked at the artifact's file, `file_hash` what is in a file that was altered; the engine goes on with what it
+    has loaded. Older agents do not send `tests`, nor what follows it.
     """
 
     tests_passed: bool = False
     tests: TestTally | None = None
+    delivery_id: DeliveryId | None = None
+    ordered_at: Instant | None = None
+    file: FileState | None = None
+    file_hash: ContentHash | None = None

@@ -11,6 +11,7 @@ from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
 from shared.contracts.deliveries import DeliverArtifact, DeliveryReported, ForgetDelivery
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
+from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.leases import GrantLease, RefuseLease
@@ -37,6 +38,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(AccountsCounted, names.EVENTS, "fleet.account.counted", "registry", ("event stream",)),
     Entry(DeploymentChanged, names.EVENTS, "deploy.deployment.{state}", "deployer", ("event stream",)),
     Entry(DeliveryChanged, names.EVENTS, "deploy.delivery.{state}", "deployer", ("event stream",)),
+    Entry(DriftChanged, names.EVENTS, "deploy.drift.{change}", "deployer", ("event stream",)),
     Entry(GrantLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(RefuseLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(NameOwnAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),

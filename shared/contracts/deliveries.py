@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 from shared.contracts.accounts import Reason
 from shared.contracts.artifacts import Artifact, TestTally
 from shared.contracts.contract import Contract, Instant
-from shared.contracts.identifiers import AccountId, ContentHash, DeliveryId, NodeId
+from shared.contracts.identifiers import AccountId, ContentHash, DeliveryId, NodeId, ScriptId
 
 INLINE_LIMIT = 64 * 1024
 LARGEST_ARTIFACT = 256 * 1024
@@ -23,7 +23,9 @@ class DeliverArtifact(Contract):
 
     Exactly one of `content` (UTF-8 text) and `url` is given; `size` is in bytes and, like the artifact's
     hash, of the exact bytes. `bind` says which accounts shall play the script from now on: null changes
-    nothing, `"all"` is every account of the node, a list names them.
+    nothing, `"all"` is every account of the node, a list names them. An order that repairs has `bindings`
+    instead, the whole of them: which script each account (`*`: every other one) plays; who is not named plays
+    nothing. An agent older than this field leaves its bindings as they are.
     """
 
     TYPE: ClassVar[str] = "node.deliver-artifact.v1"
@@ -36,6 +38,7 @@ class DeliverArtifact(Contract):
     content: str | None = None
     url: Annotated[str, StringConstraints(max_length=2048)] | None = None
     bind: Annotated[str, StringConstraints(pattern="^all$")] | list[AccountId] | None = None
+    bindings: dict[str, ScriptId] | None = None
     issued_at: Instant
 
 

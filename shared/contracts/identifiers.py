@@ -16,6 +16,8 @@ HASH_PATTERN = r"^sha256:[0-9a-f]{64}$"
 DELIVERY_ID_PATTERN = r"^dlv_[0-9a-f]{32}$"
 DEPLOYMENT_ID_PATTERN = r"^dep_[0-9a-f]{32}$"
 DEAD_LETTER_ID_PATTERN = r"^dl_[0-9a-f]{32}$"
+# A server is named by the operator, as a node is.
+SERVER_ID_PATTERN = NODE_ID_PATTERN
 LABEL_PATTERN = r"^[A-Za-z0-9_.-]{1,63}$"
 
 # What doors say instead of a pattern, to people who sent something else.
@@ -37,6 +39,7 @@ ContentHash = Annotated[str, StringConstraints(pattern=HASH_PATTERN)]
 DeliveryId = Annotated[str, StringConstraints(pattern=DELIVERY_ID_PATTERN)]
 DeploymentId = Annotated[str, StringConstraints(pattern=DEPLOYMENT_ID_PATTERN)]
 DeadLetterId = Annotated[str, StringConstraints(pattern=DEAD_LETTER_ID_PATTERN)]
+ServerId = Annotated[str, StringConstraints(pattern=SERVER_ID_PATTERN)]
 Label = Annotated[str, StringConstraints(pattern=LABEL_PATTERN)]
 
 

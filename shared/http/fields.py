@@ -6,6 +6,7 @@ half a character. Points in time are text with an offset, within the years that 
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -26,6 +27,8 @@ Place = str | int | tuple[str | int, ...]
 
 NUL = "has the character NUL (\\u0000), which no text may have: remove it"
 SURROGATE = "has half of a surrogate pair, which is no character: send whole characters"
+# Looking for the nearest name takes a moment for each; the answer shows twenty.
+MOST_MISTAKES = 100
 
 
 class Body(BaseModel):
@@ -81,7 +84,7 @@ def _refuse(wrong: Iterable[tuple[Place, str]]) -> None:
             loc=place if isinstance(place, tuple) else (place,),
             input=None,
         )
-        for place, message in wrong
+        for place, message in islice(wrong, MOST_MISTAKES)
     ]
     if details:
         raise ValidationError.from_exception_data("body", details)

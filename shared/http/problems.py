@@ -44,11 +44,11 @@ class Problem(Exception):
         self.errors = list(errors)
 
 
-def invalid(errors: Sequence[Told]) -> Problem:
+def invalid(errors: Sequence[Told], slug: str = "invalid-request") -> Problem:
     """The problem of a request with these mistakes."""
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     detail = f"{errors[0]['field']}: {errors[0]['message']}{more}"
-    return Problem(422, "invalid-request", detail, errors=errors)
+    return Problem(422, slug, detail, errors=errors)
 
 
 def problem_response(

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 
-from shared.http.fields import NUL
+from shared.http.fields import MOST_MISTAKES, NUL
 from shared.http.problems import invalid
 from shared.http.wording import Told, unknown_name
 
@@ -29,6 +29,8 @@ async def understood(request: Request) -> None:
             wrong.append(_told(name, f"is given {len(values)} times: give it once"))
         elif any("\0" in value for value in values):
             wrong.append(_told(name, NUL))
+        if len(wrong) == MOST_MISTAKES:
+            break
     if wrong:
         raise invalid(wrong)
 

@@ -20,9 +20,8 @@ AMQP_HEARTBEAT = 10
 
 def new_broker(url: str, name: str, channel: Channel, *, drain: float = 5.0) -> RabbitBroker:
     """A broker whose connection is called `callboard <name>`; `drain` is how long handlers may finish at stop."""
-    target = URL(url).update_query(name=f"callboard {name}", heartbeat=str(AMQP_HEARTBEAT))
     return RabbitBroker(
-        str(target),
+        named_url(url, name),
         default_channel=channel,
         timeout=CONNECT_TIMEOUT,
         reconnect_interval=1.0,
@@ -30,6 +29,11 @@ def new_broker(url: str, name: str, channel: Channel, *, drain: float = 5.0) -> 
         apply_types=False,
         logger=None,
     )
+
+
+def named_url(url: str, name: str) -> str:
+    """The address of the broker with the connection's name and its heartbeat in it."""
+    return str(URL(url).update_query(name=f"callboard {name}", heartbeat=str(AMQP_HEARTBEAT)))
 
 
 async def stop_quietly(broker: RabbitBroker, timeout: float = STOP_TIMEOUT) -> None:

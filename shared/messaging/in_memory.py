@@ -123,6 +123,10 @@ class InMemoryBus:
         for queue in takers:
             queue.put(Received(queue.declared.name, body, message.TYPE, entry.exchange, key, message_id), now)
 
+    def put(self, received: Received) -> None:
+        """Put a message into its queue as it is, like an operator at the management console."""
+        self._queues[received.queue].put(received, self._clock.monotonic())
+
     def attach(self, routes: Iterable[Route]) -> "list[asyncio.Task[None]]":
         """Start consuming; the tasks run until they are cancelled or the bus is closed."""
         tasks = []
@@ -131,6 +135,20 @@ class InMemoryBus:
             tasks.append(asyncio.create_task(self._consume(route), name=f"consume {route.queue.name}"))
         self._consumers += tasks
         return tasks
+
+    def pull(self, queue: str) -> Received | None:
+        """Take the oldest message out of a queue, settled."""
+        messages = self._queues[queue].messages
+        while self.connected and messages:
+            expires, received = messages.popleft()
+            if expires > self._clock.monotonic():
+                return received
+        return None
+
+    async def arrival(self, queue: str) -> None:
+        """Wait until there may be something in the queue, or the broker went or came."""
+        if not self._queues[queue].messages:
+            await self._queues[queue].turn()
 
     async def close(self) -> None:
         """Stop every consumer."""
@@ -141,7 +159,7 @@ class InMemoryBus:
 
     async def _consume(self, route: Route) -> None:
         queue = self._queues[route.queue.name]
-        handling = Handling(route, self._bury, self._clock, self._randomness)
+        handling = Handling(route, self.bury, self._clock, self._randomness)
         places = asyncio.Semaphore(route.prefetch)
         unsettled: dict[asyncio.Task[None], tuple[float, Received]] = {}
 
@@ -170,7 +188,8 @@ class InMemoryBus:
                     return expires, received
             await queue.turn()
 
-    async def _bury(self, received: Received, reason: str) -> None:
+    async def bury(self, received: Received, reason: str) -> None:
+        """Keep a dead letter with its reason."""
         self.dead.append(DeadLetter(received, reason))
 
 

@@ -17,8 +17,9 @@ from shared.scripts.hashing import script_hash
 from shared.scripts.matching import Happening, Matched, NotMatched, first_match
 from shared.scripts.model import Limits, Scene, Script
 from shared.scripts.overlap import Overlap, overlaps
+from shared.scripts.own_tests import TestOutcome, run_tests
 from shared.scripts.parse import parse_script
-from shared.scripts.rehearsal import Rehearsal, TestOutcome, run_tests
+from shared.scripts.rehearsal import Rehearsal
 
 __all__ = [
     "AccountMemory",

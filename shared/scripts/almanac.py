@@ -15,7 +15,7 @@ from shared.scripts.errors import nearest, shortened
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-MOMENT = re.compile(r"(20[0-9]{2}-[01][0-9]-[0-3][0-9])[ T]([0-2][0-9]:[0-5][0-9])")
+MOMENT = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9]")
 
 
 @cache
@@ -57,15 +57,12 @@ def parse_day(value: object) -> str:
 
 def parse_moment(value: object) -> datetime:
     """`2026-03-02 08:59`, without a zone. Raises ValueError."""
-    found = MOMENT.fullmatch(value) if isinstance(value, str) else None
     try:
-        return datetime.fromisoformat(f"{found[1]} {found[2]}") if found else _no_moment()
+        if not isinstance(value, str) or not MOMENT.fullmatch(value):
+            raise ValueError
+        return datetime.fromisoformat(value)
     except ValueError:
-        return _no_moment()
-
-
-def _no_moment() -> datetime:
-    raise ValueError('expected a date and a time, such as "2026-03-02 08:59"')
+        raise ValueError('expected a date and a time, such as "2026-03-02 08:59"') from None
 
 
 def moment_in(local: datetime, where: ZoneInfo) -> float:

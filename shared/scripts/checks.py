@@ -7,15 +7,16 @@ here: every goto has a target, every text compiles, no loop runs without a wait.
 
 from collections.abc import Iterator
 
-from shared.scripts.chats import PRIVATE
+from shared.scripts.checks_chats import check_one_chat
 from shared.scripts.checks_pace import check_pace
 from shared.scripts.checks_steps import check_conditions, check_steps
 from shared.scripts.checks_tests import check_tests
-from shared.scripts.errors import Finding, Path, nearest
+from shared.scripts.errors import Finding, Path
 from shared.scripts.flow import MESSAGE_NAMES, edges, restless_loops, steps_never_reached, ways_in
-from shared.scripts.matching import answers_all_of, pattern_of, wording_of
+from shared.scripts.matching import pattern_of, wording_of
 from shared.scripts.model import Scene, Script
 from shared.scripts.patterns import MAX_SIZE_OF_ALL
+from shared.scripts.reach import Reach, reach_of
 from shared.scripts.timetable import chats_of
 from shared.scripts.triggers import Trigger, place_of
 
@@ -83,38 +84,33 @@ def _loops(script: Script) -> Iterator[Finding]:
 
 
 def _triggers(script: Script) -> Iterator[Finding]:
-    seen: list[tuple[str, Trigger]] = []
+    seen: list[tuple[str, Reach]] = []
     for name, scene in script.scenes.items():
         for index, trigger in enumerate(scene.triggers):
             path = ("scenes", name, "triggers", index)
             yield from _place(script, scene, trigger, path)
-            for other, earlier in seen:
-                if answers_all_of(earlier, trigger):
-                    yield Finding(path, f"the scene {other} already answers this", "remove one of them")
-                    break
+            reach = reach_of(trigger)
+            if reach is None:
+                continue
+            taken = next((other for other, earlier in seen if earlier.covers(reach)), None)
+            if taken is not None:
+                yield Finding(path, f"the scene {taken} already answers this", "remove one of them")
             # What an earlier scene's conditions let through can still begin a later one.
             if not scene.conditions:
-                seen.append((name, trigger))
+                seen.append((name, reach))
 
 
 def _place(script: Script, scene: Scene, trigger: Trigger, path: Path) -> Iterator[Finding]:
     place = place_of(trigger)
     kind = next(iter(type(trigger).model_fields))
     if place is not None and place.chat is not None:
-        yield from _chat(script, place.chat, (*path, kind, "chat"))
+        yield from check_one_chat(script, place.chat, (*path, kind, "chat"))
     elif not chats_of(script, trigger):
         yield Finding(path, f"{kind} has no chat to speak in", "private is nobody in particular: list a chat")
     for condition in scene.chat_conditions:
         if condition.chat in script.chats and condition.chat not in chats_of(script, trigger):
             hint = "change the chat condition, or the trigger's chat"
             yield Finding(path, f"this never happens in {condition.chat}, the only chat of the conditions", hint)
-
-
-def _chat(script: Script, chat: str, path: Path) -> Iterator[Finding]:
-    if chat == PRIVATE:
-        yield Finding(path, "private is nobody in particular", "name one chat, or leave the chat out")
-    elif chat not in script.chats:
-        yield Finding(path, f"{chat} is not one of the script's chats", nearest(chat, script.chats))
 
 
 def _patterns(script: Script) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ every way in brings is known there.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from shared.scripts.chats import PRIVATE
+from shared.scripts.checks_chats import check_listed, check_one_chat
 from shared.scripts.conditions import ChatCondition, ExprCondition
 from shared.scripts.errors import Finding, Path, nearest, shortened
 from shared.scripts.flow import MESSAGE_NAMES, WayIn, way_of, ways_in
@@ -56,9 +56,8 @@ def check_conditions(script: Script) -> Iterator[Finding]:
             path: Path = ("scenes", name, "conditions", index)
             if isinstance(condition, ExprCondition):
                 yield from _text(condition.expr, (*path, "expr"), known)
-            if isinstance(condition, ChatCondition) and condition.chat not in script.chats:
-                message = f"{condition.chat} is not one of the script's chats"
-                yield Finding((*path, "chat"), message, nearest(condition.chat, script.chats))
+            if isinstance(condition, ChatCondition):
+                yield from check_listed(script, condition.chat, (*path, "chat"))
         if len({each.chat for each in scene.chat_conditions}) > 1:
             message = "nothing happens in two chats at once"
             yield Finding(("scenes", name, "conditions"), message, "write a scene for each chat", at_key=True)
@@ -94,7 +93,7 @@ def _option(script: Script, step: SimpleStep, path: Path, known: _Known) -> Iter
         message = f"there is no scene {step.goto!r}"
         yield Finding((*path, "goto"), message, nearest(step.goto, script.scenes))
     if isinstance(step, SendStep) and step.send.chat is not None:
-        yield from _spoken_in(script, step.send.chat, (*path, "send", "chat"))
+        yield from check_one_chat(script, step.send.chat, (*path, "send", "chat"))
     if isinstance(step, SetStep):
         for name in step.set:
             if name not in known.variables:
@@ -102,13 +101,6 @@ def _option(script: Script, step: SimpleStep, path: Path, known: _Known) -> Iter
                 yield Finding((*path, "set", name), f"there is no variable {name}", hint, at_key=True)
     for text_path, text in _texts(step, path):
         yield from _text(text, text_path, known)
-
-
-def _spoken_in(script: Script, chat: str, path: Path) -> Iterator[Finding]:
-    if chat == PRIVATE:
-        yield Finding(path, "private is nobody in particular", "name one chat, or leave the chat out")
-    elif chat not in script.chats:
-        yield Finding(path, f"{chat} is not one of the script's chats", nearest(chat, script.chats))
 
 
 def _texts(step: SimpleStep, path: Path) -> Iterator[tuple[Path, str]]:

@@ -6,6 +6,7 @@ One of the checks of `checks`.
 from collections.abc import Iterator
 
 from shared.scripts.chats import PRIVATE
+from shared.scripts.checks_chats import check_listed
 from shared.scripts.dialogue import ExpectLine, ExpectReactionLine, GuestLine, JoinsLine, Line, ScriptTest
 from shared.scripts.errors import Finding, Path, nearest, shortened
 from shared.scripts.model import Script
@@ -35,8 +36,7 @@ def _dialogue(script: Script, test: ScriptTest, path: Path) -> Iterator[Finding]
 def _chat(script: Script, line: Line, path: Path) -> Iterator[Finding]:
     if not isinstance(line, GuestLine | JoinsLine | ExpectLine | ExpectReactionLine):
         return
-    if line.chat is not None and line.chat not in script.chats:
-        message = f"{line.chat} is not one of the script's chats"
-        yield Finding((*path, "chat"), message, nearest(line.chat, script.chats))
-    elif isinstance(line, JoinsLine) and (line.chat or script.chats[0]) == PRIVATE:
+    if line.chat is not None:
+        yield from check_listed(script, line.chat, (*path, "chat"))
+    if isinstance(line, JoinsLine) and (line.chat or script.chats[0]) == PRIVATE:
         yield Finding(path, "nobody joins a private chat", "name the chat: chat: …")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from shared.scripts.almanac import parse_moment
+from shared.scripts.almanac import MOMENT, parse_moment
 from shared.scripts.parts import ChatName, Part, Yes, duration, one_key_of, tagged
 from shared.scripts.reactions import canonical_reaction, reaction_schema
 from shared.scripts.steps import MAX_WAIT
@@ -16,7 +16,7 @@ from shared.scripts.steps import MAX_WAIT
 GUEST = "guest"
 _CLOCK_SCHEMA = {
     "type": "string",
-    "pattern": "^20[0-9]{2}-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9]$",
+    "pattern": f"^{MOMENT.pattern}$",
     "description": "When the dialogue begins, in the script's time zone.",
     "examples": ["2026-03-02 08:59"],
 }

@@ -10,7 +10,7 @@ that leaves it without a scene:  trigger → plays ⇄ rests → ended.
 """
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.scripts.asking import Occasion, Unmet, first_unmet
 from shared.scripts.chats import may_speak_in
@@ -39,6 +39,7 @@ from shared.scripts.explaining import (
     unlisted,
 )
 from shared.scripts.filters import MAX_WORK_AT_ONCE, metered
+from shared.scripts.heard import cleaned, cue_of, key_of
 from shared.scripts.matching import Happening, groups_found
 from shared.scripts.model import Script
 from shared.scripts.play import After, Turn, known_names
@@ -47,8 +48,6 @@ from shared.scripts.timetable import Timer, Timetable
 
 # About a kilobyte each while resting, so a flood of strangers costs an account a megabyte, not the node.
 MAX_CONVERSATIONS = 1000
-_MAX_TEXT = 4096
-_MAX_SENDER = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +101,12 @@ class Engine:
     def on_message(self, message: Incoming, now: float) -> list[Effect]:
         """Begin the scene that answers `message`, if one does, and play it until it rests or ends."""
         with metered(MAX_WORK_AT_ONCE):
-            return self._answer(_cleaned(message), now)
+            return self._answer(cleaned(message), now)
 
     def on_joined(self, newcomer: Newcomer, now: float) -> list[Effect]:
         """Begin the scene that welcomes `newcomer`, if one does, and play it until it rests or ends."""
         with metered(MAX_WORK_AT_ONCE):
-            return self._answer(_cleaned(newcomer), now)
+            return self._answer(cleaned(newcomer), now)
 
     def on_time(self, now: float) -> list[Effect]:
         """Move on every run and begin every timed scene that is due, in the order they were due."""
@@ -121,12 +120,12 @@ class Engine:
 
     def explain(self, happening: Happening, now: float) -> Explanation:
         """What `happening` would begin and why, without anything being played."""
-        heard = _cleaned(happening)
+        heard = cleaned(happening)
         if not may_speak_in(self._script.chats, heard.chat):
             return unlisted(heard.chat)
 
         def rule(scene: str, groups: dict[str, str]) -> Ruling:
-            return self._ruling(_key(heard), scene, _cue(heard, groups), now)
+            return self._ruling(key_of(heard), scene, cue_of(heard, groups), now)
 
         with metered(MAX_WORK_AT_ONCE):
             return Explanation(tuple(judgements(self._script, heard, rule)))
@@ -179,7 +178,7 @@ class Engine:
             fits = (groups_found(trigger, happening) for trigger in scene.triggers)
             groups = next((each for each in fits if each is not None), None)
             if groups is not None:
-                begun, more = self._begin_if(_key(happening), name, _cue(happening, groups), now)
+                begun, more = self._begin_if(key_of(happening), name, cue_of(happening, groups), now)
                 effects += more
                 if begun:
                     break
@@ -276,25 +275,3 @@ class Engine:
 
     def _memory(self) -> AccountMemory:
         return AccountMemory(variables=dict(self._account), timers=self._timetable.as_plain())
-
-
-def _key(happening: Happening) -> ConversationKey:
-    return happening.chat, happening.sender_id if isinstance(happening, Incoming) else happening.user_id
-
-
-def _cue(happening: Happening, groups: dict[str, str]) -> Cue:
-    if isinstance(happening, Incoming):
-        return Cue(sender=happening.sender, text=happening.text, message_id=happening.message_id, groups=groups)
-    return Cue(sender=happening.name, text="", message_id=happening.message_id, groups=groups)
-
-
-def _cleaned(happening: Happening) -> Happening:
-    if isinstance(happening, Incoming):
-        text, sender = _clean(happening.text, _MAX_TEXT), _clean(happening.sender, _MAX_SENDER)
-        return replace(happening, text=text, sender=sender)
-    return replace(happening, name=_clean(happening.name, _MAX_SENDER))
-
-
-def _clean(text: str, most: int) -> str:
-    """At most `most` characters, without half surrogate pairs: those can be neither sent nor saved."""
-    return text[:most].encode("utf-8", "replace").decode("utf-8")

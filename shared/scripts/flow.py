@@ -6,6 +6,7 @@ here; reporting them is the check's work.
 """
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from shared.scripts.matching import groups_offered
 from shared.scripts.model import Scene, Script
@@ -15,6 +16,7 @@ from shared.scripts.steps import (
     ReactStep,
     ReplyStep,
     SendStep,
+    SetStep,
     SimpleStep,
     Step,
     StopStep,
@@ -89,8 +91,10 @@ def _move(step: SimpleStep) -> Move:
             return Move(goto=target)
         case StopStep():
             return Move(ends=True)
-        case _:
+        case SetStep():
             return Move()
+        case _:
+            assert_never(step)
 
 
 def edges(scene: Scene) -> list[Edge]:

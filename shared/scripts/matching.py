@@ -88,17 +88,9 @@ def wording_of(trigger: Trigger) -> Wording | None:
             return None
 
 
-def answers_all_of(first: Trigger, second: Trigger) -> bool:
-    """Whether everything that fits `second` fits `first`, so that `second` never has a turn after it."""
-    match first, second:
-        case CommandTrigger(command=one), CommandTrigger(command=other):
-            return one.casefold() == other.casefold()
-        case JoinedTrigger(joined=place), JoinedTrigger(joined=also):
-            return place.chat in (None, also.chat)
-    wanted, compared = wording_of(first), wording_of(second)
-    if type(first) is not type(second) or wanted is None or compared is None:
-        return False
-    return _covers(wanted, compared)
+def folded(text: str) -> str:
+    """A whole message as it is compared: letter case and white space around it do not matter."""
+    return text.strip().casefold()
 
 
 def without_names(text: str) -> str:
@@ -114,21 +106,6 @@ def pattern_of(source: str) -> Pattern:
     return outcome
 
 
-def _covers(wanted: Wording, other: Wording) -> bool:
-    if wanted.ways == 0:
-        return True
-    if wanted.pattern is not None:
-        return wanted.pattern == other.pattern
-    if wanted.text is not None:
-        return other.text is not None and _folded(wanted.text) == _folded(other.text)
-    part = other.text if other.text is not None else other.contains
-    return part is not None and wanted.contains is not None and wanted.contains.casefold() in _folded(part)
-
-
-def _folded(text: str) -> str:
-    return text.strip().casefold()
-
-
 def _command(command: str, text: str) -> dict[str, str] | None:
     """`/price tea` begins `/price`. `/price@someone` does not: it is for the account named."""
     word, *rest = text.split(maxsplit=1) or [""]
@@ -141,7 +118,7 @@ def _worded(wanted: Wording, text: str) -> dict[str, str] | None:
     if wanted.pattern is not None:
         return pattern_of(wanted.pattern).search(text)
     if wanted.text is not None:
-        return {"0": text.strip()} if _folded(text) == _folded(wanted.text) else None
+        return {"0": text.strip()} if folded(text) == folded(wanted.text) else None
     if wanted.contains is not None:
         return {"0": wanted.contains} if wanted.contains.casefold() in text.casefold() else None
     return {"0": text.strip()}

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from shared.scripts.almanac import DAYS, parse_day, parse_time_of_day
+from shared.scripts.almanac import DAYS, TIME_OF_DAY, parse_day, parse_time_of_day
 from shared.scripts.chats import canonical_chat
 from shared.scripts.durations import SPELLING, format_duration, parse_duration
 from shared.scripts.scalars import MAX_VARIABLE_TEXT, VariableValue, unfit_for_variable
@@ -118,9 +118,9 @@ _CHAT_SCHEMA: JsonSchemaValue = {
     "examples": ["@callboard_demo", "private"],
 }
 _DAY_SCHEMA: JsonSchemaValue = {"enum": list(DAYS), "description": "A day of the week."}
-_TIME_SCHEMA: JsonSchemaValue = {
+TIME_SCHEMA: JsonSchemaValue = {
     "type": "string",
-    "pattern": r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$",
+    "pattern": f"^{TIME_OF_DAY.pattern}$",
     "description": "A time of day in the script's time zone.",
     "examples": ["09:00"],
 }
@@ -128,7 +128,7 @@ _TIME_SCHEMA: JsonSchemaValue = {
 ChatName = Annotated[str, BeforeValidator(canonical_chat), WithJsonSchema(_CHAT_SCHEMA)]
 Day = Annotated[str, BeforeValidator(parse_day), WithJsonSchema(_DAY_SCHEMA)]
 Days = Annotated[tuple[Day, ...], Field(min_length=1, max_length=7)]
-TimeOfDay = Annotated[time, BeforeValidator(parse_time_of_day), WithJsonSchema(_TIME_SCHEMA)]
+TimeOfDay = Annotated[time, BeforeValidator(parse_time_of_day), WithJsonSchema(TIME_SCHEMA)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Value = Annotated[

@@ -4,7 +4,7 @@ Asked by the command line and the deployer, with the text that was parsed. Never
 """
 
 from shared.scripts.errors import Path, spelled
-from shared.scripts.rehearsal import TestOutcome
+from shared.scripts.own_tests import TestOutcome
 from shared.scripts.source import Document, Position, read_document
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from shared.scripts.parts import (
+    TIME_SCHEMA,
     ChatName,
     Days,
     Part,
@@ -171,10 +172,7 @@ def _time_only(value: Any) -> Any:
 class AtTrigger(Part):
     """A time of day in the script's time zone: the scene begins with no message to answer."""
 
-    at: Annotated[
-        Appointment,
-        ShortFor(_time_only, {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$", "examples": ["09:00"]}),
-    ]
+    at: Annotated[Appointment, ShortFor(_time_only, TIME_SCHEMA)]
 
 
 TRIGGER_KINDS: dict[str, type[Part]] = {

@@ -37,10 +37,11 @@ _MODELS: dict[str, type[BaseModel]] = {
 }
 # Fields that stand beside the key that names a step or an alternative.
 _BESIDE = frozenset({"when", "weight"})
+_VARIABLE_RULE = "a variable's name has small letters, digits and _, and begins with a letter"
 _NAME_RULES = {
-    "variables": "a variable's name has small letters, digits and _, and begins with a letter",
-    "account_variables": "a variable's name has small letters, digits and _, and begins with a letter",
-    "set": "a variable's name has small letters, digits and _, and begins with a letter",
+    "variables": _VARIABLE_RULE,
+    "account_variables": _VARIABLE_RULE,
+    "set": _VARIABLE_RULE,
     "command": "a command is / and up to 32 letters, digits or _, such as /price",
 }
 _NAME_RULE = "a name has small letters, digits, - and _, and begins with a letter or digit"

@@ -14,7 +14,7 @@ async def problems(fleet: SimulatedFleet) -> list[str]:
     for machine in fleet.machines:
         found += await misrepresented(fleet, machine)
         found += missing_changes(fleet, machine)
-    return found
+    return found + await drifted(fleet)
 
 
 async def undelivered(fleet: SimulatedFleet, machines: Iterable[Machine]) -> list[str]:
@@ -25,13 +25,18 @@ async def undelivered(fleet: SimulatedFleet, machines: Iterable[Machine]) -> lis
             found.append(f"{delivery.artifact.id} on {delivery.node_id} is {delivery.state} after {delivery.attempts}")
         newest[delivery.node_id, delivery.artifact.id] = delivery.artifact
     for machine in machines:
-        # A machine that has lost its disk has lost what was delivered before.
-        if not machine.wiped:
-            runs = {each.id: each.hash for each in await machine.artifacts()}
-            wanted = {script: each.hash for (node, script), each in newest.items() if node == machine.node_id}
-            if runs != wanted:
-                found.append(f"{machine.node_id} runs {sorted(runs)}, ordered is {sorted(wanted)} (or other versions)")
+        runs = {each.id: each.hash for each in await machine.artifacts()}
+        wanted = {script: each.hash for (node, script), each in newest.items() if node == machine.node_id}
+        if runs != wanted:
+            found.append(f"{machine.node_id} runs {sorted(runs)}, ordered is {sorted(wanted)} (or other versions)")
     return found
+
+
+async def drifted(fleet: SimulatedFleet) -> list[str]:
+    """What is shown as drift."""
+    return [
+        f"{each['script_id']} on {each['node_id']} is {each['state']}: {each['reason']}" for each in await fleet.drift()
+    ]
 
 
 async def misrepresented(fleet: SimulatedFleet, machine: Machine) -> list[str]:

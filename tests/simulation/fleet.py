@@ -21,6 +21,7 @@ from services.deployer.app import Ports as DeployerPorts
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.settings import DeployerSettings
+from services.deployer.ssh.in_memory import InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore as DeployerStore
 from services.registry.app import Ports as RegistryPorts
 from services.registry.app import Registry
@@ -31,6 +32,7 @@ from services.registry.store.in_memory_tables import AccountRow
 from shared.contracts import names
 from shared.contracts.deployments import DeliveryChanged, DeliveryState
 from shared.messaging import Unavailable
+from shared.messaging.in_memory_mailbox import InMemoryMailbox
 from shared.randomness import SeededRandomness
 from tests.simulation.clocks import FleetClock
 from tests.simulation.logs import LogBook
@@ -42,6 +44,7 @@ from tests.simulation.wire import Broker, Line
 LEASE_SECONDS = 30.0
 TOKEN = "the-token-of-the-simulation"
 GUEST = 1
+DRIFT = "/api/v1/group-ai/script-deployment/drift"
 # No service opens these: the ports stand in their place.
 NOWHERE = {"amqp_url": "amqp://nowhere", "database_url": "postgresql+asyncpg://nowhere", "token": TOKEN}
 
@@ -172,10 +175,10 @@ class SimulatedFleet:
         headers = {"content-type": "application/yaml"}
         await self._post("/api/v1/group-ai/scripts", 201, content=source.encode(), headers=headers)
 
-    async def deploy(self, script_id: str, *machines: Machine) -> str:
+    async def deploy(self, script_id: str, *machines: Machine, **more: object) -> str:
         """Order the latest version for machines, by default for all, played by every account; the deployment's id."""
         node_ids = sorted({machine.node_id for machine in machines or self.machines})
-        body = {"node_ids": node_ids, "bind": "all"}
+        body = {"node_ids": node_ids, "bind": "all"} | more
         answer = await self._post(f"/api/v1/group-ai/script-deployment/deploy/{script_id}", 202, json=body)
         return str(answer["deployment_id"])
 
@@ -213,13 +216,26 @@ class SimulatedFleet:
         changes = (message for message in self.orders.everything if isinstance(message, DeliveryChanged))
         return Counter((change.delivery_id, change.state) for change in changes if change.state.final)
 
+    async def drift(self) -> list[dict[str, Any]]:
+        """What the deployer shows as drift; nothing while it is down."""
+        if self.deployer.app is None:
+            return []
+        return list((await self._ask("GET", DRIFT, 200))["items"])
+
+    async def settle(self, machine: Machine, script_id: str, how: str, status: int = 200) -> dict[str, Any]:
+        """Adopt or overwrite what a machine has; the answer."""
+        return await self._post(f"{DRIFT}/{machine.node_id}/{script_id}/{how}", status)
+
     async def _post(self, path: str, status: int, **request: Any) -> dict[str, Any]:
+        return await self._ask("POST", path, status, **request)
+
+    async def _ask(self, method: str, path: str, status: int, **request: Any) -> dict[str, Any]:
         app = self.deployer.app
         assert isinstance(app, DeployerApp), "the deployer is down"
         headers = {"authorization": f"Bearer {TOKEN}"} | request.pop("headers", {})
         transport = httpx.ASGITransport(app=app.api)
         async with httpx.AsyncClient(transport=transport, base_url="http://deployer") as client:
-            response = await client.post(path, headers=headers, **request)
+            response = await client.request(method, path, headers=headers, **request)
         assert response.status_code == status, response.text
         return dict(response.json())
 
@@ -232,6 +248,7 @@ class SimulatedFleet:
         ports = RegistryPorts(
             store=self.registry_store,
             bus=line,
+            mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,
             relay=lambda: self.facts.run(line),
             wake=self.facts.wake,
@@ -247,10 +264,14 @@ class SimulatedFleet:
         self.broker.declare(names.deployer_reports_queue())
         ports = DeployerPorts(
             store=self.deployer_store,
+            bus=line,
+            mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,
             relay=lambda: self.orders.run(line),
             ping=_nothing,
             close=_nothing,
+            ssh=InMemorySsh(),
+            timer=every(self.clock),
             clock=self.clock,
             randomness=line.randomness,
         )

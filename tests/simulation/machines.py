@@ -6,18 +6,17 @@ has not committed is gone, as after SIGKILL, and what its accounts have heard an
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from services.node_agent.app import Agent, NodeSettings
 from services.node_agent.app import Ports as AgentPorts
-from services.node_agent.domain.ports import DownloadFailed
 from services.node_agent.store.accounts import SqliteAccounts
 from services.node_agent.store.database import Connection, Database, Row
 from services.node_agent.store.deliveries import SqliteDeliveries
 from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.session_files import InMemorySessions
-from services.node_agent.store.status_file import Status
 from services.node_agent.telegram.in_memory import InMemoryTelegram
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact
@@ -28,8 +27,7 @@ from shared.randomness import SeededRandomness
 from tests.simulation.clocks import FleetClock, NodeClock
 from tests.simulation.services import assert_running, end
 from tests.simulation.wire import Broker, Line, gated
-
-T = TypeVar("T")
+from tests.support.agent.surroundings import Downloads, Statuses, at_once
 
 
 class Disk:
@@ -85,23 +83,12 @@ class DiskConnection:
             self._database.rollback()
 
 
-class NoDownloads:
-    """Everything that is delivered here travels in its order."""
+@dataclass(frozen=True)
+class Image:
+    """A copy of a machine's disk: ledger and script files."""
 
-    async def fetch(self, url: str, most: int) -> bytes:
-        """There is nothing."""
-        raise DownloadFailed(f"{url} is not there")
-
-
-class LastStatus:
-    """The status file: what the agent said of itself last."""
-
-    def __init__(self) -> None:
-        self.last: Status | None = None
-
-    def write(self, status: Status) -> None:
-        """Keep it."""
-        self.last = status
+    disk: Disk
+    files: dict[str, bytes]
 
 
 class Machine:
@@ -121,7 +108,7 @@ class Machine:
         self.clock = NodeClock(clock)
         self.disk = Disk()
         self.wiped = False
-        self.status = LastStatus()
+        self.status = Statuses()
         self._files = InMemoryScriptFiles()
         self._sessions = InMemorySessions(*accounts)
         self._broker = broker
@@ -156,8 +143,27 @@ class Machine:
             self.clock.resume()
             await end([task])
         if wipe:
-            self.disk, self.wiped = Disk(), True
+            self.disk = Disk()
             self._files.files.clear()
+
+    def image(self) -> "Image":
+        """A copy of the whole disk."""
+        copy = Disk()
+        self.disk.database.backup(copy.database)
+        return Image(copy, dict(self._files.files))
+
+    def restore(self, image: "Image") -> None:
+        """Put a copy in the disk's place; no agent runs."""
+        assert not self.runs
+        self.disk = Disk()
+        image.disk.database.backup(self.disk.database)
+        self.scripts.clear()
+        self.scripts.update(image.files)
+
+    @property
+    def scripts(self) -> dict[str, bytes]:
+        """The script files, for whoever edits or deletes one by hand."""
+        return self._files.files
 
     def cut(self) -> None:
         """Take the node's network away."""
@@ -213,13 +219,9 @@ class Machine:
             sessions=self._sessions,
             open_ledger=open_ledger,
             files=self._files,
-            downloader=NoDownloads(),
-            offload=_at_once,
+            downloader=Downloads(),
+            offload=at_once,
             status=self.status,
             clock=self.clock,
             randomness=self._randomness,
         )
-
-
-async def _at_once(function: Callable[..., T], *arguments: Any) -> T:
-    return function(*arguments)

@@ -31,6 +31,13 @@ async def clone(server: Postgres) -> str:
     return f"{server.base}/{name}"
 
 
+async def copy(server: Postgres, url: str) -> str:
+    """A copy of a database that nobody is connected to, as a backup is one; its URL."""
+    name = f"test_{secrets.token_hex(6)}"
+    await _run(server, f'create database "{name}" template "{url.rsplit("/", 1)[1]}" strategy file_copy')
+    return f"{server.base}/{name}"
+
+
 async def drop(server: Postgres, url: str) -> None:
     """Drop a database, whoever is still connected."""
     await _run(server, f'drop database "{url.rsplit("/", 1)[1]}" with (force)')

@@ -27,6 +27,7 @@ HEARTBEAT_SECONDS = 1
 ACCOUNTS = 2
 STOP_SECONDS = 12.0
 MIGRATED = ("registry", "deployer")
+SERVICES = (*MIGRATED, "console")
 
 
 class Fleet:
@@ -47,21 +48,13 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         """Start everything and wait until every account of every node is online."""
-        ports = (self.ports["amqp"], self.ports["management"])
-        self._rabbit = await choose_broker(self.home / "rabbitmq", ports=ports)
-        await self.postgres.start()
-        await self.rabbit.start()
-        for service in MIGRATED:
-            await self._migrate(service)
+        await self._start_servers()
         await self.launch("sandbox", "telegram_sandbox", self._sandbox_environment())
         await self.ready("sandbox")
         await self._make_world()
-        for service in ("registry", "deployer", "console"):
-            await self.launch(service, service, self._service_environment(service))
+        await self._start_services()
         for node in self.nodes:
             await self.launch(node, "node_agent", self._agent_environment(node))
-        for service in ("registry", "deployer", "console"):
-            await self.ready(service)
         await until(self.all_online, "every account of every node is online", 60)
         return self
 
@@ -169,16 +162,34 @@ class Fleet:
 
     async def query(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """Ask PostgreSQL itself."""
-        connection = await asyncpg.connect(self.postgres.dsn, timeout=10)
+        connection = await self.connect()
         try:
             return list(await connection.fetch(statement, *arguments))
         finally:
             await connection.close()
 
+    async def connect(self) -> asyncpg.Connection:
+        """A connection to PostgreSQL."""
+        return await asyncpg.connect(self.postgres.dsn, timeout=10)
+
     def assert_alive(self) -> None:
         """Fail if a process ended that no test has ended."""
         ended = [name for name, process in self.processes.items() if not process.running]
         assert not ended, f"ended by themselves: {ended}"
+
+    async def _start_servers(self) -> None:
+        ports = (self.ports["amqp"], self.ports["management"])
+        self._rabbit = await choose_broker(self.home / "rabbitmq", ports=ports)
+        await self.postgres.start()
+        await self.rabbit.start()
+        for service in MIGRATED:
+            await self._migrate(service)
+
+    async def _start_services(self) -> None:
+        for service in SERVICES:
+            await self.launch(service, service, self._service_environment(service))
+        for service in SERVICES:
+            await self.ready(service)
 
     async def _migrate(self, service: str) -> None:
         command = Command(
@@ -228,6 +239,9 @@ class Fleet:
             "CALLBOARD_LEASE_SECONDS": str(LEASE_SECONDS),
             "CALLBOARD_RESEND_FIRST_SECONDS": "2",
             "CALLBOARD_RESEND_MOST_SECONDS": "5",
+            "CALLBOARD_DRIFT_SETTLE_SECONDS": "3",
+            "CALLBOARD_DRIFT_REPAIR_FIRST_SECONDS": "2",
+            "CALLBOARD_DRIFT_REPAIR_MOST_SECONDS": "5",
         }
 
     def _agent_environment(self, node: str) -> dict[str, str]:
@@ -237,6 +251,7 @@ class Fleet:
             "CALLBOARD_STATE_DIR": str(self.home / node / "state"),
             "CALLBOARD_SESSIONS_DIR": str(self.home / node / "sessions"),
             "CALLBOARD_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+            "CALLBOARD_SCRIPT_CHECK_SECONDS": "1",
             "CALLBOARD_TELEGRAM__API_ID": "1",
             "CALLBOARD_TELEGRAM__API_HASH": "0" * 32,
             "CALLBOARD_TELEGRAM__SERVER_ADDRESS": "127.0.0.1",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.cli.checking import Verdict, check_file
+from services.cli.checking import Verdict, check_file, content_of
 from shared.scripts import ScriptProblem
 
 
@@ -31,7 +31,7 @@ class ScriptFile:
     def has_changed(self) -> bool:
         """Whether it is another one than was read or told of last; each change is told once."""
         try:
-            content = self._path.read_bytes()
+            content = content_of(self._path)
         except OSError:
             return False  # an editor may be about to put the new one in its place
         changed, self._known = content != self._known, content

@@ -21,11 +21,12 @@ from shared.scripts.checks import check_script
 from shared.scripts.dialogue import GUEST, ScriptTest
 from shared.scripts.durations import format_duration, parse_duration
 from shared.scripts.effects import React, SendText
-from shared.scripts.rehearsal import NOON, Rehearsal, described
+from shared.scripts.rehearsal import MAX_WAKES, NOON, Rehearsal, described
 from shared.scripts.source import read_document
 from shared.scripts.steps import MAX_WAIT
 
-# Enough for a script that chooses among a handful of things a few times; each is a replay of milliseconds.
+# Enough for a script that chooses among a handful of things a few times; each is a replay, of milliseconds to a tenth
+# of a second.
 MOST_SEEDS = 50
 
 Line = dict[str, Any]
@@ -46,6 +47,10 @@ class NotSaved:
     why: str
 
 
+class _TooLong(Exception):
+    """More happens in these deeds than a test can show."""
+
+
 @dataclass(frozen=True)
 class _Replay:
     dialogue: list[Line]
@@ -56,14 +61,25 @@ def saved(
     script: Script, name: str, clock: datetime, deeds: Sequence[Deed], said: Sequence[str]
 ) -> SavedTest | NotSaved:
     """The test that does these deeds; `said` is what the account did when they were done first."""
-    first: _Replay | None = None
-    for seed in (None, *range(MOST_SEEDS)):
-        replay = _played(script, name if seed is None else f"{name} {seed}", clock, deeds)
-        first = first or replay
-        if replay.said == list(said):
-            return _checked(script, _written(name, clock, seed, replay), as_seen=True)
-    assert first is not None
-    return _checked(script, _written(name, clock, None, first), as_seen=False)
+    try:
+        seed, replay = _as_it_was(script, name, clock, deeds, list(said))
+    except _TooLong:
+        return NotSaved(f"more than {MAX_WAKES} things happen in it: begin anew with :restart and let less time pass")
+    return _checked(script, _written(name, clock, seed, replay), as_seen=replay.said == list(said))
+
+
+def _as_it_was(
+    script: Script, name: str, clock: datetime, deeds: Sequence[Deed], said: list[str]
+) -> tuple[int | None, _Replay]:
+    """The replay in which the account does the same, with its seed; without such a one that of no seed."""
+    first = _played(script, name, clock, deeds)
+    if first.said == said:
+        return None, first
+    for seed in range(MOST_SEEDS):
+        replay = _played(script, f"{name} {seed}", clock, deeds)
+        if replay.said == said:
+            return seed, replay
+    return None, first
 
 
 def _played(script: Script, seed: str, clock: datetime, deeds: Sequence[Deed]) -> _Replay:
@@ -110,7 +126,8 @@ def _done(script: Script, rehearsal: Rehearsal, deed: Deed) -> Iterator[Line]:
             yield {"joins": name, **_chat(script, chat)}
         case Waited(seconds=seconds):
             left = _told(seconds)
-            rehearsal.pass_time(left)
+            if not rehearsal.pass_time(left):
+                raise _TooLong
             while left > 0:
                 yield {"wait": format_duration(min(left, MAX_WAIT))}
                 left -= MAX_WAIT

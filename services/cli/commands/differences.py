@@ -1,7 +1,5 @@
 """`callboard scripts diff`: what changed between two stored versions, or from the newest stored one to a file."""
 
-import difflib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -58,32 +56,32 @@ def _of_versions(session: Session, script: str, since: int | None, to: int | Non
 
 def _of_file(session: Session, file: Path) -> Record:
     """The same for a file, which need not be right: one compares because something is wrong."""
+    # The script language loads its parser and templates; comparing stored versions should not wait for that.
+    from shared.scripts.difference import difference
+
     content, script = _read(file)
     path = f"{SCRIPTS}/{segment(script)}"
     missing = f"{script!r} is not stored yet: `callboard scripts push {file}` stores its first version"
     newest = session.client.get(path, missing=missing)["latest_version"]
     stored = str(session.client.get(f"{path}/versions/{newest}", missing=missing)["source"])
-    lines = list(
-        difflib.unified_diff(
-            stored.splitlines(), content.splitlines(), f"{script} version {newest}", str(file), lineterm=""
-        )
-    )
+    change = difference(stored, content, older_name=f"{script} version {newest}", newer_name=str(file))
     return {
         "script_id": script,
         "from_version": newest,
         "to_file": str(file),
         "same_bytes": stored == content,
-        "added": _count(lines, "+"),
-        "removed": _count(lines, "-"),
-        "unified": "\n".join(lines),
+        "added": change.added,
+        "removed": change.removed,
+        "unified": change.unified,
     }
 
 
 def _read(file: Path) -> tuple[str, str]:
     """The file's text and the id in it. Raises CommandFailed for a file in which no id can be read."""
+    from services.cli.checking import content_of
     from shared.scripts.source import Document, read_document
 
-    text = file.read_bytes().decode(errors="replace")
+    text = content_of(file).decode(errors="replace")
     document = read_document(text)
     if not isinstance(document, Document):
         raise CommandFailed(ExitCode.FAILED, f"{file} cannot be read as a script", [f"{file}:{document}"])
@@ -91,10 +89,6 @@ def _read(file: Path) -> tuple[str, str]:
     if not isinstance(script, str):
         raise CommandFailed(ExitCode.FAILED, f"{file} does not say its id, so there is nothing to compare it with")
     return text, SCRIPT.checked(script)
-
-
-def _count(lines: Sequence[str], sign: str) -> int:
-    return sum(line.startswith(sign) for line in lines[_HEADINGS:])
 
 
 def _show(session: Session, change: Record) -> None:

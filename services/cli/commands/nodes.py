@@ -7,8 +7,9 @@ import typer
 from services.cli.cells import age
 from services.cli.client import segment
 from services.cli.command import Session, command, new_group
+from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import NODE
-from services.cli.paths import WORKERS
+from services.cli.paths import DRIFT, WORKERS
 from services.cli.table import Column, Record
 from shared.contracts.fleet import NodeStatus
 
@@ -55,4 +56,18 @@ def list_nodes(
 def show_node(session: Session, node: Annotated[str, typer.Argument(metavar="NODE")]) -> None:
     """Everything that is known of one node."""
     path = f"{WORKERS}/{segment(NODE.checked(node))}"
-    session.out.record(session.client.get(path, missing=NODE.missing(node)))
+    record = session.client.get(path, missing=NODE.missing(node))
+    session.out.record({**record, **_drift(session, node)})
+
+
+def _drift(session: Session, node: str) -> Record:
+    """What the node has lost or has newer: the deployer's part, shown when the deployer is there."""
+    try:
+        found = session.client.listing(DRIFT, {"node_id": node}, None)["items"]
+    except CommandFailed as failed:
+        if failed.code is not ExitCode.UNREACHABLE:
+            raise
+        session.out.note(f"whether its scripts have drifted is not known: {failed.sentence}")
+        return {}
+    shown = ("script_id", "state", "kind", "reason", "since")
+    return {"drift": [{name: one.get(name) for name in shown} for one in found]}

@@ -101,9 +101,9 @@ class EmbeddedRabbitMQ:
         await self.kill()
         ports = self._ports = self._choose_ports()
         self._files.write(ports)
-        await self._start_epmd(ports)
         process = self._process = OwnedProcess(self._server_command(ports))
         try:
+            await self._start_epmd(ports)
             await process.start()
             if not await until(self.answers, START_SECONDS, lambda: not process.running):
                 raise broker_did_not_start(self, self.port, process)

@@ -7,7 +7,6 @@ the `Policy` that they mean. An option wins over the same field of `--rollout FI
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,15 +14,9 @@ import typer
 
 from services.cli.rollout import wording
 from services.cli.rollout.policy import Policy, read_file
+from shared.contracts.drift import DriftPolicy
 
 PARAMETER = "policy"
-
-
-class Drift(StrEnum):
-    """What happens to a node that loses the version later."""
-
-    REPAIR = "repair"
-    REPORT = "report"
 
 
 _Text = str | None
@@ -59,7 +52,8 @@ Window = Annotated[
 Dynamic = Annotated[bool, typer.Option("--dynamic", help="Nodes that match the selector later get it, too.")]
 Approval = Annotated[bool, typer.Option("--approval", help="Only plan it: it starts when somebody approves the plan.")]
 OnDrift = Annotated[
-    Drift | None, typer.Option("--drift", help="A node that loses it later gets it back, or is only shown.")
+    DriftPolicy | None,
+    typer.Option("--drift", help="When a node loses it later: bring it back, or only show it."),
 ]
 File = Annotated[
     Path | None,

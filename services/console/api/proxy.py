@@ -17,7 +17,12 @@ from shared.http import Problem
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 Clients = Mapping[str, httpx.AsyncClient]
-"""One client for each upstream, by its name."""
+"""One client for each upstream, by its name, and one for its long polls, by `polls_of(name)`."""
+
+
+def polls_of(name: str) -> str:
+    """The name of the client for an upstream's long polls."""
+    return f"{name} polls"
 
 
 def proxy_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
@@ -38,17 +43,19 @@ def _router(
 ) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     for upstream in upstreams:
-        forward = _forwarder(upstream, clients[upstream.name])
+        forward = _forwarder(upstream, clients)
         for prefix in prefixes(upstream):
             for path in (prefix, prefix + "/{rest:path}"):
                 router.add_api_route(path, forward, methods=methods)
     return router
 
 
-def _forwarder(upstream: Upstream, client: httpx.AsyncClient) -> Callable[[Request], Awaitable[Response]]:
+def _forwarder(upstream: Upstream, clients: Clients) -> Callable[[Request], Awaitable[Response]]:
     async def forward(request: Request) -> Response:
-        if climbs(request.scope["path"]):
+        path = request.scope["path"]
+        if climbs(path):
             raise Problem(400, "bad-path", "a path may not have the segments '.' and '..': write the whole path")
-        return Relay(upstream, client)
+        polls = request.method == "GET" and upstream.may_wait(path)
+        return Relay(upstream, clients[polls_of(upstream.name) if polls else upstream.name])
 
     return forward

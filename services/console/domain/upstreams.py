@@ -4,6 +4,7 @@ The table is written here once: the proxy's routes, the merged API document and 
 A prefix owns its exact path and everything below it, whole segments only. Pure data, nothing here fails.
 """
 
+import re
 from dataclasses import dataclass
 
 REGISTRY_PREFIXES = (
@@ -14,31 +15,42 @@ REGISTRY_PREFIXES = (
 DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
+    "/api/v1/group-ai/servers",
     "/api/v1/dead-letters",
 )
+# Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.
+POLLED = r"/api/v1/workers/[^/]+/commands"
 # A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
 SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts",)
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """A service behind the origin. `setting` is the variable that says where it is; `signed` needs no token."""
+    """A service behind the origin. `setting` is the variable that says where it is; `signed` needs no token.
+
+    `polled` is the pattern of the paths on which clients wait for something to happen.
+    """
 
     name: str
     setting: str
     url: str
     prefixes: tuple[str, ...]
     signed: tuple[str, ...] = ()
+    polled: str | None = None
 
     def owns(self, path: str) -> bool:
         """Whether `path` is one of this service's."""
         return any(path == prefix or path.startswith(prefix + "/") for prefix in (*self.prefixes, *self.signed))
 
+    def may_wait(self, path: str) -> bool:
+        """Whether a GET of `path` is a long poll."""
+        return self.polled is not None and re.fullmatch(self.polled, path) is not None
+
 
 def upstreams(registry_url: str, deployer_url: str) -> tuple[Upstream, ...]:
     """The services behind the origin."""
     return (
-        Upstream("registry", "CALLBOARD_REGISTRY_URL", registry_url, REGISTRY_PREFIXES),
+        Upstream("registry", "CALLBOARD_REGISTRY_URL", registry_url, REGISTRY_PREFIXES, polled=POLLED),
         Upstream("deployer", "CALLBOARD_DEPLOYER_URL", deployer_url, DEPLOYER_PREFIXES, SIGNED_PREFIXES),
     )
 

@@ -8,12 +8,10 @@ from pydantic import BaseModel
 from services.deployer.domain.dead_letters import DeadLetter, DeadLetters, NoSuchLetter, NotReplayable
 from shared.contracts.identifiers import DeadLetterId
 from shared.http import Problem
-from shared.http.responses import problems
-from shared.messaging import PublishFailed
+from shared.http.responses import AWAY, joined, problems
 
 Id = Annotated[DeadLetterId, Path(description="the letter's id, from the list", examples=["dl_" + "0" * 32])]
 
-AWAY = problems((503, "unavailable", "the broker is away for the moment; nothing was changed"))
 UNKNOWN = problems((404, "no-such-letter", "it was replayed, dropped, or has expired"))
 NOT_REPLAYABLE = problems((409, "not-replayable", "it cannot be published; it stays where it is"))
 
@@ -47,42 +45,28 @@ class Settled(BaseModel):
 
 def dead_letters_router(letters: DeadLetters) -> APIRouter:
     """The router of dead letters."""
-    router = APIRouter(
-        prefix="/api/v1/dead-letters",
-        tags=["dead letters"],
-        responses=AWAY,
-    )
+    router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"], responses=AWAY)
 
     @router.get("", summary="List dead letters")
     async def list_dead_letters(
         limit: Annotated[int, Query(ge=1, le=1000, description="at most this many")] = 100,
     ) -> LetterPage:
         """The oldest letters; reading leaves them in the queue."""
-        try:
-            found = await letters.listed(limit)
-        except PublishFailed as error:
-            raise _away(error) from error
-        return LetterPage(items=[_view(letter) for letter in found])
+        return LetterPage(items=[_view(letter) for letter in await letters.listed(limit)])
 
     @router.get("/{letter_id}", summary="Read a dead letter", responses=UNKNOWN)
     async def read_dead_letter(letter_id: Id) -> LetterView:
         """One letter; it stays in the queue."""
-        try:
-            return _view(_found(letter_id, await letters.one(letter_id)))
-        except PublishFailed as error:
-            raise _away(error) from error
+        return _view(_found(letter_id, await letters.one(letter_id)))
 
     @router.post(
         "/{letter_id}/replay",
         summary="Replay a dead letter",
-        responses={**UNKNOWN, **NOT_REPLAYABLE},
+        responses=joined(UNKNOWN, NOT_REPLAYABLE),
     )
     async def replay_dead_letter(letter_id: Id) -> Settled:
         """Publish it to its own exchange and routing key; once the broker has confirmed, it leaves the queue."""
-        try:
-            outcome = await letters.replay(letter_id)
-        except PublishFailed as error:
-            raise _away(error) from error
+        outcome = await letters.replay(letter_id)
         if isinstance(outcome, NotReplayable):
             raise Problem(409, "not-replayable", f"{outcome.reason}; the letter stays where it is")
         _found(letter_id, outcome)
@@ -91,10 +75,7 @@ def dead_letters_router(letters: DeadLetters) -> APIRouter:
     @router.delete("/{letter_id}", summary="Drop a dead letter", responses=UNKNOWN)
     async def drop_dead_letter(letter_id: Id) -> Settled:
         """Remove it from the queue for good."""
-        try:
-            _found(letter_id, await letters.drop(letter_id))
-        except PublishFailed as error:
-            raise _away(error) from error
+        _found(letter_id, await letters.drop(letter_id))
         return Settled(id=letter_id, outcome="dropped")
 
     return router
@@ -106,10 +87,6 @@ def _found(letter_id: str, outcome: DeadLetter | NoSuchLetter) -> DeadLetter:
             404, "no-such-letter", f"there is no dead letter {letter_id}: it was replayed, dropped, or has expired"
         )
     return outcome
-
-
-def _away(error: PublishFailed) -> Problem:
-    return Problem(503, "unavailable", f"the broker is away for the moment, nothing was changed, try again: {error}")
 
 
 def _view(letter: DeadLetter) -> LetterView:

@@ -1,6 +1,6 @@
 """The body of a deployment's order, and what is answered when it cannot be followed."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, Strict, StringConstraints, TypeAdapter, WrapValidator, model_validator
 
@@ -12,6 +12,7 @@ from services.deployer.use_cases.order_deployment import DeploymentOrder, NoSuch
 from shared.contracts.identifiers import AccountId, NodeId
 from shared.http import Problem
 from shared.http.fields import Body, EachOnce, known_names
+from shared.http.problems import invalid
 from shared.http.responses import problems
 
 # More fit into no body of the accepted size.
@@ -113,7 +114,7 @@ def read_targets(body: DeployBody) -> Targets:
         return NodeIds(body.node_ids)
     selector = parse_selector(body.selector or "")
     if isinstance(selector, SelectorProblem):
-        raise _problem("invalid-request", [{"field": "body.selector", "message": selector.message}])
+        raise invalid([{"field": "body.selector", "message": selector.message}])
     return selector
 
 
@@ -127,12 +128,7 @@ def refusal(refused: Refusal, wanted: DeploymentOrder) -> Problem:
             return Problem(404, "no-such-version", detail)
         case UnknownNodes(nodes):
             errors = [{"field": f"body.node_ids.{node.index}", "message": str(node)} for node in nodes]
-            return _problem("unknown-nodes", errors)
+            return invalid(errors, "unknown-nodes")
         case NothingSelected(known):
             message = f"matches none of the {known} known nodes; nothing was deployed"
-            return _problem("nothing-selected", [{"field": "body.selector", "message": message}])
-
-
-def _problem(slug: str, errors: list[dict[str, Any]]) -> Problem:
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Problem(422, slug, f"{errors[0]['field']}: {errors[0]['message']}{more}", errors=errors)
+            return invalid([{"field": "body.selector", "message": message}], "nothing-selected")

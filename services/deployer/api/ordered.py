@@ -29,7 +29,11 @@ class OverlapView(BaseModel):
 
 
 class TakeoverView(BaseModel):
-    """A script that loses accounts: an account plays one script. `nodes` lists the first hundred of `node_count`."""
+    """A script that loses accounts: an account plays one script.
+
+    `nodes` lists the first hundred of `node_count`. `same_messages` is looked for in the first ten such scripts, with
+    the messages that the scripts themselves give.
+    """
 
     script_id: str
     version: int

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, TypeAdapter
 
 from services.deployer.api.script_source import REFUSALS, REQUEST_BODY, read_source, refusal
-from services.deployer.domain.differences import Difference
 from services.deployer.domain.scripts import StoredScript, VersionInfo
 from services.deployer.use_cases.browse import BrowseScripts
 from services.deployer.use_cases.store_script import StoreScript
@@ -15,6 +14,7 @@ from shared.contracts.identifiers import ScriptId
 from shared.http import Problem
 from shared.http.paging import Cursor, Limit, NextCursor, cursor_of, place_of
 from shared.http.responses import AWAY, joined, problems
+from shared.scripts.difference import Difference
 
 # PostgreSQL keeps the number in an int4.
 MOST_VERSION = 2**31 - 1

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.deployer.domain.deployments import Deployment, Group
+from services.deployer.domain.deployments import Deployment, Group, gone_to
 from services.deployer.domain.rollout import Rate, StopRule
 from services.deployer.domain.windows import open_zones, opens_next
 from shared.contracts.deployments import DeliveryState, DeploymentState
@@ -114,7 +114,7 @@ def resumed(deployment: Deployment) -> Deployment:
     place = frontier(deployment)
     if _falls_short(deployment, place) is not None:
         progress = replace(progress, waived=place + 1)
-    return replace(deployment, state=DeploymentState.RUNNING, reason=None, progress=progress)
+    return gone_to(deployment, DeploymentState.RUNNING, reason=None, progress=progress)
 
 
 def frontier(deployment: Deployment) -> int:

@@ -35,7 +35,7 @@ class NotReplayable:
 
 
 class DeadLetters(Protocol):
-    """The queue of dead letters. Every method raises PublishFailed when the broker is away."""
+    """The queue of dead letters. Every method raises Unavailable when the broker is away."""
 
     async def listed(self, limit: int) -> list[DeadLetter]:
         """The oldest letters; they stay in the queue."""

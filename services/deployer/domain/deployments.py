@@ -19,14 +19,28 @@ it waits for late joiners and ends, when nothing is open, at its deadline or whe
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.rollout import OTHER, PLAIN, TIMED_OUT, Rollout
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind
 from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.drift import DriftPolicy
 
 ACTIVE = (DeploymentState.RUNNING, DeploymentState.PAUSED)
+
+# The table above without its events: every change of a deployment's state goes through `gone_to`, which holds it.
+TRANSITIONS: Mapping[DeploymentState, frozenset[DeploymentState]] = {
+    DeploymentState.PLANNED: frozenset({DeploymentState.SCHEDULED, DeploymentState.RUNNING, DeploymentState.CANCELED}),
+    DeploymentState.SCHEDULED: frozenset({DeploymentState.RUNNING, DeploymentState.CANCELED}),
+    DeploymentState.RUNNING: frozenset(
+        {DeploymentState.PAUSED, DeploymentState.SUCCEEDED, DeploymentState.FAILED, DeploymentState.ABORTED}
+    ),
+    DeploymentState.PAUSED: frozenset(
+        {DeploymentState.RUNNING, DeploymentState.SUCCEEDED, DeploymentState.FAILED, DeploymentState.ABORTED}
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,11 @@ class Deployment:
     rollback_of: str | None = None
 
     @property
+    def drift(self) -> DriftPolicy:
+        """What happens when a node loses what was verified on it."""
+        return DriftPolicy(self.rollout.drift)
+
+    @property
     def remaining(self) -> int:
         """How many deliveries are not final yet."""
         return sum(count for state, count in self.totals.items() if not state.final)
@@ -123,6 +142,13 @@ TICK = timedelta(microseconds=1)
 _DECIDED = (DeliveryState.VERIFIED, DeliveryState.FAILED, DeliveryState.TIMED_OUT)
 
 
+def gone_to(deployment: Deployment, state: DeploymentState, **changes: Any) -> Deployment:
+    """The deployment in its next state, with what else changes by that. Raises ValueError where no such way exists."""
+    if state is not deployment.state and state not in TRANSITIONS.get(deployment.state, frozenset()):
+        raise ValueError(f"deployment {deployment.id} cannot go from {deployment.state} to {state}")
+    return replace(deployment, state=state, **changes)
+
+
 def counted(deployment: Deployment, changes: Iterable[Change], now: datetime) -> Deployment:
     """The deployment after its deliveries have changed; ended if none is left."""
     tally = _Tally(deployment)
@@ -138,13 +164,13 @@ def finished(deployment: Deployment, now: datetime) -> Deployment:
     succeeded = deployment.totals.get(DeliveryState.VERIFIED, 0) == deployment.total
     state = DeploymentState.SUCCEEDED if succeeded else DeploymentState.FAILED
     reason = None if succeeded else deployment.reason
-    return replace(deployment, state=state, finished_at=now, next_look_at=None, reason=reason)
+    return gone_to(deployment, state, finished_at=now, next_look_at=None, reason=reason)
 
 
 def stopped(deployment: Deployment, reason: str, now: datetime) -> Deployment:
     """Aborted, or canceled where it had not begun."""
     state = DeploymentState.ABORTED if deployment.state in ACTIVE else DeploymentState.CANCELED
-    return replace(deployment, state=state, reason=reason, finished_at=now, next_look_at=None, open_ended=False)
+    return gone_to(deployment, state, reason=reason, finished_at=now, next_look_at=None, open_ended=False)
 
 
 def ordered_at(now: datetime, previous: datetime | None) -> datetime:

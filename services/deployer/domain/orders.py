@@ -7,8 +7,9 @@ must not look newer than the one that superseded it.
 from collections.abc import Callable
 
 from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.desired import Want
 from services.deployer.domain.scripts import ScriptVersion
-from shared.contracts.bindings import Bind
+from shared.contracts.bindings import Bind, Bindings
 from shared.contracts.deliveries import INLINE_LIMIT, DeliverArtifact
 
 UrlOf = Callable[[str], str]
@@ -27,4 +28,26 @@ def order(delivery: Delivery, script: ScriptVersion, bind: Bind, url_of: UrlOf) 
         url=None if inline else url_of(delivery.artifact.hash),
         bind=bind,
         issued_at=delivery.created_at,
+    )
+
+
+def repair_order(
+    node_id: str, want: Want, script: ScriptVersion, bindings: Bindings | None, url_of: UrlOf
+) -> DeliverArtifact:
+    """The order that was verified, once more, for a node that no longer has what it led to.
+
+    With the bindings as a whole: an account that plays two scripts' order of the past one after the other must end
+    where it was. Where they are not known, the node's own stay.
+    """
+    inline = script.info.size <= INLINE_LIMIT
+    return DeliverArtifact(
+        node_id=node_id,
+        delivery_id=want.delivery_id,
+        attempt=want.attempt,
+        artifact=want.artifact,
+        size=script.info.size,
+        content=script.body if inline else None,
+        url=None if inline else url_of(want.artifact.hash),
+        bindings=None if bindings is None else dict(bindings),
+        issued_at=want.ordered_at,
     )

@@ -13,12 +13,16 @@ from typing import Protocol
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.desired import Desired
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
+from services.deployer.domain.servers import ServerRows
+from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind, Bindings
 from shared.contracts.contract import Contract
 from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.drift import DriftKind, DriftState
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,39 @@ class DeploymentQuestion:
     state: DeploymentState | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DueDesired:
+    """A desired row to look at, with what is known of its node.
+
+    `on_its_way` is when the delivery of the script that is not final was ordered; `busy`: the node was sent an order,
+    of whatever script, that is not final; `bindings` are those that were verified, None if they are not known.
+    """
+
+    row: Desired
+    node: Node | None
+    on_its_way: datetime | None
+    busy: bool
+    bindings: Bindings | None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftQuestion:
+    """Which differences; None asks for any."""
+
+    node_id: str | None = None
+    script_id: str | None = None
+    kind: DriftKind | None = None
+    state: DriftState | None = None
+
+
 # The place of an entry in a plan, which is by group and node.
 PlanPlace = tuple[int, str]
 # The place of a deployment in the list, which is newest first.
 DeploymentPlace = tuple[datetime, str]
 VersionKey = tuple[str, int]
+# Node and script; script and content hash.
+DesiredKey = tuple[str, str]
+ContentKey = tuple[str, str]
 
 
 class Scripts(Protocol):
@@ -64,8 +96,12 @@ class Scripts(Protocol):
         """All versions, the newest first; empty for an unknown script."""
         ...
 
-    async def version(self, script_id: str, version: int | None) -> ScriptVersion | None:
-        """One version with its text; None means the latest."""
+    async def newest(self, script_ids: Collection[str]) -> dict[str, VersionInfo]:
+        """The latest version of each of the scripts that exist."""
+        ...
+
+    async def version(self, script_id: str, version: int) -> ScriptVersion | None:
+        """One version with its text."""
         ...
 
     async def contents(self, keys: Collection[VersionKey]) -> dict[VersionKey, ScriptVersion]:
@@ -74,6 +110,10 @@ class Scripts(Protocol):
 
     async def by_hash(self, content_hash: str) -> ScriptVersion | None:
         """The version with this content."""
+        ...
+
+    async def known(self, keys: Collection[ContentKey]) -> dict[ContentKey, Artifact]:
+        """Those of these contents that are stored as versions of their script."""
         ...
 
 
@@ -105,7 +145,7 @@ class Deployments(Protocol):
         ...
 
     async def newest_order(self, script_id: str) -> datetime | None:
-        """When a deployment of the script was last started."""
+        """When the script was last ordered, by a deployment that has begun or to settle drift."""
         ...
 
     async def lock(self, ids: Collection[str]) -> list[Deployment]:
@@ -211,6 +251,58 @@ class NodeBindings(Protocol):
         ...
 
 
+class DesiredRows(Protocol):
+    """What nodes should have, by node and script. Locked after deliveries and deployments."""
+
+    async def want(self, rows: Sequence[Desired]) -> None:
+        """Write rows of verified deliveries; one by a later order stays."""
+        ...
+
+    async def lock(self, node_ids: Collection[str], delivery_ids: Collection[str]) -> list[Desired]:
+        """The rows of these nodes and those that want one of these deliveries, locked by node and script."""
+        ...
+
+    async def lock_one(self, key: DesiredKey) -> Desired | None:
+        """One row, locked."""
+        ...
+
+    async def enter(self, rows: Sequence[Desired]) -> None:
+        """Insert rows of scripts that nobody has ordered; one that is there stays."""
+        ...
+
+    async def save(self, rows: Sequence[Desired]) -> None:
+        """Write rows that are locked."""
+        ...
+
+    async def remove(self, keys: Collection[DesiredKey]) -> None:
+        """Forget rows that are locked."""
+        ...
+
+    async def wanted_by(self, delivery_ids: Collection[str]) -> dict[str, str]:
+        """The nodes by those of the delivery ids that a row wants; not locked."""
+        ...
+
+    async def claim_due(self, now: datetime, most: int) -> list[DueDesired]:
+        """Rows to look at, locked; what another transaction holds is passed over."""
+        ...
+
+    async def page(self, question: DriftQuestion, after: DesiredKey | None, limit: int) -> list[Desired]:
+        """The rows that are drifted, given up or newer, by node and script."""
+        ...
+
+
+class VerifiedBindings(Protocol):
+    """For each node, who plays what by the orders that were verified there."""
+
+    async def lock(self, node_ids: Collection[str]) -> dict[str, Bindings | None]:
+        """The bindings of these nodes, locked by id: empty ones for a node without any, None for unknown ones."""
+        ...
+
+    async def save(self, bindings: Mapping[str, Bindings | None]) -> None:
+        """Write the bindings of nodes that are locked."""
+        ...
+
+
 class Transaction(Protocol):
     """One transaction over everything."""
 
@@ -242,6 +334,21 @@ class Transaction(Protocol):
     @property
     def bindings(self) -> NodeBindings:
         """Bindings."""
+        ...
+
+    @property
+    def servers(self) -> ServerRows:
+        """Servers."""
+        ...
+
+    @property
+    def desired(self) -> DesiredRows:
+        """What nodes should have."""
+        ...
+
+    @property
+    def verified_bindings(self) -> VerifiedBindings:
+        """Bindings by verified orders."""
         ...
 
     async def announce(self, messages: Iterable[Contract]) -> None:

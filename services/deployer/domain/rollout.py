@@ -206,6 +206,10 @@ class Rollout(Policy):
         bool, Strict(), Field(description="nodes that match the selector later join the last group, until the deadline")
     ] = False
     approval: Annotated[bool, Strict(), Field(description="only plan it; it starts when its plan is approved")] = False
+    drift: Annotated[
+        Literal["repair", "report"],
+        Field(description="a node that loses the version after it was verified gets it back, or is only shown"),
+    ] = "repair"
 
 
 # What its fields are made of.

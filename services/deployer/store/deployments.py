@@ -53,7 +53,10 @@ _INSERT = text(
     f"insert into deployer.deployments ({_NAMES}) "
     f"values ({', '.join(f'cast(:{name} as {kind})' for name, kind in _ALL.items())})"
 )
-_NEWEST = text("select max(ordered_at) from deployer.deployments where script_id = :script_id")
+_NEWEST = text(
+    "select greatest((select max(ordered_at) from deployer.deployments where script_id = :script_id), "
+    "(select max(ordered_at) from deployer.desired where script_id = :script_id))"
+)
 _LOCK = text(f"select {_NAMES} from deployer.deployments where id = any(cast(:ids as text[])) order by id for update")
 _CLAIM = text(
     f"select {_NAMES} from deployer.deployments where next_look_at <= :now order by next_look_at limit :most "
@@ -82,7 +85,7 @@ class PostgresDeployments:
         await self._connection.execute(_INSERT, row)
 
     async def newest_order(self, script_id: str) -> datetime | None:
-        """When a deployment of the script was last started."""
+        """When the script was last ordered, by a deployment that has begun or to settle drift."""
         newest: datetime | None = (await self._connection.execute(_NEWEST, {"script_id": script_id})).scalar()
         return newest
 

@@ -7,15 +7,27 @@ One transaction at a time; a failed one leaves nothing behind. Rows are frozen, 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from typing import Any
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.desired import Desired
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
-from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, DueDelivery, PlanPlace, VersionKey
+from services.deployer.domain.ports import (
+    ContentKey,
+    DeploymentPlace,
+    DeploymentQuestion,
+    DesiredKey,
+    DueDelivery,
+    PlanPlace,
+    VersionKey,
+)
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
+from services.deployer.domain.servers import Installation, Server, ServerState
+from services.deployer.store.in_memory_desired import InMemoryDesired, InMemoryVerifiedBindings
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.contract import Contract
@@ -30,19 +42,17 @@ class _Tables:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     plans: dict[str, list[PlanEntry]] = field(default_factory=dict)
     bindings: dict[str, Bindings] = field(default_factory=dict)
+    desired: dict[DesiredKey, Desired] = field(default_factory=dict)
+    verified_bindings: dict[str, Bindings | None] = field(default_factory=dict)
+    servers: dict[str, Server] = field(default_factory=dict)
+    logins: dict[str, bytes] = field(default_factory=dict)
+    installations: dict[str, Installation] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
-        scripts = {script_id: list(versions) for script_id, versions in self.scripts.items()}
-        plans = {deployment_id: list(entries) for deployment_id, entries in self.plans.items()}
-        return replace(
-            self,
-            scripts=scripts,
-            nodes=dict(self.nodes),
-            deployments=dict(self.deployments),
-            deliveries=dict(self.deliveries),
-            plans=plans,
-            bindings=dict(self.bindings),
-        )
+        copies: dict[str, Any] = {one.name: dict(getattr(self, one.name)) for one in fields(self)}
+        for name in ("scripts", "plans"):
+            copies[name] = {key: list(values) for key, values in copies[name].items()}
+        return _Tables(**copies)
 
 
 class InMemoryTransaction:
@@ -56,6 +66,9 @@ class InMemoryTransaction:
         self.deliveries = _Deliveries(tables)
         self.plans = _Plans(tables)
         self.bindings = _Bindings(tables)
+        self.desired = InMemoryDesired(tables.desired, tables.nodes, tables.deliveries, tables.verified_bindings)
+        self.verified_bindings = InMemoryVerifiedBindings(tables.verified_bindings)
+        self.servers = _Servers(tables)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""
@@ -107,9 +120,12 @@ class _Scripts:
     async def versions(self, script_id: str) -> list[VersionInfo]:
         return [version.info for version in reversed(self._scripts.get(script_id, []))]
 
-    async def version(self, script_id: str, version: int | None) -> ScriptVersion | None:
+    async def newest(self, script_ids: Collection[str]) -> dict[str, VersionInfo]:
+        return {id_: self._scripts[id_][-1].info for id_ in script_ids if id_ in self._scripts}
+
+    async def version(self, script_id: str, version: int) -> ScriptVersion | None:
         versions = {one.info.artifact.version: one for one in self._scripts.get(script_id, [])}
-        return versions.get(version or len(versions))
+        return versions.get(version)
 
     async def contents(self, keys: Collection[VersionKey]) -> dict[VersionKey, ScriptVersion]:
         found = {key: await self.version(*key) for key in keys}
@@ -118,6 +134,10 @@ class _Scripts:
     async def by_hash(self, content_hash: str) -> ScriptVersion | None:
         every = (version for versions in self._scripts.values() for version in versions)
         return next((version for version in every if version.info.artifact.hash == content_hash), None)
+
+    async def known(self, keys: Collection[ContentKey]) -> dict[ContentKey, Artifact]:
+        every = (version.info.artifact for versions in self._scripts.values() for version in versions)
+        return {(one.id, one.hash): one for one in every if (one.id, one.hash) in keys}
 
 
 class _Nodes:
@@ -144,14 +164,17 @@ class _Nodes:
 
 class _Deployments:
     def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
         self._deployments = tables.deployments
 
     async def add(self, deployment: Deployment) -> None:
         self._deployments[deployment.id] = _tidy(deployment)
 
     async def newest_order(self, script_id: str) -> datetime | None:
-        of_script = (one.ordered_at for one in self._deployments.values() if one.artifact.id == script_id)
-        return max((at for at in of_script if at is not None), default=None)
+        times = [one.ordered_at for one in self._deployments.values() if one.artifact.id == script_id]
+        rows = self._tables.desired.values()
+        times += [one.want.ordered_at for one in rows if one.script_id == script_id and one.want]
+        return max((at for at in times if at is not None), default=None)
 
     async def claim_looks(self, now: datetime, most: int) -> list[Deployment]:
         due = [(one.next_look_at, one) for one in self._deployments.values() if one.next_look_at is not None]
@@ -281,6 +304,52 @@ class _Bindings:
 
     async def save(self, bindings: Mapping[str, Bindings]) -> None:
         self._bindings.update(bindings)
+
+
+class _Servers:
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+        self._servers = tables.servers
+
+    async def add(self, server: Server, sealed: bytes) -> bool:
+        linked = {one.node_id for one in self._servers.values() if one.link and one.node_id}
+        if server.server_id in self._servers or (server.link and server.node_id in linked):
+            return False
+        self._servers[server.server_id] = server
+        self._tables.logins[server.server_id] = sealed
+        return True
+
+    async def one(self, server_id: str) -> Server | None:
+        return self._servers.get(server_id)
+
+    async def lock(self, server_id: str) -> Server | None:
+        return self._servers.get(server_id)
+
+    async def sealed(self, server_id: str) -> bytes | None:
+        return self._tables.logins.get(server_id)
+
+    async def save(self, server: Server) -> None:
+        if server.server_id in self._servers:
+            self._servers[server.server_id] = server
+
+    async def remove(self, server_id: str) -> bool:
+        self._tables.logins.pop(server_id, None)
+        self._tables.installations.pop(server_id, None)
+        return self._servers.pop(server_id, None) is not None
+
+    async def page(self, after: str | None, limit: int) -> list[Server]:
+        return [self._servers[id_] for id_ in sorted(self._servers) if id_ > (after or "")][:limit]
+
+    async def linked(self) -> list[Server]:
+        found = (self._servers[id_] for id_ in sorted(self._servers))
+        return [one for one in found if one.link and one.node_id and one.state is ServerState.CONFIRMED]
+
+    async def installation(self, server_id: str) -> Installation | None:
+        return self._tables.installations.get(server_id)
+
+    async def note_installation(self, server_id: str, installation: Installation) -> None:
+        if server_id in self._servers:
+            self._tables.installations[server_id] = installation
 
 
 def _tidy(deployment: Deployment) -> Deployment:

@@ -24,7 +24,8 @@ _COLUMNS = {
     "observed_at": "timestamptz",
     "time_zone": "text",
 }
-_NAMES = ", ".join(_COLUMNS)
+NAMES = tuple(_COLUMNS)
+_NAMES = ", ".join(NAMES)
 _ALL = text(f"select {_NAMES} from deployer.nodes")
 _STRANGERS = text(
     f"select {_NAMES} from deployer.nodes as n where not exists (select from deployer.deliveries as d "
@@ -53,7 +54,7 @@ class PostgresNodes:
     async def lock(self, node_ids: Collection[str]) -> dict[str, Node]:
         """Those of the nodes that are known, locked."""
         rows = await self._connection.execute(_LOCK, {"node_ids": list(node_ids)})
-        return {row.node_id: _node(row) for row in rows}
+        return {row.node_id: node_of(row) for row in rows}
 
     async def save(self, nodes: Sequence[Node]) -> None:
         """Write nodes; a row that is newer by now stays."""
@@ -62,12 +63,12 @@ class PostgresNodes:
 
     async def all(self) -> list[Node]:
         """Every node."""
-        return [_node(row) for row in await self._connection.execute(_ALL)]
+        return [node_of(row) for row in await self._connection.execute(_ALL)]
 
     async def strangers(self, deployment_id: str) -> list[Node]:
         """The nodes to which nothing of this deployment goes."""
         rows = await self._connection.execute(_STRANGERS, {"deployment_id": deployment_id})
-        return [_node(row) for row in rows]
+        return [node_of(row) for row in rows]
 
 
 def _row(node: Node) -> tuple[Any, ...]:
@@ -84,15 +85,9 @@ def _row(node: Node) -> tuple[Any, ...]:
     )
 
 
-def _node(row: Any) -> Node:
-    return Node(
-        node_id=row.node_id,
-        status=NodeStatus(row.status),
-        labels=row.labels,
-        source=row.source,
-        boot=row.boot,
-        seq=row.seq,
-        artifacts=_artifacts.validate_python(row.artifacts),
-        observed_at=row.observed_at,
-        time_zone=row.time_zone,
-    )
+def node_of(row: Any, prefix: str = "") -> Node:
+    """The node in a row whose columns have this prefix."""
+    column = {name: row._mapping[prefix + name] for name in NAMES}
+    column["status"] = NodeStatus(column["status"])
+    column["artifacts"] = _artifacts.validate_python(column["artifacts"])
+    return Node(**column)

@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.deployer.store.bindings import PostgresBindings
 from services.deployer.store.deliveries import PostgresDeliveries
 from services.deployer.store.deployments import PostgresDeployments
+from services.deployer.store.desired import PostgresDesired
 from services.deployer.store.nodes import PostgresNodes
 from services.deployer.store.plans import PostgresPlans
 from services.deployer.store.scripts import PostgresScripts
+from services.deployer.store.servers import PostgresServers
+from services.deployer.store.verified_bindings import PostgresVerifiedBindings
 from shared.contracts.contract import Contract
 from shared.db import Database, Outbox
 
@@ -33,6 +36,9 @@ class PostgresTransaction:
         self.deliveries = PostgresDeliveries(connection)
         self.plans = PostgresPlans(connection)
         self.bindings = PostgresBindings(connection)
+        self.desired = PostgresDesired(connection)
+        self.verified_bindings = PostgresVerifiedBindings(connection)
+        self.servers = PostgresServers(connection)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""

@@ -10,12 +10,16 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.deployer.domain.ports import VersionKey
+from services.deployer.domain.ports import ContentKey, VersionKey
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from shared.contracts.artifacts import Artifact
 
 _INFO = "v.script_id, v.version, v.hash, v.title, v.size, v.created_at"
 _FROM = "from deployer.script_versions as v"
+_FROM_NEWEST = (
+    "from deployer.scripts as s "
+    "join deployer.script_versions as v on v.script_id = s.script_id and v.version = s.latest_version"
+)
 
 _ENTER = text(
     "insert into deployer.scripts (script_id, latest_version, created_at) values (:script_id, 0, :now) "
@@ -29,16 +33,19 @@ _INSERT = text(
 )
 _RAISE = text("update deployer.scripts set latest_version = :version where script_id = :script_id")
 _PAGE = text(
-    f"select {_INFO}, s.created_at as entered_at from deployer.scripts as s "
-    "join deployer.script_versions as v on v.script_id = s.script_id and v.version = s.latest_version "
+    f"select {_INFO}, s.created_at as entered_at {_FROM_NEWEST} "
     "where s.script_id > :after order by s.script_id limit :limit"
 )
 _VERSIONS = text(f"select {_INFO} {_FROM} where v.script_id = :script_id order by v.version desc")
-_LATEST = text(f"select {_INFO}, v.body {_FROM} where v.script_id = :script_id order by v.version desc limit 1")
+_NEWEST = text(f"select {_INFO} {_FROM_NEWEST} where s.script_id = any(cast(:script_ids as text[]))")
 _VERSION = text(f"select {_INFO}, v.body {_FROM} where v.script_id = :script_id and v.version = :version")
 _CONTENTS = text(
     f"select {_INFO}, v.body {_FROM} where (v.script_id, v.version) in "
     "(select * from unnest(cast(:script_ids as text[]), cast(:versions as int[])))"
+)
+_KNOWN = text(
+    f"select {_INFO} {_FROM} where (v.script_id, v.hash) in "
+    "(select * from unnest(cast(:script_ids as text[]), cast(:hashes as text[])))"
 )
 _BY_HASH = text(f"select {_INFO}, v.body {_FROM} where v.hash = :hash limit 1")
 
@@ -77,14 +84,15 @@ class PostgresScripts:
         """All versions, the newest first."""
         return [_info(row) for row in await self._connection.execute(_VERSIONS, {"script_id": script_id})]
 
-    async def version(self, script_id: str, version: int | None) -> ScriptVersion | None:
-        """One version with its text; None means the latest."""
-        key = {"script_id": script_id}
-        found = (
-            await self._connection.execute(_LATEST, key)
-            if version is None
-            else await self._connection.execute(_VERSION, key | {"version": version})
-        ).one_or_none()
+    async def newest(self, script_ids: Collection[str]) -> dict[str, VersionInfo]:
+        """The latest version of each of the scripts that exist."""
+        rows = await self._connection.execute(_NEWEST, {"script_ids": list(script_ids)})
+        return {row.script_id: _info(row) for row in rows}
+
+    async def version(self, script_id: str, version: int) -> ScriptVersion | None:
+        """One version with its text."""
+        key = {"script_id": script_id, "version": version}
+        found = (await self._connection.execute(_VERSION, key)).one_or_none()
         return None if found is None else _version(found)
 
     async def contents(self, keys: Collection[VersionKey]) -> dict[VersionKey, ScriptVersion]:
@@ -96,6 +104,12 @@ class PostgresScripts:
         """The version with this content."""
         found = (await self._connection.execute(_BY_HASH, {"hash": content_hash})).one_or_none()
         return None if found is None else _version(found)
+
+    async def known(self, keys: Collection[ContentKey]) -> dict[ContentKey, Artifact]:
+        """Those of these contents that are stored as versions of their script."""
+        named = {"script_ids": [key[0] for key in keys], "hashes": [key[1] for key in keys]}
+        found = [_info(row).artifact for row in await self._connection.execute(_KNOWN, named)]
+        return {(artifact.id, artifact.hash): artifact for artifact in found}
 
 
 def _info(row: Any) -> VersionInfo:

@@ -25,7 +25,7 @@ from services.deployer.domain.advancing import (
     released,
 )
 from services.deployer.domain.deliveries import HeldBack, Released
-from services.deployer.domain.deployments import Deployment, counted, finished
+from services.deployer.domain.deployments import Deployment, counted, finished, gone_to
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.use_cases.bind_accounts import bind_accounts
 from services.deployer.use_cases.write_moves import Moves, changed_deployment
@@ -135,7 +135,7 @@ async def paused(transaction: Transaction, deployment: Deployment, reason: str, 
     changes = [(delivery, moves.apply(delivery.id, HeldBack())) for delivery in unsent]
     if unsent:
         await transaction.deliveries.save(moves.all())
-    stopped_sending = replace(counted(deployment, changes, now), state=DeploymentState.PAUSED, reason=reason)
+    stopped_sending = gone_to(counted(deployment, changes, now), DeploymentState.PAUSED, reason=reason)
     log.warning("deployment_paused", deployment=deployment.id, reason=reason)
     await transaction.announce([changed_deployment(stopped_sending, now)])
     return replace(stopped_sending, next_look_at=deployment.deadline_at)

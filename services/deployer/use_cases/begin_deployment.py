@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.deployer.domain.deliveries import Delivery, Superseded
-from services.deployer.domain.deployments import Deployment, Progress, ordered_at
+from services.deployer.domain.deployments import Deployment, Progress, gone_to, ordered_at
 from services.deployer.domain.plans import PlanEntry, groups_of
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import limits_of
@@ -91,9 +91,9 @@ def _running(deployment: Deployment, entries: Sequence[PlanEntry], at: datetime,
     )
     zones = {entry.zone for entry in entries if entry.zone is not None}
     deadline_at = how.now + (how.deadline if seconds is None else timedelta(seconds=seconds))
-    return replace(
+    return gone_to(
         deployment,
-        state=DeploymentState.RUNNING,
+        DeploymentState.RUNNING,
         reason=None,
         totals={pending: deployment.total},
         progress=Progress(groups=groups, zones=tuple(sorted(zones)), recruit=rollout.dynamic),

@@ -9,19 +9,24 @@ from dataclasses import dataclass, replace
 
 from services.deployer.domain.ports import Transaction
 from services.deployer.domain.scripts import ScriptVersion
-from services.deployer.domain.takeovers import Takeover, taken_over
+from services.deployer.domain.takeovers import Loss, Takeover, taken_over
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind, Bindings, rebound
-from shared.scripts import Overlap, Script, overlaps, parse_script
+from shared.scripts import Script, ScriptProblems, overlaps, parse_script
+
+# Comparing takes up to a second for each script that loses accounts; nobody reads on after so many of them.
+MOST_COMPARED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Takeovers:
-    """The losses by script, with the texts to compare: the new version's and, in the same order, the losers'."""
+    """The losses by script, each with that script's newest version, and the new script's text to compare it with.
 
-    found: tuple[Takeover, ...] = ()
+    A loser beyond the first `MOST_COMPARED` comes without its version.
+    """
+
     source: str = ""
-    losers: tuple[str, ...] = ()
+    found: Sequence[tuple[Takeover, ScriptVersion | None]] = ()
 
 
 async def takeovers_of(
@@ -29,13 +34,16 @@ async def takeovers_of(
 ) -> Takeovers:
     """What an order would take away on nodes with these bindings."""
     losses = taken_over(before, artifact.id, bind)
-    versions = {loser: await transaction.scripts.version(loser, None) for loser in sorted(losses)}
-    known: Mapping[str, ScriptVersion] = {loser: one for loser, one in versions.items() if one is not None}
-    if not known:
-        return Takeovers()
-    ours = await transaction.scripts.version(artifact.id, artifact.version)
-    found = (Takeover(loser, one.info.artifact.version, tuple(losses[loser])) for loser, one in known.items())
-    return Takeovers(tuple(found), ours.body if ours else "", tuple(one.body for one in known.values()))
+    return await _with_texts(transaction, artifact, losses) if losses else Takeovers()
+
+
+async def _with_texts(transaction: Transaction, artifact: Artifact, losses: Mapping[str, Sequence[Loss]]) -> Takeovers:
+    newest = await transaction.scripts.newest(losses)
+    losers = [newest[script_id].artifact for script_id in sorted(newest)]
+    ours = (artifact.id, artifact.version)
+    texts = await transaction.scripts.contents([ours, *((one.id, one.version) for one in losers[:MOST_COMPARED])])
+    found = [(Takeover(one.id, one.version, tuple(losses[one.id])), texts.get((one.id, one.version))) for one in losers]
+    return Takeovers(texts[ours].body, found)
 
 
 async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind, node_ids: Sequence[str]) -> None:
@@ -47,14 +55,14 @@ async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind
 
 
 def compared(takeovers: Takeovers) -> tuple[Takeover, ...]:
-    """The takeovers with the messages that both scripts would answer. May take a moment for large scripts."""
-    return tuple(
-        replace(takeover, same_messages=_overlaps(takeovers.source, loser))
-        for takeover, loser in zip(takeovers.found, takeovers.losers, strict=True)
-    )
+    """The takeovers with the messages that both scripts would answer. May take some seconds for large scripts."""
+    ours = parse_script(takeovers.source)
+    return tuple(_compared(ours, takeover, version) for takeover, version in takeovers.found)
 
 
-def _overlaps(first: str, second: str) -> tuple[Overlap, ...]:
-    one, other = parse_script(first), parse_script(second)
+def _compared(ours: Script | ScriptProblems, takeover: Takeover, version: ScriptVersion | None) -> Takeover:
+    theirs = parse_script(version.body) if version is not None else None
     # A version stored by an older Callboard may not pass today's check; there is nothing to compare then.
-    return overlaps(one, other) if isinstance(one, Script) and isinstance(other, Script) else ()
+    if not isinstance(ours, Script) or not isinstance(theirs, Script):
+        return takeover
+    return replace(takeover, same_messages=overlaps(ours, theirs))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
-from services.deployer.domain.differences import Difference, difference
 from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, PlanPlace, Store
 from services.deployer.domain.scripts import ScriptSummary, ScriptVersion, VersionInfo
+from shared.scripts.difference import Difference, difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class BrowseScripts:
             if (script_id, version) not in found:
                 return NoVersion(version)
         # Line by line over two large texts takes a moment.
-        return await asyncio.to_thread(difference, found[script_id, older], found[script_id, newer])
+        return await asyncio.to_thread(_difference, found[script_id, older], found[script_id, newer])
 
     async def by_hash(self, content_hash: str) -> ScriptVersion | None:
         """The version with this content."""
@@ -83,3 +83,12 @@ class BrowseDeployments:
             if deployment is None:
                 return None
             return deployment, await transaction.plans.page(deployment_id, after, limit)
+
+
+def _difference(older: ScriptVersion, newer: ScriptVersion) -> Difference:
+    return difference(older.body, newer.body, older_name=_name(older), newer_name=_name(newer))
+
+
+def _name(version: ScriptVersion) -> str:
+    artifact = version.info.artifact
+    return f"{artifact.id} version {artifact.version}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from services.deployer.domain.deployments import Deployment, Progress
+from services.deployer.domain.deployments import Deployment, Progress, gone_to
 from services.deployer.domain.plans import PlanEntry, groups_of, plan_hash, planned_entries
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import PLAIN, Rollout
@@ -145,8 +145,8 @@ def approved(deployment: Deployment, now: datetime) -> Deployment:
     """The plan is to be executed: now, or when its time comes."""
     at = deployment.rollout.start_at
     if at is not None and at > now:
-        return replace(deployment, state=DeploymentState.SCHEDULED, deadline_at=None, next_look_at=at)
-    return replace(deployment, state=DeploymentState.RUNNING)
+        return gone_to(deployment, DeploymentState.SCHEDULED, deadline_at=None, next_look_at=at)
+    return gone_to(deployment, DeploymentState.RUNNING)
 
 
 async def _artifact(transaction: Transaction, wanted: DeploymentOrder) -> Artifact | NoSuchScript | NoSuchVersion:

@@ -5,15 +5,17 @@ leaves the others alone; when the whole batch fails for an unexpected reason, it
 so that a poisonous one fails alone. Raises Unavailable when the database is away: nothing was recorded then.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 
 from services.deployer.domain.deliveries import Applied, Delivery, Event, Failed, NodeOnline, Observed, Received
+from services.deployer.domain.drift import SETTLE
 from services.deployer.domain.nodes import Sighting, observed, sighted
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.use_cases.join_late import recruit
+from services.deployer.use_cases.note_drift import note_drift
 from services.deployer.use_cases.write_moves import Moves
 from shared.backoff import Backoff
 from shared.clock import Clock
@@ -33,8 +35,16 @@ class RecordReports:
     """See the module's docstring. `due` is called when deliveries have become due before their time."""
 
     def __init__(
-        self, store: Store, backoff: Backoff, due: Callable[[], None], clock: Clock, randomness: Randomness
+        self,
+        store: Store,
+        backoff: Backoff,
+        due: Callable[[], None],
+        clock: Clock,
+        randomness: Randomness,
+        *,
+        settle: timedelta = SETTLE,
     ) -> None:
+        self._settle = settle
         self._store = store
         self._due = due
         self._backoff = backoff
@@ -58,20 +68,27 @@ class RecordReports:
             sightings = await _see(transaction, [report for report in reports if isinstance(report, NodeObserved)])
             told = {report.delivery_id for report in reports if isinstance(report, DeliveryReported)}
             found = await transaction.deliveries.lock(told, {sighting.now.node_id for sighting in sightings})
-            moves = Moves(found, self._clock.now())
+            now = self._clock.now()
+            moves = Moves(found, now)
+            repairs = await _repairs(transaction, told - {delivery.id for delivery in found})
+            delivered = [report for report in reports if isinstance(report, DeliveryReported)]
             results = [
-                self._report(moves, report) if isinstance(report, DeliveryReported) else None for report in reports
+                self._report(moves, repairs, report) if isinstance(report, DeliveryReported) else None
+                for report in reports
             ]
             _compare(moves, sightings)
             if any(sighting.may_be_selected for sighting in sightings):
-                await recruit(transaction, moves.deployments(), self._clock.now())
+                await recruit(transaction, moves.deployments(), now)
             await moves.write(transaction)
+            await note_drift(transaction, sightings, moves.all(), delivered, settle=self._settle, now=now)
         if any(sighting.came_online for sighting in sightings):
             self._due()
         return results
 
-    def _report(self, moves: Moves, report: DeliveryReported) -> Result:
+    def _report(self, moves: Moves, repairs: Mapping[str, str], report: DeliveryReported) -> Result:
         delivery = moves.get(report.delivery_id)
+        if delivery is None and repairs.get(report.delivery_id) == report.node_id:
+            return None
         if delivery is None:
             return Rejected(f"there is no delivery {report.delivery_id}: it was never ordered by this deployer")
         if delivery.node_id != report.node_id:
@@ -89,6 +106,11 @@ class RecordReports:
                 wait = self._backoff.delay(len(delivery.failed_attempts), self._randomness)
                 again_at = self._clock.now() + timedelta(seconds=wait)
                 return Failed(report.attempt, report.cause, _storable(report.reason), again_at)
+
+
+async def _repairs(transaction: Transaction, unknown: set[str]) -> Mapping[str, str]:
+    """The nodes of orders that settle drift: they belong to no deployment."""
+    return await transaction.desired.wanted_by(unknown) if unknown else {}
 
 
 async def _see(transaction: Transaction, events: Sequence[NodeObserved]) -> list[Sighting]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from services.deployer.domain.deliveries import Delivery, Event, moved
 from services.deployer.domain.deployments import Change, Deployment, counted
 from services.deployer.domain.ports import Transaction
+from services.deployer.use_cases.desire import desire
 from shared.contracts.contract import Contract
 from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged, GroupTotals
 
@@ -50,6 +51,8 @@ class Moves:
         if changed:
             await transaction.deliveries.save(changed)
         deployments = await self._count(transaction) if self._entered else []
+        verified = [self._current[id_] for id_, state in self._entered if state is DeliveryState.VERIFIED]
+        await desire(transaction, verified, deployments)
         announced: list[Contract] = [self._announcement(*entered) for entered in self._entered]
         announced += [changed_deployment(one, self._now) for one in deployments if one.finished_at == self._now]
         if announced:

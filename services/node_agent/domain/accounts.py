@@ -10,7 +10,7 @@ from services.node_agent.domain.account_states import STOPPED, AccountState
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact
 
-# An account's login is dead with this file; another file may be another login.
+# Another one means that somebody has put another file there, which may be another login.
 Fingerprint = str
 
 

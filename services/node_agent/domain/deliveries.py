@@ -1,15 +1,15 @@
 """What becomes of an order to load an artifact: whether it is applied, answered, or refused.
 
-| the ledger says of this delivery                         | verdict                                     |
-| -------------------------------------------------------- | ------------------------------------------- |
-| unknown                                                  | apply                                       |
-| unknown, and called off before                           | nothing: it is dropped without an answer    |
-| unknown, but a version ordered later is loaded           | answer: failed, a later order stands        |
-| received, not done yet                                   | answer: received                            |
-| failed, and this is a later attempt                      | apply                                       |
-| failed                                                   | answer as before                            |
-| applied, and it is the one that should be loaded, but is not | apply (the file was damaged)            |
-| applied                                                  | answer, with what is loaded now             |
+| the ledger says of this delivery                                            | verdict                              |
+| --------------------------------------------------------------------------- | ------------------------------------ |
+| unknown                                                                     | apply                                |
+| unknown, and called off before                                              | nothing: dropped without an answer   |
+| unknown, but a version ordered later is loaded                              | answer: failed, a later order stands |
+| received, not done yet                                                      | answer: received                     |
+| failed, and this is a later attempt                                         | apply                                |
+| failed                                                                      | answer as before                     |
+| applied, and it should be loaded, but is not, or its file was damaged since | apply                                |
+| applied                                                                     | answer, with what is loaded now      |
 
 "Ordered later" is by `issued_at`: going back to an older version is a new order. Pure; `TakeDelivery` acts on it.
 """
@@ -17,7 +17,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.artifacts import AppliedArtifact, FileState
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, FailureCause
 
 
@@ -73,20 +73,27 @@ class Overtaken:
 
 
 def judged(
-    order: DeliverArtifact, known: Delivery | None, current: StoredArtifact | None, loaded_hash: str | None
+    order: DeliverArtifact, known: Delivery | None, current: StoredArtifact | None, loaded: AppliedArtifact | None
 ) -> Apply | Answer | Overtaken:
-    """The verdict on an order. `current` and `loaded_hash` are of the same script id."""
+    """The verdict on an order. `current` and `loaded` are of the same script id."""
     if known is None:
         return overtaken(order, current) or Apply()
     match known.result:
         case Failed() if order.attempt > known.order.attempt:
             return Apply()
         case Applied() if (
-            current is not None and current.delivery_id == order.delivery_id and loaded_hash != current.artifact.hash
+            current is not None and current.delivery_id == order.delivery_id and _damaged(current, loaded)
         ):
             return Apply()
         case _:
             return Answer(known)
+
+
+def _damaged(current: StoredArtifact, loaded: AppliedArtifact | None) -> bool:
+    """Whether what should be loaded is not, or would not be after a restart."""
+    if loaded is None or loaded.hash != current.artifact.hash:
+        return True
+    return loaded.file in (FileState.ALTERED, FileState.MISSING)
 
 
 def overtaken(order: DeliverArtifact, current: StoredArtifact | None) -> Overtaken | None:

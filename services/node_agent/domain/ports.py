@@ -215,10 +215,9 @@ class Publisher(Protocol):
 class Offload(Protocol):
     """Runs a function that computes for long where it does not hold up the event loop."""
 
-    async def __call__(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def __call__(self, function: Callable[..., T], /, *arguments: Any) -> T:
         """The function's result."""
         ...
 
 
 Ring = Callable[[], None]
-Changes = Sequence[AccountChanged]

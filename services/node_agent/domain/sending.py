@@ -183,7 +183,7 @@ class SendQueue:
         return attempted
 
     def put_back(self, outgoing: Outgoing) -> None:
-        """The attempt was refused: everything is as before it. `outgoing` is what it was then."""
+        """Nothing came of the attempt: it waits as before. `outgoing` is what it was then; that it was asked counts."""
         self._waiting[outgoing.number] = outgoing
 
     def said(self, outgoing: Outgoing, now: float) -> Outgoing:

@@ -81,6 +81,7 @@ class UnusableSession(TelegramTrouble):
 class IncomingMessage:
     """A message that somebody else wrote. `at` is when, by Telegram's clock.
 
+    `text`: as it was written, but a command for the account by name is without it (see `domain.addressing`).
     `mentions_me`: its text names the account. `answers_me`: it is a reply to one of the account's messages.
     """
 

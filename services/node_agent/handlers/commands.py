@@ -1,5 +1,7 @@
 """The node's command queue: each order goes to its use case."""
 
+from dataclasses import dataclass
+
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
@@ -15,13 +17,15 @@ from shared.messaging import Handler, Route
 PREFETCH = 20
 
 
-def commands_route(
-    node_id: str,
-    lease: AcceptLease,
-    take_delivery: TakeDelivery,
-    drop_delivery: DropDelivery,
-    know_own_accounts: KnowOwnAccounts,
-) -> Route:
+@dataclass(frozen=True)
+class Orders:
+    """What is done with an order to load something, and with the word that it is off."""
+
+    take: TakeDelivery
+    drop: DropDelivery
+
+
+def commands_route(node_id: str, lease: AcceptLease, orders: Orders, know_own_accounts: KnowOwnAccounts) -> Route:
     """The route of a node's own queue."""
 
     async def on_grant(message: GrantLease) -> None:
@@ -34,10 +38,10 @@ def commands_route(
         await know_own_accounts(message)
 
     async def on_delivery(message: DeliverArtifact) -> None:
-        await take_delivery(message)
+        await orders.take(message)
 
     async def on_forget(message: ForgetDelivery) -> None:
-        await drop_delivery(message)
+        await orders.drop(message)
 
     handlers: dict[type[Contract], Handler] = {
         GrantLease: on_grant,

@@ -48,11 +48,12 @@ RETRIES = Backoff(first=1.0, most=60.0, jitter=0.3)
 FREE_RETRIES = 3
 # A connection that lasted less long says nothing good: the back-off goes on where it was.
 STEADY_SECONDS = 30.0
-# A data centre that has lost a key for a moment knows it again within some of these retries, about a minute.
+# A data centre that has lost a key for a moment knows it again within some of these retries, half a minute in all.
 SUSPICIONS = 6
 # Finds logins that were ended elsewhere while nothing was said, and connections that died without a word. The state is
 # saved as often: so far back, at most, an account catches up after a crash.
 PROBE_SECONDS = 60.0
+SCRIPT_PAUSE_SECONDS = 0.01
 # The wall clock, by which scripts wait, may be set: it is looked at again after so long.
 LOOK_SECONDS = 60.0
 # What an account missed for longer than this is not answered any more when it comes back.
@@ -212,7 +213,8 @@ class AccountRunner:
             wake, now = stage.next_wake(self._id), clock.now().timestamp()
             if wake is not None and wake <= now:
                 self._carry_out(stage.on_time(self._id, now))
-                await clock.sleep(0.01)
+                # A script that wants the time again at once must not keep the others from theirs.
+                await clock.sleep(SCRIPT_PAUSE_SECONDS)
             else:
                 await self._moved.wait(None if wake is None else min(wake - now, LOOK_SECONDS))
 

@@ -23,15 +23,18 @@ from shared.clock import Clock
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 3.0
-# Disconnecting takes two seconds at most, and saving a moment.
+# Disconnecting takes three seconds at most, and saving a moment.
 END_SECONDS = 4.0
 
 
 @dataclass
 class _Member:
+    """An account that runs. One that is `leaving` may still be connected, so nobody takes its place yet."""
+
     file: SessionFile
     runner: AccountRunner
     task: "asyncio.Task[None]"
+    leaving: bool = False
 
 
 class Crew:
@@ -105,7 +108,7 @@ class Crew:
 
     def _drop_finished(self, account_id: str) -> None:
         member = self._members[account_id]
-        if member.task.done():
+        if member.task.done() and not member.leaving:
             del self._members[account_id]
             if not member.task.cancelled() and (error := member.task.exception()) is not None:
                 log.error("account_runner_failed", account=account_id, reason=str(error), exc_info=error)
@@ -124,11 +127,18 @@ class Crew:
                 log.error("account_runner_failed", task=task.get_name(), reason=str(error), exc_info=error)
 
     async def _stop(self, account_ids: list[str], reason: str) -> None:
-        members = {each: self._members.pop(each) for each in account_ids if each in self._members}
+        members = {each: self._members[each] for each in account_ids}
+        for member in members.values():
+            member.leaving = True
         await self._end([member.task for member in members.values()])
-        ran = [each for each in members if each in self._roster]
+        # Two that stop the same account end together, and it may have started again before the second is told.
+        left = [each for each, member in members.items() if self._members.get(each) is member]
+        ran = [each for each in left if each in self._roster]
         ran = [each for each in ran if self._roster[each].state.status not in (STOPPED, ERROR)]
         try:
             await asyncio.gather(*(self._roster.enter(each, STOPPED, reason) for each in ran))
         except LedgerAway as error:
             log.error("ledger_away", reason=str(error))
+        for each in left:
+            if self._members.get(each) is members[each]:
+                del self._members[each]

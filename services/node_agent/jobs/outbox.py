@@ -2,44 +2,20 @@
 
 Reports are deleted when the broker has confirmed them. Account changes are kept until the registry itself confirms
 them in a lease, because a broker may lose its disk: changes that a lease still does not have two beats after they
-were sent are sent again. Both wait with back-off while the broker is away; nothing is lost and nothing spins.
+were sent are sent again. Both are emptied by a `Drain`, which waits while broker or ledger is away.
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 
 import structlog
 
-from services.node_agent.domain.ports import AccountLedger, DeliveryLedger, LedgerAway, Publisher
-from shared.alarm import Alarm
-from shared.backoff import Backoff
+from services.node_agent.domain.ports import AccountLedger, DeliveryLedger, Publisher
 from shared.clock import Clock
-from shared.messaging import PublishFailed
-from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100
 PATIENCE_BEATS = 2.0
-
-
-async def relay(
-    name: str, send_some: Callable[[], Awaitable[bool]], alarm: Alarm, clock: Clock, randomness: Randomness
-) -> None:
-    """Call `send_some` until it says that nothing is left, and again when the alarm rings."""
-    backoff, failures = Backoff(first=0.2, most=5.0), 0
-    while True:
-        try:
-            while await send_some():
-                failures = 0
-        except (PublishFailed, LedgerAway) as error:
-            if failures == 0:
-                log.warning("outbox_waits", outbox=name, reason=str(error))
-            await clock.sleep(backoff.delay(failures, randomness))
-            failures += 1
-            continue
-        failures = 0
-        await alarm.wait()
 
 
 class ReportOutbox:

@@ -7,6 +7,7 @@ there, and then the agent's own state is not written over it. Files are read who
 
 import asyncio
 import re
+import threading
 from pathlib import Path
 
 import structlog
@@ -30,6 +31,8 @@ class SessionFolder:
         self._folder = folder
         # What the file was like when the agent wrote it, and the fingerprint it is still known by.
         self._own: dict[str, tuple[str, str]] = {}
+        # A look between the writing of a file and the note that it is our own would see a stranger's file.
+        self._writing: dict[str, threading.Lock] = {}
         self._refused: set[str] = set()
 
     async def present(self) -> dict[str, SessionFile]:
@@ -67,16 +70,25 @@ class SessionFolder:
 
     def _write(self, account_id: str, content: bytes, expected: SessionFile) -> bool:
         path = self._path(account_id)
-        try:
-            if self._fingerprint(account_id) != expected.fingerprint:
+        with self._lock(account_id):
+            try:
+                if self._known_as(account_id) != expected.fingerprint:
+                    return False
+            except FileNotFoundError:
                 return False
-        except FileNotFoundError:
-            return False
-        replace_file(path, content)
-        self._own[account_id] = (_look(path), expected.fingerprint)
+            replace_file(path, content)
+            self._own[account_id] = (_look(path), expected.fingerprint)
         return True
 
     def _fingerprint(self, account_id: str) -> str:
+        with self._lock(account_id):
+            return self._known_as(account_id)
+
+    def _lock(self, account_id: str) -> threading.Lock:
+        # Threads meet here; of two new locks only one gets in.
+        return self._writing.setdefault(account_id, threading.Lock())
+
+    def _known_as(self, account_id: str) -> str:
         look = _look(self._path(account_id))
         own = self._own.get(account_id)
         return own[1] if own is not None and own[0] == look else look

@@ -21,7 +21,7 @@ GRACE_SECONDS = 15
 
 @dataclass(frozen=True)
 class Status:
-    """What is known at a beat. `broker` and `lease` are sentences."""
+    """What is known at a beat. `broker` and `lease` are sentences; `broker` is of the way that `transport` names."""
 
     node_id: str
     at: str
@@ -29,6 +29,10 @@ class Status:
     broker: str
     lease: str
     accounts: dict[str, int]
+    transport: str = "amqp"
+    # For who looks from outside, such as the deployer over SSH: which agent, and whether its process is still there.
+    version: str = "0"
+    pid: int | None = None
 
 
 @dataclass(frozen=True)

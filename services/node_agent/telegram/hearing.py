@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from telethon import utils
 from telethon.tl import types
 
+from services.node_agent.domain.addressing import without_own_name
 from services.node_agent.domain.telegram import Heard, IncomingMessage, Newcomer
 
 _JOINED_BY_HIMSELF = (
@@ -136,7 +137,7 @@ def _incoming(message: Any, me: Me, people: _People, is_mine: bool | None) -> In
         private=_is_private(message),
         sender_id=sender_id,
         sender_name=people.name(sender_id),
-        text=message.message or "",
+        text=without_own_name(message.message or "", me.usernames),
         message_id=message.id,
         at=message.date,
         mentions_me=named or (bool(message.mentioned) and not answered),

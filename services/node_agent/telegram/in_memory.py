@@ -11,6 +11,7 @@ import re
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+from services.node_agent.domain.addressing import without_own_name
 from services.node_agent.domain.telegram import (
     ChatForbidden,
     DeadLogin,
@@ -244,7 +245,7 @@ class InMemoryTelegram:
                 private=chat.private,
                 sender_id=sender_id,
                 sender_name=self._names.get(sender_id, ""),
-                text=text,
+                text=without_own_name(text, (login.username,)),
                 message_id=message_id,
                 at=self.clock.now(),
                 mentions_me=login.username in mentioned,

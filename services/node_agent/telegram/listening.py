@@ -264,9 +264,10 @@ class Listening:
     @contextlib.contextmanager
     def _catching_up(self) -> Iterator[None]:
         """What fails in here has lost news that count as taken: the place is not kept, and all is fetched again."""
-        self._incomplete = True
+        within, self._incomplete = self._incomplete, True
         yield
-        self._incomplete = False
+        # What reads all chats is not done when it has read one of them.
+        self._incomplete = within
 
 
 def load_place(client: Any, session: LoginSession) -> bool:

@@ -42,7 +42,8 @@ TCP_SECONDS = 5.0
 CONNECT_SECONDS = 20.0
 # Two pages of Telegram's; the chats that a script lists are among the ones used last.
 MOST_DIALOGS = 200
-# Disconnecting must fit into the lease's margin.
+# Disconnecting must fit into the lease's margin, and what was heard is handed on first, which waits for nobody.
+HAND_ON_SECONDS = 1.0
 DISCONNECT_SECONDS = 2.0
 
 
@@ -181,7 +182,7 @@ class TelethonConnection:
         self._disconnected = True
         if self._listener is not None:
             self._listener.cancel()
-            await asyncio.wait([self._listener])
+            await asyncio.wait([self._listener], timeout=HAND_ON_SECONDS)
         try:
             async with asyncio.timeout(DISCONNECT_SECONDS):
                 await self._client.disconnect()

@@ -53,12 +53,13 @@ class ApplyDelivery:
     async def __call__(self, delivery: Delivery) -> None:
         """Apply it and store how that ended."""
         order = delivery.order
-        loaded = await self._tried(order)
-        async with self._desk:
-            if isinstance(loaded, Failed):
-                await self._fail(order, loaded)
-            else:
-                await self._swap(order, loaded)
+        async with self._loading.shelf:
+            loaded = await self._tried(order)
+            async with self._desk:
+                if isinstance(loaded, Failed):
+                    await self._fail(order, loaded)
+                else:
+                    await self._swap(order, loaded)
 
     async def _tried(self, order: DeliverArtifact) -> LoadedScript | Failed:
         later = overtaken(order, self._stage.wanted.get(order.artifact.id))
@@ -70,7 +71,9 @@ class ApplyDelivery:
         return await self._loading.prepare(order)
 
     async def _swap(self, order: DeliverArtifact, loaded: LoadedScript) -> None:
-        bindings = rebound(self._stage.bindings, order.artifact.id, order.bind)
+        bindings = order.bindings
+        if bindings is None:
+            bindings = rebound(self._stage.bindings, order.artifact.id, order.bind)
         stored = StoredArtifact(loaded.artifact, order.delivery_id, order.issued_at)
         self._stage.load(loaded)
         self._stage.bind(bindings)
@@ -96,9 +99,14 @@ class ApplyDelivery:
 
 
 class Loading:
-    """From an order to a script that is on the disk and ready to be played, or to why not."""
+    """From an order to a script that is on the disk and ready to be played, or to why not.
+
+    `shelf` is held from before a file is replaced until its script is loaded, so that nobody takes the newer file of
+    the two for one that was altered by hand.
+    """
 
     def __init__(self, files: ScriptFiles, downloader: Downloader, offload: Offload) -> None:
+        self.shelf = asyncio.Lock()
         self._files = files
         self._downloader = downloader
         self._offload = offload

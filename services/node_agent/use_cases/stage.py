@@ -16,7 +16,7 @@ from services.node_agent.domain.deliveries import StoredArtifact
 from services.node_agent.domain.journal import Journal
 from services.node_agent.domain.ports import Remembered
 from services.node_agent.domain.telegram import Heard, IncomingMessage
-from shared.contracts.artifacts import AppliedArtifact, TestTally
+from shared.contracts.artifacts import AppliedArtifact, FileState, TestTally
 from shared.contracts.bindings import script_of
 from shared.contracts.identifiers import content_hash
 from shared.randomness import Randomness
@@ -83,7 +83,7 @@ class Stage:
         """Play this version from now on."""
         script_id = loaded.script.id
         self._loaded[script_id] = loaded
-        self._artifacts[script_id] = loaded.artifact
+        self._artifacts[script_id] = loaded.artifact.model_copy(update={"file": FileState.INTACT})
         for account_id, part in self._parts.items():
             if part.script_id == script_id:
                 part.engine = part.engine.reloaded(loaded.script)
@@ -109,8 +109,15 @@ class Stage:
         self._remembered.pop(account_id, None)
 
     def artifacts(self) -> list[AppliedArtifact]:
-        """Every script that is loaded."""
-        return [self._artifacts[script_id] for script_id in sorted(self._artifacts)]
+        """Every script that is loaded, with the order that brought it."""
+        return [self._with_order(self._artifacts[script_id]) for script_id in sorted(self._artifacts)]
+
+    def found_file(self, script_id: str, state: FileState, file_hash: str | None = None) -> bool:
+        """The file of a loaded script is like this now; whether that is news."""
+        before = self._artifacts[script_id]
+        now = before.model_copy(update={"file": state, "file_hash": file_hash})
+        self._artifacts[script_id] = now
+        return now != before
 
     def artifact(self, script_id: str) -> AppliedArtifact | None:
         """The version of a script that is loaded."""
@@ -169,6 +176,12 @@ class Stage:
         """When `on_time` has something to do for the account."""
         part = self._part(account_id)
         return part.engine.next_wake() if part else None
+
+    def _with_order(self, artifact: AppliedArtifact) -> AppliedArtifact:
+        wanted = self.wanted.get(artifact.id)
+        if wanted is None or wanted.artifact.hash != artifact.hash:
+            return artifact
+        return artifact.model_copy(update={"delivery_id": wanted.delivery_id, "ordered_at": wanted.issued_at})
 
     def _script(self, account_id: str) -> LoadedScript | None:
         script_id = script_of(self.bindings, account_id)

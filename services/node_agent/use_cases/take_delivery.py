@@ -55,7 +55,7 @@ class TakeDelivery:
         if open_still and await self._ledger.is_forgotten(order.delivery_id):
             log.info("delivery_forgotten", delivery=order.delivery_id, script=artifact.id, attempt=order.attempt)
             return
-        verdict = judged(order, known, self._stage.wanted.get(artifact.id), loaded.hash if loaded else None)
+        verdict = judged(order, known, self._stage.wanted.get(artifact.id), loaded)
         log.info("delivery_taken", delivery=order.delivery_id, script=artifact.id, version=artifact.version,
                  attempt=order.attempt, verdict=type(verdict).__name__.lower())  # fmt: skip
         match verdict:

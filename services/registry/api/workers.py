@@ -1,8 +1,8 @@
 """`/api/v1/workers`: nodes, and the heartbeat of workers that speak only HTTP.
 
 Such a worker is a node like the others: its heartbeat is a full report, recorded in the same batches. Its boot is 0 and
-its number the time, so it ranks below any agent on the bus: one node id is never driven from both. What the document
-says of the heartbeat is all that the author of a worker has: it must be enough.
+its number the time, so it ranks below any agent, whatever way that one takes: one node id is never driven from both.
+The answer brings its commands. What the document says is all that the author of a worker has: it must be enough.
 """
 
 from typing import Annotated
@@ -10,15 +10,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field, Strict, TypeAdapter, model_validator
 
+from services.registry.api.worker_orders import HAS_AN_AGENT, WorkerOrder, WorkerTests, as_orders, has_an_agent
 from services.registry.domain.lease import Refused
 from services.registry.domain.ports import FleetReader
 from services.registry.domain.views import NodeView, View
+from services.registry.use_cases.hand_over_orders import HandOverOrders
 from services.registry.use_cases.take_in import TakeInHeartbeat
 from shared.clock import Clock
 from shared.contracts.accounts import AccountReport, AccountStatus, Count
+from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.fleet import NodeStatus
-from shared.contracts.heartbeats import MOST_ACCOUNTS, HeartbeatReported
-from shared.contracts.identifiers import AccountId, NodeId, ScriptId
+from shared.contracts.heartbeats import MOST_ACCOUNTS, MOST_ARTIFACTS, MOST_LABELS, HeartbeatReported, NodeFacts
+from shared.contracts.identifiers import AccountId, ContentHash, Label, NodeId, ScriptId
 from shared.http import Problem
 from shared.http.fields import Body, Moment
 from shared.http.paging import Cursor, Limit, Page, cursor_of, place_of
@@ -45,6 +48,18 @@ class WorkerAccount(Body):
     session_file: str | None = Field(default=None, max_length=255, description="the name of its session file")
 
 
+class WorkerArtifact(Body):
+    """A script that a worker runs now."""
+
+    id: ScriptId = Field(description="the script's id")
+    version: Annotated[int, Strict(), Field(ge=1, le=2**31 - 1, description="from the order that brought it")]
+    hash: ContentHash = Field(description="of the exact bytes that are loaded")
+    tests_passed: Annotated[bool, Strict()] = Field(
+        default=False, description="whether none of the script's own tests failed on the worker"
+    )
+    tests: WorkerTests | None = Field(default=None, description="how many of them ran and passed, if it is known")
+
+
 class WorkerHeartbeatRequest(Body):
     """A worker's whole state. Accounts that are not in it are no longer on that worker."""
 
@@ -66,6 +81,8 @@ class WorkerHeartbeatRequest(Body):
                             "session_file": "support_1.session",
                         }
                     ],
+                    "artifacts": [{"id": "greeter", "version": 3, "hash": "sha256:" + "ab" * 32, "tests_passed": True}],
+                    "labels": {"site": "tokyo"},
                 },
                 {"node_id": "tokyo-1", "accounts": []},
             ]
@@ -79,6 +96,12 @@ class WorkerHeartbeatRequest(Body):
     )
     account_count: Number | None = Field(default=None, description="must be the number of accounts, if given")
     accounts: list[WorkerAccount] = Field(default_factory=list, max_length=MOST_ACCOUNTS)
+    artifacts: list[WorkerArtifact] = Field(default_factory=list, max_length=MOST_ARTIFACTS)
+    labels: dict[Label, Label] = Field(
+        default_factory=dict, max_length=MOST_LABELS, description="what selectors of deployments may ask for"
+    )
+    hostname: str = Field(default="", max_length=255, description="the machine, for people")
+    version: str = Field(default="", max_length=64, description="the worker's own version, for people")
 
     @model_validator(mode="after")
     def _fits_together(self) -> "WorkerHeartbeatRequest":
@@ -86,6 +109,8 @@ class WorkerHeartbeatRequest(Body):
             raise ValueError(f"account_count is {self.account_count} but accounts has {len(self.accounts)}")
         if len({account.account_id for account in self.accounts}) != len(self.accounts):
             raise ValueError("accounts names an account twice")
+        if len({artifact.id for artifact in self.artifacts}) != len(self.artifacts):
+            raise ValueError("artifacts names a script twice")
         return self
 
 
@@ -98,10 +123,12 @@ class WorkerHeartbeatResponse(View):
 
     node_id: str
     lease_seconds: float = Field(description="how long, counted from when the request was sent")
-    commands: list[dict[str, object]] = Field(description="always empty in this version: ignore what is unknown")
+    commands: list[WorkerOrder] = Field(description="what is ordered of the worker, oldest first, handed over once")
 
 
-def workers_router(reader: FleetReader, take_in: TakeInHeartbeat, clock: Clock, lease_seconds: float) -> APIRouter:
+def workers_router(
+    reader: FleetReader, take_in: TakeInHeartbeat, hand_over: HandOverOrders, clock: Clock, lease_seconds: float
+) -> APIRouter:
     """The Workers API."""
     router = APIRouter(prefix="/api/v1/workers", tags=["workers"], responses=AWAY)
     numbers = _RisingNumbers(clock)
@@ -135,7 +162,7 @@ def workers_router(reader: FleetReader, take_in: TakeInHeartbeat, clock: Clock, 
     @router.post(
         "/heartbeat",
         summary="Report the state of a worker",
-        responses=problems((409, "node-reports-over-the-bus", "an agent on the message bus has this node_id")),
+        responses=problems(HAS_AN_AGENT),
     )
     async def report_heartbeat(request: WorkerHeartbeatRequest) -> WorkerHeartbeatResponse:
         """The heartbeat of a worker that speaks only HTTP: its whole state, recorded; the answer is its lease.
@@ -148,17 +175,17 @@ def workers_router(reader: FleetReader, take_in: TakeInHeartbeat, clock: Clock, 
         on it counts as offline and its accounts may be given to another one. A session that is live in two places at
         once is destroyed by Telegram.
 
+        `commands` are the orders that wait for the worker, each handed over once; `GET …/commands` waits for them.
+        Name what is loaded in `artifacts`: a script that a node should have and does not name counts as missing.
+
         Sending the same report again does no harm. After 503, or no answer, send it again after a few seconds; after
         409 stop: another program has this `node_id`.
         """
         outcome = await take_in.from_http(_as_beat(request, numbers.next(), clock))
         if isinstance(outcome, Refused):
-            detail = (
-                f"node {request.node_id!r} reports over the message bus since boot {outcome.refusal.newest_boot}: "
-                "stop that agent's second start, or give this worker a node_id of its own"
-            )
-            raise Problem(409, "node-reports-over-the-bus", detail)
-        return WorkerHeartbeatResponse(node_id=request.node_id, lease_seconds=lease_seconds, commands=[])
+            raise has_an_agent(request.node_id, outcome.refusal.newest_boot)
+        orders = as_orders(await hand_over.with_a_beat(request.node_id))
+        return WorkerHeartbeatResponse(node_id=request.node_id, lease_seconds=lease_seconds, commands=orders)
 
     return router
 
@@ -185,5 +212,7 @@ def _as_beat(request: WorkerHeartbeatRequest, number: int, clock: Clock) -> Hear
         digest=NONE,
         account_count=len(request.accounts),
         changed=[AccountReport(**account.model_dump()) for account in request.accounts],
+        node=NodeFacts(hostname=request.hostname, agent_version=request.version, labels=request.labels),
+        artifacts=[AppliedArtifact(**artifact.model_dump()) for artifact in request.artifacts],
         sent_at=clock.now(),
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.accounts import AccountStatus
-from shared.contracts.artifacts import ArtifactKind, TestTally
+from shared.contracts.artifacts import ArtifactKind, FileState, TestTally
 from shared.contracts.fleet import NodeStatus
 
 
@@ -41,7 +41,8 @@ class AccountView(View):
 class LoadedArtifact(View):
     """What a node runs now. `tests` are the script's own tests that ran on the node before it was loaded.
 
-    `total` 0: the script has none. Null: the node's agent is an older one, which does not say.
+    `total` 0: the script has none. Null: the node's agent is an older one, which does not say. `file` is whether the
+    script's file on the node is still what was delivered; null: not said.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -51,6 +52,7 @@ class LoadedArtifact(View):
     version: int
     hash: str
     tests: TestTally | None
+    file: FileState | None = None
 
 
 class NodeView(View):

@@ -3,10 +3,11 @@
 from services.registry.use_cases.follow_events import EventStream
 from shared.contracts import names
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
+from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
 from shared.messaging import Route
 
-STREAMED = (NodeObserved, AccountsChanged, AccountsCounted, DeploymentChanged, DeliveryChanged)
+STREAMED = (NodeObserved, AccountsChanged, AccountsCounted, DeploymentChanged, DeliveryChanged, DriftChanged)
 
 
 def routes(stream: EventStream, replica: str) -> list[Route]:

@@ -78,12 +78,14 @@ async def test_versions_are_found_by_number_hash_and_script(side: Side) -> None:
         await transaction.scripts.add(new_script(body="one \u00e9\n"), START)
         await transaction.scripts.add(new_script(body="two"), START)
         await transaction.scripts.add(new_script("other", "three"), START)
-        latest = await transaction.scripts.version("greeter", None)
+        newest = await transaction.scripts.newest(["greeter", "other", "nobody"])
+        latest = await transaction.scripts.version("greeter", newest["greeter"].artifact.version)
         first = await transaction.scripts.version("greeter", 1)
         by_hash = await transaction.scripts.by_hash(content_hash(b"three"))
         several = await transaction.scripts.contents([("greeter", 1), ("other", 1), ("other", 9)])
         versions = await transaction.scripts.versions("greeter")
     assert latest is not None and latest.body == "two"
+    assert {script_id: info.artifact.version for script_id, info in newest.items()} == {"greeter": 2, "other": 1}
     assert first is not None and (first.body, first.info.size) == ("one \u00e9\n", 7)
     assert by_hash is not None and by_hash.info.artifact.id == "other"
     assert {key: version.body for key, version in several.items()} == {
@@ -97,7 +99,7 @@ async def test_unknown_scripts_are_nothing(side: Side) -> None:
     """Otherwise a typing mistake in an id would look like a fault of the service."""
     async with side.store.begin() as transaction:
         assert not await transaction.scripts.lock("nobody")
-        assert await transaction.scripts.version("nobody", None) is None
+        assert await transaction.scripts.newest(["nobody"]) == {}
         assert await transaction.scripts.version("nobody", 1) is None
         assert await transaction.scripts.versions("nobody") == []
         assert await transaction.scripts.by_hash(OTHER_HASH) is None

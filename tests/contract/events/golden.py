@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.contracts.accounts import AccountChanged, AccountReport, AccountStatus
-from shared.contracts.artifacts import AppliedArtifact, Artifact
+from shared.contracts.artifacts import AppliedArtifact, Artifact, FileState
 from shared.contracts.contract import Contract
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, ForgetDelivery
 from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged, DeploymentState
+from shared.contracts.drift import DriftChanged, DriftKind, DriftNews, DriftPolicy, DriftState
 from shared.contracts.fleet import AccountCounters, AccountsChanged, AccountsCounted, NodeObserved, NodeStatus
 from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
 from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
@@ -105,6 +106,27 @@ SAMPLES: tuple[Contract, ...] = (
         state=DeliveryState.VERIFIED,
         attempts=1,
         reported_hash=HASH,
+        at=AT,
+    ),
+    DriftChanged(
+        node_id="tokyo-7",
+        script_id="welcome-desk",
+        change=DriftNews.FOUND,
+        state=DriftState.DRIFTED,
+        kind=DriftKind.ALTERED,
+        policy=DriftPolicy.REPAIR,
+        desired=ARTIFACT,
+        found=APPLIED.model_copy(
+            update={
+                "delivery_id": DELIVERY,
+                "ordered_at": AT,
+                "file": FileState.ALTERED,
+                "file_hash": "sha256:" + "cd" * 32,
+            }
+        ),
+        repairs=0,
+        reason="its file was altered; what was loaded goes on until the agent is started again",
+        since=AT,
         at=AT,
     ),
     GrantLease(

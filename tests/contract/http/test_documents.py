@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from services.registry.api.worker_orders import WorkerResult
 from services.registry.api.workers import WorkerHeartbeatRequest, WorkerHeartbeatResponse
+from shared.contracts.deliveries import DeliverArtifact
 from shared.contracts.identifiers import IN_WORDS
 from shared.http.document import operations
 from tests.contract.http.documents import deployer_api, merged_document, registry_api, sandbox_document
 
 VERBS = {
-    "Abort", "Add", "Apply", "Approve", "Clear", "Compare", "Count", "Deploy", "Drop", "Fetch", "Follow", "Forget",
-    "Inject", "Kill", "List", "Pause", "Plan", "Push", "Read", "Remove", "Replay", "Report", "Resume", "Retry",
-    "Roll", "Say", "Set", "Tell",
+    "Abort", "Add", "Adopt", "Apply", "Approve", "Clear", "Compare", "Confirm", "Count", "Deploy", "Drop", "Fetch",
+    "Follow", "Forget", "Inject", "Install", "Kill", "List", "Look", "Overwrite", "Pause", "Plan", "Push", "Read",
+    "Remove", "Replay", "Report", "Resume", "Retry", "Roll", "Say", "Scan", "Set", "Tell", "Test",
 }  # fmt: skip
 # What needs no token, because it tells nothing of the fleet or brings an authorisation of its own.
 OPEN = {"/health/live", "/health/ready", "/api/v1/group-ai/script-artifacts/{content_hash}"}
@@ -129,3 +131,19 @@ def test_a_worker_can_be_written_from_the_page_alone() -> None:
         WorkerHeartbeatRequest.model_validate(example)
     for example in answer["examples"]:
         WorkerHeartbeatResponse.model_validate(example)
+
+
+def test_a_worker_can_obey_from_the_page_alone() -> None:
+    """Somebody else's worker would not know what an order is, or how to tell what became of it."""
+    told = registry_api().openapi()
+    path = told["paths"]["/api/v1/workers/{node_id}/commands"]
+    for word in ("handed over once", "apply it once", "long poll"):
+        assert word in path["get"]["description"]
+    schemas = told["components"]["schemas"]
+    for word in ("delivery_id", "attempt", "content", "url", "size", "SHA-256", "bind", "issued_at"):
+        assert word in schemas["WorkerOrder"]["properties"]["body"]["description"]
+    assert all(field.get("description") for field in schemas["WorkerResult"]["properties"].values())
+    for example in schemas["WorkerResult"]["examples"]:
+        WorkerResult.model_validate(example)
+    for example in schemas["WorkerOrder"]["examples"]:
+        DeliverArtifact.model_validate(example["body"])

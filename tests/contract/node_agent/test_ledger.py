@@ -13,7 +13,7 @@ from services.node_agent.store.identity import begin_boot
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, FailureCause
 from shared.randomness import SeededRandomness
-from tests.unit.node_agent.virtual_agent import order, script
+from tests.support.agent.orders import order, script
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

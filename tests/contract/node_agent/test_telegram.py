@@ -124,6 +124,18 @@ async def test_a_mention_and_an_answer_are_told_apart(stage: Stage) -> None:
     assert not theirs.mentions_me and not theirs.answers_me
 
 
+async def test_a_command_with_a_name_is_for_the_account_named(stage: Stage) -> None:
+    """Where two accounts play the same script, nobody could ask one of them alone."""
+    await stage.connect()
+    await stage.connect(OTHER)
+    await stage.world.guest_says(f"/price@{username(ACCOUNT).upper()} tea")
+    await stage.hears("/price tea")
+    assert not (await stage.hears(f"/price@{username(ACCOUNT).upper()} tea", OTHER)).mentions_me
+    await stage.world.guest_says("/price cake")
+    for account_id in (ACCOUNT, OTHER):
+        await stage.hears("/price cake", account_id)
+
+
 async def test_an_answer_in_private_is_one_to_the_account_only_if_it_is(stage: Stage) -> None:
     """Telegram marks no answers in private chats, so a reply trigger would fire always or never there."""
     connection = await stage.connect()

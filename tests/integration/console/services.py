@@ -19,9 +19,12 @@ class Registry:
         self.stream_ended = threading.Event()
         self.slow_ended = threading.Event()
         self.slow_begun = threading.Event()
+        self.polling = 0
+        self.ordered = threading.Event()
         self.api = FastAPI(title="registry")
         self.api.get("/api/v1/workers")(self.workers)
         self.api.get("/api/v1/workers/slow")(self.slow)
+        self.api.get("/api/v1/workers/{node_id}/commands")(self.commands)
         self.api.get("/api/v1/workers/broken")(self.broken)
         self.api.get("/api/v1/workers/cookies")(self.cookies)
         self.api.get("/api/v1/group-ai/accounts/{account_id}")(self.account)
@@ -50,6 +53,13 @@ class Registry:
             await asyncio.sleep(0.02)
         self.slow_ended.set()
         return {}
+
+    async def commands(self, node_id: str) -> dict[str, str]:
+        """A long poll: answers when something was ordered."""
+        self.polling += 1
+        while not self.ordered.is_set():
+            await asyncio.sleep(0.05)
+        return {"node_id": node_id}
 
     async def broken(self) -> Response:
         """Announces ten bytes and breaks off after four."""

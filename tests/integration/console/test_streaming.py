@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from services.console.app import MOST_CONNECTIONS as OF_OTHERS
 from tests.integration.console.conftest import TOKEN
 from tests.integration.console.services import Deployer, Registry
+from tests.support.waiting import until
 
 
 async def happened(event: threading.Event, seconds: float = 5) -> bool:
@@ -65,10 +67,10 @@ async def test_a_body_over_the_limit_is_refused(operator: httpx.AsyncClient) -> 
     """A 50 MB body must end at the door, whether its length was announced or not."""
 
     async def endless() -> AsyncIterator[bytes]:
-        for _ in range(50):
+        for _ in range(100):
             yield b"x" * 100_000
 
-    announced = await operator.post("/api/v1/group-ai/scripts", content=b"x" * 3_000_000)
+    announced = await operator.post("/api/v1/group-ai/scripts", content=b"x" * 9_000_000)
     streamed = await operator.post("/api/v1/group-ai/scripts", content=endless())
     assert (announced.status_code, streamed.status_code) == (413, 413)
     assert "nothing was taken in" in streamed.json()["detail"]
@@ -78,3 +80,20 @@ async def test_many_at_once_do_not_mix(operator: httpx.AsyncClient) -> None:
     """Answers that reach the wrong client would show one operator another's accounts."""
     answers = await asyncio.gather(*(operator.get(f"/api/v1/group-ai/accounts/a{n}") for n in range(60)))
     assert [answer.json()["account_id"] for answer in answers] == [f"a{n}" for n in range(60)]
+
+
+async def test_nodes_that_wait_for_orders_keep_nobody_else_waiting(origin: str, registry: Registry) -> None:
+    """A few hundred workers would close the origin for the operator."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=origin, headers=headers, timeout=20, limits=limits) as client:
+        polls = [
+            asyncio.create_task(client.get(f"/api/v1/workers/n{number}/commands")) for number in range(OF_OTHERS + 1)
+        ]
+        try:
+            await until(lambda: registry.polling == len(polls), "all of them wait")
+            assert (await client.get("/api/v1/workers")).status_code == 200
+        finally:
+            registry.ordered.set()
+        answers = await asyncio.gather(*polls)
+    assert [answer.json()["node_id"] for answer in answers] == [f"n{number}" for number in range(len(polls))]

@@ -8,7 +8,7 @@ import pytest
 from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.dead_letters import DeadLetter, NoSuchLetter, NotReplayable
 from shared.contracts import names
-from shared.messaging import PublishFailed
+from shared.messaging import Unavailable
 from shared.messaging.handling import Received
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.topology import static_queues
@@ -132,5 +132,5 @@ async def test_a_broker_without_the_queue_has_no_letters(letters: RabbitDeadLett
 
 async def test_a_broker_that_is_away_is_told() -> None:
     """Otherwise the API would answer with an error that nobody expected."""
-    with pytest.raises(PublishFailed):
+    with pytest.raises(Unavailable):
         await RabbitDeadLetters("amqp://guest:guest@127.0.0.1:1/", "test").listed(1)

@@ -8,32 +8,22 @@ import socket
 import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
-from services.node_agent.app import Agent, NodeSettings, Ports
 from services.node_agent.domain.telegram import Heard, OnMessage, Telegram, TelegramConnection
 from services.node_agent.store.database import FileConnection
-from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.session_files import SessionFolder
 from services.telegram_sandbox.api.bodies import ReadySessionRow
 from services.telegram_sandbox.client import SandboxClient
 from shared.clock import SystemClock
-from shared.contracts import names
 from shared.contracts.accounts import AccountReport
-from shared.contracts.heartbeats import NodeFacts
-from shared.messaging import Route
-from shared.messaging.in_memory import InMemoryBus
 from shared.randomness import SystemRandomness
+from tests.support.agent.surroundings import Brought, Surroundings
 from tests.support.waiting import until
-from tests.unit.node_agent.model_registry import ModelRegistry
-from tests.unit.node_agent.virtual_agent import NODE, Downloads, Statuses, order
-
-T = TypeVar("T")
 
 TOKEN = "a-token-for-the-sandbox"
 
@@ -112,46 +102,23 @@ class Recording:
         return await self._telegram.connect(account_id, both)
 
 
-class LiveAgent:
+class LiveAgent(Surroundings):
     """The agent, what it reports, and its session folder."""
 
     def __init__(self, home: Path, telegram: Telegram, folder: SessionFolder) -> None:
         self.telegram = Recording(telegram)
-        self._home, self._folder = home, folder
-        self._clock, self._randomness = SystemClock(), SystemRandomness()
-        self.bus = InMemoryBus(self._clock, self._randomness)
-        self.registry = ModelRegistry(self.bus)
-        self._files = InMemoryScriptFiles()
-        self.bus.attach(self.registry.routes())
-        self.bus.declare(names.node_commands_queue(NODE))
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """The agent runs for the length of the context."""
-        ports = Ports(
-            bus=self.bus,
-            consume=self._consume,
-            telegram=self.telegram,
-            sessions=self._folder,
-            open_ledger=lambda: FileConnection.open(self._home / "ledger.sqlite"),
-            files=self._files,
-            downloader=Downloads(),
-            offload=in_a_thread,
-            status=Statuses(),
-            clock=self._clock,
-            randomness=self._randomness,
+        async def open_ledger() -> FileConnection:
+            return await FileConnection.open(home / "ledger.sqlite")
+
+        clock, randomness = SystemClock(), SystemRandomness()
+        super().__init__(
+            Brought(self.telegram, folder, open_ledger, clock, randomness, beat=0.3, offload=asyncio.to_thread)
         )
-        task = asyncio.create_task(Agent(NodeSettings(NODE, NodeFacts(hostname="h"), 0.3), ports).run())
-        try:
-            yield
-            assert not task.done(), f"the agent ended by itself: {task}"
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def play(self, script: str, number: int = 1) -> None:
         """Let all accounts play a script."""
-        await self.bus.publish(order(script, number))
+        await self.deliver(script, number)
         await until(lambda: "applied" in [report.outcome for report in self.registry.reports], "the script is applied")
 
     def row(self, account_id: str) -> AccountReport:
@@ -166,23 +133,6 @@ class LiveAgent:
             return all(each in rows and rows[each].status == status for each in account_ids)
 
         await until(there, f"{', '.join(account_ids)}: {status}", seconds)
-
-    async def close(self) -> None:
-        """End the bus."""
-        await self.bus.close()
-
-    async def _consume(self, route: Route) -> None:
-        tasks = self.bus.attach([route])
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-
-
-async def in_a_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Compute where it does not hold up the event loop."""
-    return await asyncio.to_thread(function, *arguments)
 
 
 def put_session(folder: Path, account_id: str, ready: ReadySessionRow) -> None:

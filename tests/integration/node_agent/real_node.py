@@ -13,9 +13,9 @@ from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
 from tests.contract.node_agent.telegram_worlds import SandboxWorld
+from tests.support.agent.model_registry import ModelRegistry
+from tests.support.agent.orders import NODE
 from tests.support.waiting import until
-from tests.unit.node_agent.model_registry import ModelRegistry
-from tests.unit.node_agent.virtual_agent import NODE
 
 LEASE_SECONDS = 6.0
 
@@ -79,6 +79,7 @@ class RealNode:
             "CALLBOARD_STATE_DIR": str(self.home / "state"),
             "CALLBOARD_SESSIONS_DIR": str(self.world.folder),
             "CALLBOARD_HEARTBEAT_SECONDS": "0.5",
+            "CALLBOARD_SCRIPT_CHECK_SECONDS": "0.5",
             "CALLBOARD_LABELS": "rack=7,site=attic",
             "CALLBOARD_TELEGRAM__API_ID": "1",
             "CALLBOARD_TELEGRAM__API_HASH": "sandbox",

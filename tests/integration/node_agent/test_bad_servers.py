@@ -17,8 +17,8 @@ from services.node_agent.telegram.sessions import Place
 from services.node_agent.telegram.telethon_client import TelethonTelegram
 from tests.contract.node_agent.telegram_worlds import ACCOUNT, OTHER, SandboxWorld
 from tests.integration.node_agent.live_agent import LiveAgent, answered, free_port
+from tests.support.agent.orders import script
 from tests.support.waiting import until
-from tests.unit.node_agent.virtual_agent import script
 
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 FIRST_PACKET = struct.pack("<ii", 40, 0)
@@ -73,7 +73,7 @@ async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     """Announce a packet and give it byte by byte, for ever."""
     writer.write(struct.pack("<ii", 1_000_000, 0))
     while not writer.is_closing():
-        writer.write(b"\\0")
+        writer.write(b"\0")
         await asyncio.sleep(0.05)
 
 
@@ -124,7 +124,7 @@ BAD_SERVERS = {
     "closes at once": (lambda: serving(hang_up), "Telegram closed the connection"),
     "breaks off": (lambda: serving(reset), "Telegram closed the connection"),
     "is a web server": (
-        lambda: serving(says(b"HTTP/1.1 400 Bad Request\\r\\n\\r\\n")),
+        lambda: serving(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
         "does not speak as Telegram does",
     ),
     "says nothing but zeros": (lambda: serving(says(bytes(64))), "does not speak as Telegram does"),

@@ -16,8 +16,8 @@ from services.node_agent.telegram.sessions import Place
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
 from services.telegram_sandbox.api.bodies import ReadySessionRow
 from tests.integration.node_agent.live_agent import LiveAgent, SandboxProcess, answered, put_session
+from tests.support.agent.orders import script
 from tests.support.waiting import until
-from tests.unit.node_agent.virtual_agent import script
 
 ACCOUNTS = ["anna", "bert", "cleo"]
 

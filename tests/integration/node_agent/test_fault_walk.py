@@ -21,8 +21,8 @@ from services.telegram_sandbox.faults import AnyFault, LostAnswer, RpcFailure, T
 from tests.contract.node_agent.telegram_worlds import SandboxWorld
 from tests.integration.node_agent.live_agent import LiveAgent, put_session
 from tests.support.account_docs import Follows, Said, everything_said, everything_that_follows
+from tests.support.agent.orders import script
 from tests.support.waiting import until
-from tests.unit.node_agent.virtual_agent import script
 
 WITNESS = "witness"
 WAIT = 2
@@ -133,12 +133,6 @@ class Walk:
         rows = await self.world.admin.private_messages(self.world.guest_id, self.users[account_id])
         return [row for row in rows if row.sender_id == self.users[account_id]]
 
-    def reasons(self, account_id: str, status: str) -> list[str]:
-        """The reasons with which an account entered a state."""
-        changes = [change for _, change in sorted(self.agent.registry.changes.items())]
-        rows = [change.account for change in changes if change.account.account_id == account_id]
-        return [row.status_reason or "" for row in rows if row.status == status]
-
     def all_problems(self) -> list[str]:
         """Of every row."""
         return [problem for case in self.cases for problem in self.problems(case)]
@@ -149,7 +143,7 @@ class Walk:
         states = self.agent.registry.statuses(case.account_id)
         if case.expected not in states:
             found.append(f"{name}: it was never {case.expected}, but {states}")
-        told = [reason for reason in self.reasons(case.account_id, case.expected) if reason]
+        told = [reason for reason in self.agent.registry.reasons(case.account_id, case.expected) if reason]
         if case.expected != "online" and not any(_explains(reason, case) for reason in told):
             found.append(f"{name}: no reason that explains it in {told}")
         if states[-1] != ("error" if case.lasts else "limited" if case.expected == "limited" else "online"):

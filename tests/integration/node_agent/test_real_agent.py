@@ -6,8 +6,8 @@ import signal
 from services.telegram_sandbox.client import SandboxClient
 from tests.contract.node_agent.telegram_worlds import ACCOUNT
 from tests.integration.node_agent.real_node import LEASE_SECONDS, RealNode
+from tests.support.agent.orders import order, script
 from tests.support.waiting import until
-from tests.unit.node_agent.virtual_agent import order, script
 
 
 def greeter(reply: str) -> str:

@@ -32,6 +32,7 @@ def overlap(message: str, *chats: str) -> dict[str, Any]:
             [overlap("hello (in a mention)", "@a"), overlap("(somebody joins)", "@b"), overlap("/x"), overlap("/y")],
             "both would answer “hello” in a mention, somebody joins, “/x” and 1 more in @a, @b and @lobby",
         ),
+        (["all"], 1, [overlap("price (tea)"), overlap("(hm)")], "both would answer “price (tea)” and “(hm)” in @lobby"),
     ],
 )
 def test_losses_in_words(nodes: list[Any], count: int, overlaps: list[dict[str, Any]], said: str) -> None:

@@ -20,6 +20,7 @@ REGISTRY, DEPLOYER = upstreams("http://registry:8081", "http://deployer:8082")
         ("/api/v1/group-ai/script-deployment/deploy/welcome", "deployer"),
         ("/api/v1/group-ai/script-artifacts/x", "deployer"),
         ("/api/v1/dead-letters/7/replay", "deployer"),
+        ("/api/v1/group-ai/servers/tokyo-1/status", "deployer"),
         ("/api/v1/workersX", None),
         ("/api/v1", None),
         ("/health/ready", None),
@@ -28,6 +29,14 @@ REGISTRY, DEPLOYER = upstreams("http://registry:8081", "http://deployer:8082")
 def test_each_path_has_its_owner(path: str, owner: str | None) -> None:
     """A path that goes to the wrong service, or a prefix that takes in its neighbour, would answer nonsense."""
     assert [one.name for one in (REGISTRY, DEPLOYER) if one.owns(path)] == ([owner] if owner else [])
+
+
+def test_long_polls_are_told_from_other_questions() -> None:
+    """Nodes that wait would take the connections that everybody else needs."""
+    assert REGISTRY.may_wait("/api/v1/workers/tokyo-1/commands")
+    for path in ("/api/v1/workers/tokyo-1", "/api/v1/workers", "/api/v1/workers/a/b/commands"):
+        assert not REGISTRY.may_wait(path)
+    assert not DEPLOYER.may_wait("/api/v1/workers/tokyo-1/commands")
 
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/..", "/./a", "/a/..\\b"])

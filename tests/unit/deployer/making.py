@@ -7,8 +7,9 @@ from typing import Any
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.scripts import NewScript
-from shared.contracts.artifacts import AppliedArtifact, Artifact
-from shared.contracts.deliveries import DeliveryOutcome, DeliveryReported
+from services.deployer.domain.servers import HostKey, Server
+from shared.contracts.artifacts import AppliedArtifact, Artifact, FileState
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported
 from shared.contracts.deployments import DeliveryState
 from shared.contracts.fleet import NodeObserved, NodeStatus
 from shared.contracts.heartbeats import NodeFacts
@@ -54,6 +55,33 @@ def node(node_id: str = "a", **changes: Any) -> Node:
 def new_script(script_id: str = "greeter", body: str = "ours") -> NewScript:
     """A script as it is stored; the store does not read it."""
     return NewScript(script_id, content_hash(body.encode()), "A title", body)
+
+
+def server(server_id: str = "tokyo-1", **changes: Any) -> Server:
+    """An unconfirmed server on this machine."""
+    plain = Server(
+        server_id=server_id,
+        host="127.0.0.1",
+        port=22,
+        user="callboard",
+        login="password",
+        host_key=HostKey("ssh-ed25519 AAAA", "SHA256:" + "A" * 43),
+        created_at=START,
+        updated_at=START,
+    )
+    return replace(plain, **changes)
+
+
+def loaded(order: DeliverArtifact, **changes: Any) -> AppliedArtifact:
+    """What a node says that has applied an order."""
+    plain = AppliedArtifact(
+        **order.artifact.model_dump(),
+        tests_passed=True,
+        delivery_id=order.delivery_id,
+        ordered_at=order.issued_at,
+        file=FileState.INTACT,
+    )
+    return plain.model_copy(update=changes)
 
 
 def seen(node_id: str = "a", *, seq: int = 1, loaded: Artifact | None = None, **changes: Any) -> NodeObserved:

@@ -6,7 +6,8 @@ from datetime import timedelta
 from services.deployer.api.deployments import DeploymentDesk
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
-from services.deployer.domain.ports import DeploymentQuestion
+from services.deployer.domain.desired import Desired
+from services.deployer.domain.ports import DeploymentQuestion, DriftQuestion
 from services.deployer.domain.selector import Selector
 from services.deployer.domain.targets import NodeIds
 from services.deployer.store.in_memory import InMemoryStore
@@ -17,12 +18,15 @@ from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment, Ordered
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
+from services.deployer.use_cases.repair_drift import RepairDrift
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.settle_drift import SettleDrift
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from shared.backoff import Backoff
 from shared.clock import VirtualClock
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
+from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import NodeStatus
 from shared.randomness import SeededRandomness
 from tests.unit.deployer.making import new_script, report, seen
@@ -41,6 +45,10 @@ class Stand:
         backoff = Backoff(first=5.0, most=60.0)
         self.order = OrderDeployment(self.store, DEADLINE, self._wake, self.clock, self.randomness)
         self.send = SendDueDeliveries(self.store, lambda name: f"http://x/{name}", backoff, self.clock, self.randomness)
+        url_of = "http://x/{}".format
+        spaced = Backoff(first=10.0, most=3600.0)
+        self.repair = RepairDrift(self.store, url_of, spaced, self.clock, self.randomness)
+        self.settle = SettleDrift(self.store, self._wake, self.clock, self.randomness)
         self.record = RecordReports(self.store, backoff, self._wake, self.clock, self.randomness)
         begin = BeginDeployment(self.store, DEADLINE, self._wake, self.clock, self.randomness)
         self.steer = SteerDeployment(self.store, begin, self._wake, self.clock)
@@ -95,6 +103,18 @@ class Stand:
             await self.clock.run_for(min(step, left))
             left -= step
 
+    async def mend(self, seconds: float = 0.0) -> list[DeliverArtifact]:
+        """Let time pass and look at what may have drifted; the orders that this led to."""
+        await self.clock.run_for(seconds)
+        before = len(self.orders)
+        while await self.repair():
+            pass
+        return self.orders[before:]
+
+    async def drift(self) -> list[Desired]:
+        """What is shown as drift."""
+        return await self.settle.page(DriftQuestion(), None, 1000)
+
     async def tell(self, delivery: Delivery, *outcomes: DeliveryOutcome) -> list[Result]:
         """Let the node report."""
         return list(await self.record([report(delivery, outcome) for outcome in outcomes]))
@@ -132,6 +152,11 @@ class Stand:
         """How often each delivery's state was announced."""
         changes = (message for message in self.store.announced if isinstance(message, DeliveryChanged))
         return Counter((change.delivery_id, change.state.value) for change in changes)
+
+    @property
+    def drift_news(self) -> list[str]:
+        """What was announced of drift, in order."""
+        return [message.change.value for message in self.store.announced if isinstance(message, DriftChanged)]
 
     def endings(self, deployment: Deployment) -> list[str]:
         """The announced states of a deployment, in order."""

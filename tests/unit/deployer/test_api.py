@@ -1,115 +1,18 @@
 """The HTTP doors of the deployer: what they answer, and how they refuse."""
 
-from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
-from services.deployer.api.dead_letters import dead_letters_router
-from services.deployer.api.deployments import deployments_router
-from services.deployer.api.downloads import downloads_router
 from services.deployer.api.script_source import EXAMPLE
-from services.deployer.api.scripts import scripts_router
-from services.deployer.api.steering import steering_router
-from services.deployer.domain.dead_letters import DeadLetter, NoSuchLetter, NotReplayable
+from services.deployer.domain.dead_letters import NoSuchLetter, NotReplayable
 from services.deployer.downloads import PATH, SignedDownloads
-from services.deployer.use_cases.browse import BrowseScripts
-from services.deployer.use_cases.store_script import StoreScript
 from shared.contracts.deliveries import LARGEST_ARTIFACT, DeliveryOutcome
 from shared.contracts.identifiers import content_hash
-from shared.http import create_api
-from shared.messaging import PublishFailed
+from shared.messaging import Unavailable
+from tests.unit.deployer.door import DEPLOY, DEPLOYMENTS, LETTER_ID, LETTERS, SCRIPTS, Door
 from tests.unit.deployer.making import OTHER_HASH
-from tests.unit.deployer.stand import Stand
-
-TOKEN = "token-of-the-tests"
-SCRIPTS = "/api/v1/group-ai/scripts"
-DEPLOY = "/api/v1/group-ai/script-deployment/deploy/greeter"
-DEPLOYMENTS = "/api/v1/group-ai/script-deployment/deployments"
-LETTERS = "/api/v1/dead-letters"
-YAML = {"content-type": "application/yaml"}
-LETTER_ID = "dl_" + "0" * 32
-
-
-class Letters:
-    """Dead letters that answer what a test wants."""
-
-    def __init__(self) -> None:
-        self.letter = DeadLetter(LETTER_ID, "q", "x", "k", "because", "2026-01-01", "node.delivery.v1", "{}", "utf-8")
-        self.outcome: Any = self.letter
-
-    async def listed(self, limit: int) -> list[DeadLetter]:
-        """One letter."""
-        return [self._answer(self.letter)][:limit]
-
-    async def one(self, letter_id: str) -> Any:
-        """The outcome."""
-        return self._answer(self.outcome)
-
-    async def replay(self, letter_id: str) -> Any:
-        """The outcome."""
-        return self._answer(self.outcome)
-
-    async def drop(self, letter_id: str) -> Any:
-        """The outcome."""
-        return self._answer(self.outcome)
-
-    def _answer(self, outcome: Any) -> Any:
-        if isinstance(self.outcome, PublishFailed):
-            raise self.outcome
-        return outcome
-
-
-class Door:
-    """The API on a stand."""
-
-    def __init__(self, stand: Stand, http: httpx.AsyncClient, downloads: SignedDownloads, letters: Letters) -> None:
-        self.stand = stand
-        self.http = http
-        self.downloads = downloads
-        self.letters = letters
-
-    async def push(self, source: str = EXAMPLE) -> httpx.Response:
-        """Push a script as YAML."""
-        return await self.http.post(SCRIPTS, content=source.encode(), headers=YAML)
-
-    async def refused(self, body: Any) -> dict[str, Any]:
-        """The problem details of an order that is not valid."""
-        response = await self.http.post(DEPLOY, json=body)
-        assert response.status_code == 422, response.text
-        return dict(response.json())
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    """The doors over an in-memory deployer that knows nodes `demo-a` and `demo-b`."""
-    stand = Stand()
-    await stand.see("demo-a", "demo-b")
-    downloads = SignedDownloads(SecretStr("secret-of-the-tests"), "http://door")
-    letters = Letters()
-    scripts = BrowseScripts(stand.store)
-
-    async def ready() -> Sequence[str]:
-        return []
-
-    api = create_api(
-        "test",
-        version="0",
-        token=SecretStr(TOKEN),
-        routers=[
-            scripts_router(StoreScript(stand.store, stand.clock), scripts),
-            deployments_router(stand.desk),
-            steering_router(stand.desk),
-            dead_letters_router(letters),
-        ],
-        open_routers=[downloads_router(downloads, scripts)],
-        ready=ready,
-    )
-    headers = {"authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://door", headers=headers) as http:
-        yield Door(stand, http, downloads, letters)
 
 
 async def test_pushing_a_script_stores_versions_and_the_same_again_is_found(door: Door) -> None:
@@ -354,7 +257,7 @@ async def test_dead_letters_are_shown_replayed_and_dropped(door: Door) -> None:
     [
         (NoSuchLetter(), 404, "no-such-letter"),
         (NotReplayable("no queue takes it"), 409, "not-replayable"),
-        (PublishFailed("refused"), 503, "unavailable"),
+        (Unavailable("refused"), 503, "unavailable"),
     ],
 )
 async def test_a_letter_that_cannot_be_replayed_says_why(door: Door, outcome: Any, status: int, slug: str) -> None:
@@ -363,6 +266,7 @@ async def test_a_letter_that_cannot_be_replayed_says_why(door: Door, outcome: An
     response = await door.http.post(f"{LETTERS}/{LETTER_ID}/replay")
     assert response.status_code == status
     assert response.json()["type"].endswith(slug)
+    assert ("retry-after" in response.headers) == (status == 503)
     assert (await door.http.get(f"{LETTERS}/nonsense")).status_code == 422
 
 

@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 
 from shared.contracts.deliveries import DeliveryOutcome, FailureCause
+from tests.unit.deployer.door import DEPLOY, DEPLOYMENTS, Door
 from tests.unit.deployer.making import OTHER_HASH, report
-from tests.unit.deployer.test_api import DEPLOY, DEPLOYMENTS, Door, door
-
-__all__ = ["door"]
 
 PLAN = DEPLOY.replace("/deploy/", "/plan/")
 ALL = {"selector": "all"}

@@ -1,6 +1,7 @@
 """What an order says of the scripts that it takes accounts from."""
 
 from services.deployer.domain.takeovers import Loss, taken_over
+from services.deployer.use_cases.bind_accounts import MOST_COMPARED
 from shared.scripts import Overlap
 from tests.unit.deployer.stand import Stand
 
@@ -67,3 +68,15 @@ async def test_the_next_order_sees_what_this_one_has_bound(stand: Stand) -> None
     assert (await stand.order_script("desk", "a", bind="all")).takeovers == ()
     (back,) = (await stand.order_script("greeter", "a", bind="all")).takeovers
     assert back.script_id == "desk"
+
+
+async def test_so_many_scripts_are_compared_and_all_are_named(stand: Stand) -> None:
+    """Otherwise an order that takes accounts from dozens of scripts would be answered after as many seconds."""
+    await stand.push(DESK, "desk")
+    losers = [f"script-{number:02}" for number in range(MOST_COMPARED + 1)]
+    for loser in losers:
+        await stand.push(GREETER.replace("greeter", loser), loser)
+        await stand.order_script(loser, "a", bind=[f"acc-{loser}"])
+    found = (await stand.order_script("desk", "a", bind="all")).takeovers
+    assert [takeover.script_id for takeover in found] == losers
+    assert [bool(takeover.same_messages) for takeover in found] == [True] * MOST_COMPARED + [False]

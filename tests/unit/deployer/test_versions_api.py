@@ -1,7 +1,6 @@
 """Versions and orders through the API: what changed, and what an order takes away."""
 
-from tests.unit.deployer.test_api import DEPLOY, SCRIPTS, Door
-from tests.unit.deployer.test_api import door as door
+from tests.unit.deployer.door import DEPLOY, SCRIPTS, Door
 
 SCRIPT = """id: {id}
 chats: ["@lobby"]

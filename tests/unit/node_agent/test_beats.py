@@ -7,7 +7,7 @@ from services.node_agent.domain.beats import Beat, Beats, digest_of
 from shared.contracts.accounts import AccountReport, AccountStatus
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.leases import GrantLease
-from tests.unit.node_agent.model_registry import ModelRegistry
+from tests.support.agent.model_registry import ModelRegistry
 
 IDS = ("a", "b", "c")
 

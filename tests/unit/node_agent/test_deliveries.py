@@ -7,7 +7,8 @@ import pytest
 
 from shared.contracts.artifacts import TestTally
 from shared.contracts.deliveries import DeliveryOutcome, ForgetDelivery
-from tests.unit.node_agent.virtual_agent import CHAT, GUEST, World, order, script
+from tests.support.agent.orders import order, script
+from tests.unit.node_agent.virtual_agent import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BROKEN = "id: greeter\nchats: [\n"
@@ -18,12 +19,10 @@ UNHAPPY = script("hi", test=UNHAPPY_TEST)
 
 async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World) -> None:
     """The deployer repeats an order whose answer was lost; the node must not reload for it."""
-    async with world.agent():
-        await world.bus.publish(order(script("hi")))
-        await world.clock.run_for(5)
+    async with world.playing(script("hi")):
         written = dict(world.files.files)
         world.files.files.clear()
-        await world.bus.publish(order(script("hi"), attempt=2))
+        await world.deliver(script("hi"), attempt=2)
         await world.clock.run_for(5)
         assert world.files.files == {} and written
         answers = [(report.attempt, report.outcome) for report in world.registry.reports]
@@ -34,7 +33,7 @@ async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World)
 async def test_an_order_that_was_called_off_is_not_applied_when_it_comes_late(world: World) -> None:
     """A broker that hands out the order after the abort would bring an aborted version to life."""
     late = order(script("hi"))
-    async with world.agent():
+    async with world.running():
         await world.bus.publish(ForgetDelivery(node_id=late.node_id, delivery_id=late.delivery_id, called_off_at=START))
         for attempt in (1, 2):
             await world.bus.publish(order(script("hi"), attempt=attempt))
@@ -47,7 +46,7 @@ async def test_an_order_that_was_called_off_is_not_applied_when_it_comes_late(wo
 
 async def test_a_version_that_is_applied_stays_when_its_order_is_called_off(world: World) -> None:
     """A node that has applied it would fall silent, or answer nothing any more."""
-    async with world.agent():
+    async with world.running():
         await world.bus.publish(order(script("hi")))
         await world.clock.run_for(5)
         done = order(script("hi"))
@@ -61,9 +60,7 @@ async def test_a_version_that_is_applied_stays_when_its_order_is_called_off(worl
 @pytest.mark.parametrize(("tests", "count"), [("", 0), (HAPPY, 1)])
 async def test_a_node_tells_how_many_tests_a_script_has_passed(world: World, tests: str, count: int) -> None:
     """'Tests passed' of a script that has none would look like a proof."""
-    async with world.agent():
-        await world.bus.publish(order(script("hi", test=tests)))
-        await world.clock.run_for(5)
+    async with world.playing(script("hi", test=tests)):
         tally = TestTally(passed=count, total=count)
         assert world.registry.reports[-1].tests == tally
         assert [artifact.tests for artifact in world.registry.beats[-1].artifacts] == [tally]
@@ -84,15 +81,13 @@ async def test_a_version_that_fails_leaves_the_old_one_running(
     world: World, bad: str, changes: dict[str, Any], cause: str
 ) -> None:
     """A bad push must never silence a node."""
-    async with world.agent():
-        await world.bus.publish(order(script("old"), 1))
-        await world.clock.run_for(5)
-        await world.bus.publish(order(bad, 2, **changes))
+    async with world.playing(script("old"), 1):
+        await world.deliver(bad, 2, **changes)
         await world.clock.run_for(5)
         report = world.registry.reports[-1]
         assert (report.outcome, report.cause) == (DeliveryOutcome.FAILED, cause)
         assert report.reason and report.loaded_hash == order(script("old")).artifact.hash
-        world.telegram.say(CHAT, GUEST, "/hello")
+        world.say("/hello")
         await world.clock.run_for(1)
         assert world.replies() == ["old", "old"]
 
@@ -100,12 +95,10 @@ async def test_a_version_that_fails_leaves_the_old_one_running(
 async def test_a_disk_that_is_full_is_reported_and_a_later_attempt_succeeds(world: World) -> None:
     """Causes that may end by themselves are tried again with the same order."""
     world.files.broken = True
-    async with world.agent():
-        await world.bus.publish(order(script("hi")))
-        await world.clock.run_for(5)
+    async with world.playing(script("hi")):
         assert world.registry.reports[-1].cause == "storage_failed"
         world.files.broken = False
-        await world.bus.publish(order(script("hi"), attempt=2))
+        await world.deliver(script("hi"), attempt=2)
         await world.clock.run_for(5)
         assert world.registry.reports[-1].outcome == DeliveryOutcome.APPLIED
 
@@ -114,20 +107,18 @@ async def test_large_content_is_downloaded_and_checked(world: World) -> None:
     """What does not fit into a message comes by its URL, and only the ordered bytes are loaded."""
     good = script("hi")
     world.downloads.content = {"http://origin/good": good.encode(), "http://origin/bad": b"x" * len(good)}
-    async with world.agent():
-        await world.bus.publish(order(good, 1, content=None, url="http://origin/bad"))
-        await world.clock.run_for(5)
+    async with world.playing(good, 1, content=None, url="http://origin/bad"):
         assert world.registry.reports[-1].cause == "hash_mismatch"
-        await world.bus.publish(order(good, 1, content=None, url="http://origin/good", attempt=2))
+        await world.deliver(good, 1, content=None, url="http://origin/good", attempt=2)
         await world.clock.run_for(5)
         assert world.registry.reports[-1].outcome == DeliveryOutcome.APPLIED
 
 
 async def test_an_overtaken_order_does_not_roll_the_node_back(world: World) -> None:
     """Two orders that arrive in the wrong order leave the later one running."""
-    async with world.agent():
-        await world.bus.publish(order(script("second"), 2))
-        await world.bus.publish(order(script("first"), 1))
+    async with world.running():
+        await world.deliver(script("second"), 2)
+        await world.deliver(script("first"), 1)
         await world.clock.run_for(5)
         assert [artifact.version for artifact in world.registry.beats[-1].artifacts] == [2]
         first = [report for report in world.registry.reports if report.delivery_id.endswith("1")][-1]
@@ -136,25 +127,22 @@ async def test_an_overtaken_order_does_not_roll_the_node_back(world: World) -> N
 
 async def test_an_order_that_was_received_before_a_crash_is_applied_after_it(world: World) -> None:
     """Settling the message promises that the ledger has the order."""
-    world.bus.lose = lambda message: False
-    async with world.agent():
-        await world.clock.run_for(5)
+    async with world.online():
+        pass
     # What a crash between receiving and applying leaves: the order in the ledger, nothing else.
     received = order(script("hi"))
     await world.ledger.execute(
         "insert into deliveries (delivery_id, body, outcome) values (?, ?, 'received')",
         (received.delivery_id, received.model_dump_json()),
     )
-    async with world.agent():
-        await world.clock.run_for(5)
+    async with world.online():
         assert world.registry.reports[-1].outcome == DeliveryOutcome.APPLIED
 
 
 async def test_reports_wait_for_the_broker_and_only_the_last_is_sent(world: World) -> None:
     """A report made while the broker is away is not lost; `received` is not worth sending after `applied`."""
-    async with world.agent():
-        await world.clock.run_for(5)
-        await world.bus.publish(order(script("hi")))
+    async with world.online():
+        await world.deliver(script("hi"))
         world.bus.connected = False
         await world.clock.run_for(5)
         assert world.registry.reports == []
@@ -165,9 +153,8 @@ async def test_reports_wait_for_the_broker_and_only_the_last_is_sent(world: Worl
 
 async def test_an_order_for_another_node_or_without_content_is_a_dead_letter(world: World) -> None:
     """What can never be applied is put where people look, with the reason."""
-    async with world.agent():
-        await world.clock.run_for(5)
-        await world.bus.publish(order(script("hi"), content=None))
+    async with world.online():
+        await world.deliver(script("hi"), content=None)
         await world.clock.run_for(5)
         [dead] = world.bus.dead
         assert "exactly one of content and url" in dead.reason

@@ -1,15 +1,16 @@
 """What accounts remember and have to say, over restarts, reloads and lapses of the lease; the whole agent."""
 
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from structlog.testing import capture_logs
 
 from services.node_agent.domain.telegram import FloodWait
 from services.node_agent.store.progress import TABLES
-from tests.unit.node_agent.virtual_agent import CHAT, GUEST, World, order
+from tests.support.agent.orders import order
+from tests.unit.node_agent.virtual_agent import ANNA, GUEST, World
 
-ANNA = 100
 HEAD = 'id: greeter\nchats: ["@demo_chat"]\n'
 COUNT = """
   count:
@@ -39,16 +40,13 @@ def limited(limits: str) -> str:
     return f"{HEAD}limits: {{{limits}}}\n" + SCRIPT.removeprefix(HEAD)
 
 
-async def begin(world: World, text: str = SCRIPT) -> None:
-    """Anna plays the script."""
-    await world.clock.run_for(5)
-    await world.bus.publish(order(text, bind=["anna"]))
-    await world.clock.run_for(5)
-
-
-def say(world: World, text: str) -> None:
-    """The guest speaks."""
-    world.telegram.say(CHAT, GUEST, text)
+@asynccontextmanager
+async def playing(world: World, text: str = SCRIPT) -> AsyncIterator[None]:
+    """An agent on which anna plays the script."""
+    async with world.online():
+        await world.deliver(text, bind=["anna"])
+        await world.clock.run_for(5)
+        yield
 
 
 def answers(world: World) -> list[str]:
@@ -63,18 +61,16 @@ def dropped(logs: list[MutableMapping[str, Any]]) -> list[str]:
 
 async def test_a_guest_on_a_tour_is_led_on_after_a_restart(world: World) -> None:
     """Everybody in the middle of a scene would be left standing at every update of the agent."""
-    async with world.agent():
-        await begin(world)
-        say(world, "/tour")
+    async with playing(world):
+        world.say("/tour")
         await world.clock.run_for(20)
-    async with world.agent():
+    async with world.running():
         await world.clock.run_for(15)
         assert answers(world) == ["begin"]
         await world.clock.run_for(10)
         assert answers(world) == ["begin", "middle"]
     await world.clock.run_for(60)
-    async with world.agent():
-        await world.clock.run_for(5)
+    async with world.online():
         assert answers(world) == ["begin", "middle", "end"]
         [asked] = [said.message_id for said in world.telegram.said if said.sender_id == GUEST]
         assert {said.reply_to for said in world.telegram.said if said.sender_id != GUEST} == {asked}
@@ -82,48 +78,44 @@ async def test_a_guest_on_a_tour_is_led_on_after_a_restart(world: World) -> None
 
 async def test_variables_of_guests_and_of_the_account_survive_a_restart(world: World) -> None:
     """A shop that forgets its customers with every restart is worse than none."""
-    async with world.agent():
-        await begin(world)
-        say(world, "/count")
+    async with playing(world):
+        world.say("/count")
         await world.clock.run_for(1)
         world.telegram.add_guest(901, "Another")
-        world.telegram.say(CHAT, 901, "/count")
+        world.say("/count", 901)
         await world.clock.run_for(1)
-    async with world.agent():
-        await world.clock.run_for(5)
-        say(world, "/count")
+    async with world.online():
+        world.say("/count")
         await world.clock.run_for(1)
         assert answers(world) == ["1 of 1", "1 of 2", "2 of 3"]
 
 
 async def test_a_reload_keeps_the_places_that_still_exist_over_a_restart(world: World) -> None:
     """An operator who mends a word in a scene would end every conversation that is going on."""
-    async with world.agent():
-        await begin(world)
-        say(world, "/count")
-        say(world, "/tour")
+    async with playing(world):
+        world.say("/count")
+        world.say("/tour")
         await world.clock.run_for(10)
-        await world.bus.publish(order(SCRIPT.replace("middle", "centre"), 2, bind=["anna"]))
+        await world.deliver(SCRIPT.replace("middle", "centre"), 2, bind=["anna"])
         await world.clock.run_for(1)
-    async with world.agent():
+    async with world.running():
         await world.clock.run_for(40)
-        say(world, "/count")
+        world.say("/count")
         await world.clock.run_for(1)
         assert answers(world) == ["1 of 1", "begin", "centre", "2 of 2"]
 
 
 async def test_a_reload_without_the_scene_ends_it_for_good(world: World) -> None:
     """A scene that the operator has taken out must not come back to life with a restart or with a later version."""
-    async with world.agent():
-        await begin(world)
-        say(world, "/tour")
+    async with playing(world):
+        world.say("/tour")
         await world.clock.run_for(1)
-        await world.bus.publish(order(SCRIPT.replace(TOUR, ""), 2, bind=["anna"]))
+        await world.deliver(SCRIPT.replace(TOUR, ""), 2, bind=["anna"])
         await world.clock.run_for(1)
         assert await world.ledger.execute("select body from conversations") == []
-        await world.bus.publish(order(SCRIPT, 3, bind=["anna"]))
+        await world.deliver(SCRIPT, 3, bind=["anna"])
         await world.clock.run_for(1)
-    async with world.agent():
+    async with world.running():
         await world.clock.run_for(120)
         assert answers(world) == ["begin"]
 
@@ -131,29 +123,27 @@ async def test_a_reload_without_the_scene_ends_it_for_good(world: World) -> None
 async def test_an_account_that_plays_something_else_forgets_its_conversations(world: World) -> None:
     """The old script's guests and words would come back when the account plays it again, months later."""
     other = f"{HEAD.replace('greeter', 'other')}scenes:{TOUR}"
-    async with world.agent():
-        await begin(world, limited("per_chat_per_minute: 2"))
+    async with playing(world, limited("per_chat_per_minute: 2")):
         for text in ("/count", "/tour", "/count", "/count"):
-            say(world, text)
+            world.say(text)
         await world.clock.run_for(1)
         with capture_logs() as logs:
             artifact = order(other, 2).artifact.model_copy(update={"id": "other"})
-            await world.bus.publish(order(other, 2, artifact=artifact, bind=["anna"]))
+            await world.deliver(other, 2, artifact=artifact, bind=["anna"])
             await world.clock.run_for(90)
         assert dropped(logs) == ["the account does not play this script in this chat any more"] * 2
-        await world.bus.publish(order(SCRIPT, 3, bind=["anna"]))
+        await world.deliver(SCRIPT, 3, bind=["anna"])
         await world.clock.run_for(120)
-        say(world, "/count")
+        world.say("/count")
         await world.clock.run_for(1)
         assert answers(world) == ["1 of 1", "begin", "1 of 1"]
 
 
 async def test_nothing_is_left_of_an_account_whose_file_is_gone(world: World) -> None:
     """Its guests' words would stay on the node's disk for ever."""
-    async with world.agent():
-        await begin(world)
-        say(world, "/count")
-        say(world, "/tour")
+    async with playing(world):
+        world.say("/count")
+        world.say("/tour")
         await world.clock.run_for(1)
         del world.sessions.files["anna"]
         await world.clock.run_for(10)
@@ -163,34 +153,31 @@ async def test_nothing_is_left_of_an_account_whose_file_is_gone(world: World) ->
 
 async def test_a_script_file_that_was_altered_costs_no_conversation(world: World) -> None:
     """A damaged disk that is mended by the next delivery would have ended them all."""
-    async with world.agent():
-        await begin(world)
-        say(world, "/count")
+    async with playing(world):
+        world.say("/count")
         await world.clock.run_for(1)
     world.files.files["greeter"] += b"# edited by hand\n"
-    async with world.agent():
+    async with world.running():
         await world.clock.run_for(20)
-        await world.bus.publish(order(SCRIPT, bind=["anna"]))
+        await world.deliver(SCRIPT, bind=["anna"])
         await world.clock.run_for(5)
-        say(world, "/count")
+        world.say("/count")
         await world.clock.run_for(1)
         assert answers(world) == ["1 of 1", "2 of 2"]
 
 
 async def test_a_conversation_that_cannot_be_read_ends_alone(world: World) -> None:
     """A ledger that a newer agent wrote would keep an older one from playing at all."""
-    async with world.agent():
-        await begin(world)
-        say(world, "/count")
+    async with playing(world):
+        world.say("/count")
         world.telegram.add_guest(901, "Another")
-        world.telegram.say(CHAT, 901, "/count")
+        world.say("/count", 901)
         await world.clock.run_for(2)
     await world.ledger.execute(f"update conversations set body = '[]' where sender_id = {GUEST}")
     with capture_logs() as logs:
-        async with world.agent():
-            await world.clock.run_for(5)
+        async with world.online():
             for guest in (GUEST, 901):
-                world.telegram.say(CHAT, guest, "/count")
+                world.say("/count", guest)
             await world.clock.run_for(2)
     assert answers(world) == ["1 of 1", "1 of 2", "1 of 3", "2 of 4"]
     assert [entry["forgotten"] for entry in logs if entry["event"] == "conversations_unreadable"] == [1]
@@ -198,13 +185,12 @@ async def test_a_conversation_that_cannot_be_read_ends_alone(world: World) -> No
 
 async def test_what_waits_for_its_turn_is_said_after_a_restart_in_order_and_within_the_limits(world: World) -> None:
     """A restart would lose what waited, or say it all at once in a chat that was promised calm."""
-    async with world.agent():
-        await begin(world, limited("per_chat_per_minute: 2, late: 10m"))
+    async with playing(world, limited("per_chat_per_minute: 2, late: 10m")):
         for _ in range(5):
-            say(world, "/count")
+            world.say("/count")
         await world.clock.run_for(20)
         assert answers(world) == ["1 of 1", "2 of 2"]
-    async with world.agent():
+    async with world.running():
         await world.clock.run_for(30)
         assert len(answers(world)) == 2
         await world.clock.run_for(20)
@@ -217,28 +203,26 @@ async def test_what_waits_for_its_turn_is_said_after_a_restart_in_order_and_with
 
 async def test_telegrams_wait_is_obeyed_over_a_restart(world: World) -> None:
     """An agent that is restarted in the middle of a wait would ask again at once, which makes the next one longer."""
-    async with world.agent():
-        await begin(world, limited("late: 10m"))
+    async with playing(world, limited("late: 10m")):
         world.telegram.send_troubles["anna"].append(FloodWait(100, "sending"))
-        say(world, "/count")
+        world.say("/count")
         await world.clock.run_for(10)
-    async with world.agent():
+    async with world.running():
         await world.clock.run_for(60)
         assert world.status_of("anna") == "waiting" and answers(world) == []
-        assert "until 2026-01-01 00:01:50" in (world.registry.accounts["anna"].status_reason or "")
+        assert "until 2026-01-01 00:01:50" in world.reason_of("anna")
         await world.clock.run_for(60)
         assert world.status_of("anna") == "online" and answers(world) == ["1 of 1"]
 
 
 async def test_what_would_come_too_late_is_dropped_by_the_scripts_rule_where_the_operator_sees_it(world: World) -> None:
     """An answer that nobody waits for any more, or a silence that nobody can explain."""
-    async with world.agent():
-        await begin(world, limited("late: 30s"))
+    async with playing(world, limited("late: 30s")):
         world.telegram.send_troubles["anna"].append(FloodWait(100, "sending"))
         with capture_logs() as logs:
-            say(world, "/count")
+            world.say("/count")
             await world.clock.run_for(80)
-            say(world, "/count")
+            world.say("/count")
             await world.clock.run_for(40)
         assert answers(world) == ["2 of 2"]
         assert dropped(logs) == ["its turn comes in 100 s, limits.late is 30s"]
@@ -246,10 +230,9 @@ async def test_what_would_come_too_late_is_dropped_by_the_scripts_rule_where_the
 
 async def test_what_was_to_be_said_when_the_lease_lapsed_is_said_when_it_is_back(world: World) -> None:
     """A registry that is away for half a minute would cost the guests their answers."""
-    async with world.agent():
-        await begin(world, limited("per_chat_per_minute: 2, late: 5m"))
+    async with playing(world, limited("per_chat_per_minute: 2, late: 5m")):
         for _ in range(3):
-            say(world, "/count")
+            world.say("/count")
         await world.clock.run_for(5)
         world.registry.granting = False
         await world.clock.run_for(60)

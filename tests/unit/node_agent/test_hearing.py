@@ -85,10 +85,42 @@ def test_a_mention_is_found_behind_characters_of_two_units() -> None:
     assert heard(message("you", entities=[named], mentioned=True)).mentions_me
 
 
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("/price@anna_acts", "/price"),
+        ("/Price@Anna_Acts green  tea", "/Price green  tea"),
+        ("  /price@anna_acts\ntea", "  /price\ntea"),
+        ("/price@bert_acts tea", "/price@bert_acts tea"),
+        ("/price@anna_actsx tea", "/price@anna_actsx tea"),
+        ("/price@anna_acts, tea", "/price@anna_acts, tea"),
+        ("/price@", "/price@"),
+        ("/price tea @anna_acts", "/price tea @anna_acts"),
+        ("and /price@anna_acts", "and /price@anna_acts"),
+        ("mail/x@anna_acts", "mail/x@anna_acts"),
+        ("@anna_acts", "@anna_acts"),
+        ("", ""),
+    ],
+)
+def test_a_command_for_the_account_by_name_is_the_plain_command(said: str, text: str) -> None:
+    """`/price@anna`, which Telegram's apps write by themselves in groups, would be answered by nobody, or by all."""
+    assert heard(message(said)).text == text
+
+
+def test_an_account_without_a_username_hears_plain_commands_only() -> None:
+    """A command for another account would be taken for one of its own."""
+    for said in ("/price", "/price@anna_acts tea"):
+        [found] = heard_in(message(said), Me(1), Memory())
+        assert isinstance(found, IncomingMessage) and found.text == said
+
+
 def test_further_usernames_are_the_accounts_too() -> None:
     """An account can have several; a mention by the second would not be one."""
     several = [types.Username("Anna_Two", active=True), types.Username("anna_old", active=False)]
-    assert me_of(types.User(1, username=None, usernames=several)) == Me(1, frozenset({"anna_two"}))
+    me = me_of(types.User(1, username=None, usernames=several))
+    assert me == Me(1, frozenset({"anna_two"}))
+    told = [heard_in(message(f"/price@{name}"), me, Memory())[0] for name in ("Anna_Two", "anna_old")]
+    assert [each.text for each in told if isinstance(each, IncomingMessage)] == ["/price", "/price@anna_old"]
 
 
 @pytest.mark.parametrize(

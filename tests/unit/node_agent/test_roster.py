@@ -49,10 +49,11 @@ class Desk:
         self.database, self.roster, self.ledger = database, roster, ledger
 
     @classmethod
-    async def open(cls) -> "Desk":
-        """With an empty ledger."""
-        database, clock, dice, journal = Database(InlineConnection()), VirtualClock(NOW), SeededRandomness(1), Journal()
+    async def open(cls, database: Database | None = None) -> "Desk":
+        """With an empty ledger, or with that of an agent before this one."""
+        database = database or Database(InlineConnection())
         await database.prepare()
+        clock, dice, journal = VirtualClock(NOW), SeededRandomness(1), Journal()
         identity = await begin_boot(database, NOW, dice)
         ledger, stage, unsaid = Ledger(database), Stage(dice, journal), Unsaid(journal, clock, dice)
         return cls(database, Roster("n", identity, ledger, Beats(), stage, unsaid, journal, clock), ledger)
@@ -89,6 +90,7 @@ async def test_a_thousand_accounts_that_come_online_at_once_are_a_few_commits() 
     assert desk.ledger.commits <= 4
     assert [change.number for change in await desk.ledger.changes_after(0, 3000)] == list(range(1, 2001))
     await desk.roster.close()
+    await desk.database.close()
 
 
 async def test_who_asks_while_a_commit_is_under_way_gets_the_next(desk: Desk) -> None:
@@ -181,12 +183,11 @@ async def test_everybody_who_joins_with_one_message_is_heard_once(desk: Desk) ->
 
     assert [joins(user_id) for user_id in (1, 2, 1, 3, 3)] == [True, True, False, True, False]
     await desk.roster.flush()
-    again = Roster("n", desk.roster._identity, desk.ledger, Beats(), desk.roster._stage, desk.roster._unsaid, Journal(),
-                   VirtualClock(NOW))  # fmt: skip
-    await again.load()
-    assert not again.heard("anna", Newcomer(-100, None, 2, "Nell", 1, NOW))
-    assert await desk.count() == (0, 0)
-    await again.close()
+    again = await Desk.open(desk.database)
+    await again.roster.load()
+    assert not again.roster.heard("anna", Newcomer(-100, None, 2, "Nell", 1, NOW))
+    assert await again.count() == (0, 0)
+    await again.roster.close()
 
 
 async def test_the_chats_that_are_remembered_are_bounded(desk: Desk) -> None:

@@ -14,10 +14,10 @@ from services.node_agent.domain.deliveries import (
     judged,
     mistaken,
 )
-from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.artifacts import AppliedArtifact, FileState
 from shared.contracts.bindings import rebound, script_of
 from shared.contracts.deliveries import DeliverArtifact, FailureCause
-from tests.unit.node_agent.virtual_agent import order, script
+from tests.support.agent.orders import order, script
 
 ORDER = order(script("hi"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,8 +50,8 @@ def test_an_unknown_order_is_applied_unless_a_later_one_stands() -> None:
     """An order that was overtaken on its way must not roll the node back."""
     later = order(script("later"), 2)
     assert judged(ORDER, None, None, None) == Apply()
-    assert isinstance(judged(ORDER, None, stored(later), later.artifact.hash), Overtaken)
-    assert judged(later, None, stored(ORDER), ORDER.artifact.hash) == Apply()
+    assert isinstance(judged(ORDER, None, stored(later), stored(later).artifact), Overtaken)
+    assert judged(later, None, stored(ORDER), stored(ORDER).artifact) == Apply()
 
 
 def test_a_known_order_is_answered_and_not_applied_again() -> None:
@@ -59,9 +59,9 @@ def test_a_known_order_is_answered_and_not_applied_again() -> None:
     waiting, done = Delivery(ORDER), Delivery(ORDER, Applied(True))
     again = ORDER.model_copy(update={"attempt": 2})
     assert judged(again, waiting, None, None) == Answer(waiting)
-    assert judged(again, done, stored(ORDER), ORDER.artifact.hash) == Answer(done)
+    assert judged(again, done, stored(ORDER), stored(ORDER).artifact) == Answer(done)
     later = stored(order(script("later"), 2))
-    assert judged(again, done, later, later.artifact.hash) == Answer(done)
+    assert judged(again, done, later, later.artifact) == Answer(done)
 
 
 def test_a_failed_order_is_tried_again_only_by_a_later_attempt() -> None:
@@ -73,7 +73,11 @@ def test_a_failed_order_is_tried_again_only_by_a_later_attempt() -> None:
 
 def test_an_applied_order_whose_file_was_damaged_is_applied_again() -> None:
     """Otherwise a node with a damaged file could never be mended."""
-    assert judged(ORDER, Delivery(ORDER, Applied(True)), stored(ORDER), None) == Apply()
+    done, loaded = Delivery(ORDER, Applied(True)), stored(ORDER).artifact
+    assert judged(ORDER, done, stored(ORDER), None) == Apply()
+    for state in (FileState.ALTERED, FileState.MISSING):
+        assert judged(ORDER, done, stored(ORDER), loaded.model_copy(update={"file": state})) == Apply()
+    assert judged(ORDER, done, stored(ORDER), loaded.model_copy(update={"file": FileState.INTACT})) == Answer(done)
 
 
 def test_an_order_names_its_content_once() -> None:

@@ -1,5 +1,6 @@
 """Session files: who is noticed, what is trusted, what is written back."""
 
+import asyncio
 import os
 import sqlite3
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from telethon.crypto import AuthKey
 from telethon.sessions import SQLiteSession
 from telethon.tl import types
 
+from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.domain.telegram import UnusableSession
 from services.node_agent.store.session_files import SessionFolder
 from services.node_agent.telegram.sessions import DATA_CENTRES, MOST_KNOWN, Place, load_session
@@ -149,6 +151,25 @@ async def test_the_agents_own_writing_is_no_change(tmp_path: Path) -> None:
     assert (await folder.present())["anna"] == file and path.stat().st_mode & 0o777 == 0o600
     assert await folder.write("anna", b"third", file)
     assert path.read_bytes() == b"third"
+
+
+async def test_a_look_in_the_middle_of_the_agents_own_writing_sees_no_change(tmp_path: Path) -> None:
+    """The account would be taken for a new login and started again: a dead one tried twice, a living one cut off."""
+    path = tmp_path / "anna.session"
+    path.write_bytes(b"first")
+    folder = SessionFolder(tmp_path)
+    _, file = await folder.read("anna")
+    writing = asyncio.create_task(_write_often(folder, file))
+    seen = set()
+    while not writing.done():
+        seen.add((await folder.present())["anna"])
+    await writing
+    assert seen == {file}
+
+
+async def _write_often(folder: SessionFolder, file: SessionFile) -> None:
+    for number in range(200):
+        assert await folder.write("anna", b"%d" % number, file)
 
 
 async def test_a_file_that_somebody_replaced_is_not_written_over(tmp_path: Path) -> None:

@@ -233,6 +233,9 @@ def test_conditions_need_a_trigger(refused: Refused) -> None:
         ("{joined: true}", "{joined: {chat: '@hall_one'}}", True),
         ("{joined: {chat: '@hall_one'}}", "{joined: true}", False),
         ("{command: /a}", "{command: /A}", True),
+        ("{message: {contains: 'a '}}", "{message: {contains: 'A '}}", True),
+        ("{message: {contains: 'a '}}", "{message: {text: 'a '}}", False),
+        ("{every: 1h}", "{every: 1h}", False),
     ],
 )
 def test_a_trigger_that_an_earlier_one_always_takes_is_found(earlier: str, later: str, covered: bool) -> None:

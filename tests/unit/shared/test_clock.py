@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from shared.clock import SystemClock, VirtualClock
 
 
@@ -33,6 +35,38 @@ async def test_a_sleeper_that_sleeps_again_is_woken_in_the_same_run() -> None:
     await clock.run_for(10)
     task.cancel()
     assert beats == [3, 6, 9]
+
+
+async def test_time_stands_still_until_everything_has_happened() -> None:
+    """A message that passes through many tasks would arrive later than it was sent, or never."""
+    clock, passed = VirtualClock(), list[float]()
+
+    async def pass_on(times: int) -> None:
+        if times:
+            await asyncio.create_task(pass_on(times - 1))
+        passed.append(clock.monotonic())
+
+    async def send() -> None:
+        await clock.sleep(3)
+        await pass_on(200)
+
+    task = asyncio.create_task(send())
+    await clock.run_for(3)
+    assert task.done() and passed == [3.0] * 201
+
+
+async def test_a_task_that_never_rests_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that spins would be a test that hangs."""
+    monkeypatch.setattr("shared.clock.MOST_ROUNDS", 100)
+
+    async def spin() -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(spin())
+    with pytest.raises(AssertionError, match="spins at second 0"):
+        await VirtualClock().run_for(1)
+    task.cancel()
 
 
 def test_the_system_clock_is_aware_and_does_not_go_back() -> None:

@@ -186,6 +186,15 @@ async def test_a_body_of_another_kind_is_told_which_is_read(door: httpx.AsyncCli
     assert "application/json" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("where", ["body", "query"])
+async def test_thousands_of_mistakes_cost_no_more_than_a_hundred(door: httpx.AsyncClient, where: str) -> None:
+    """Looking for the nearest name of each would keep the service from everything else for seconds."""
+    names = {f"n{number}": "1" for number in range(5000)}
+    answer = await (door.post("/things", json=names) if where == "body" else door.get("/things", params=names))
+    assert len(await refused(answer)) == 20
+    assert answer.json()["detail"].endswith("(and 99 more)")
+
+
 async def test_a_method_that_is_not_possible_names_those_that_are(door: httpx.AsyncClient) -> None:
     """The first route of an address is not all that there is."""
     answer = await door.delete("/things")

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.clock import VirtualClock
 from shared.draining import Drain
@@ -62,6 +63,28 @@ async def test_a_wake_does_not_wait_for_the_poll(well: Well, clock: VirtualClock
     drain.wake()
     await run(drain, clock, 5)
     assert len(well.looks) == 2
+
+
+async def test_without_a_poll_it_waits_to_be_woken(well: Well, clock: VirtualClock) -> None:
+    """A job that everybody wakes would look for nothing again and again."""
+    drain = Drain("well", well.step, None, clock, SeededRandomness(1))
+    task = asyncio.create_task(drain.run())
+    await clock.run_for(1000)
+    assert len(well.looks) == 1
+    drain.wake()
+    await clock.run_for(1)
+    assert len(well.looks) == 2
+    task.cancel()
+
+
+async def test_an_outage_is_told_once(well: Well, clock: VirtualClock) -> None:
+    """A night without the broker would fill the log, and one that is not told leaves the operator guessing."""
+    drain = Drain("well", well.step, 1.0, clock, SeededRandomness(1))
+    with capture_logs() as logs:
+        for away in (True, False, True):
+            well.away = away
+            await run(drain, clock, 60)
+    assert [(entry["job"], entry["reason"]) for entry in logs] == [("well", "it is away")] * 2
 
 
 async def test_what_is_away_is_asked_less_and_less_often_until_it_is_back(well: Well, clock: VirtualClock) -> None:

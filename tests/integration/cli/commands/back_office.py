@@ -77,6 +77,7 @@ class BackOffice:
     nodes: list[dict[str, Any]] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
     letters: list[dict[str, Any]] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
     course: list[dict[str, Any] | int] = field(default_factory=list)
     # Each connection's events as (id, type, data); when they are told, the stream ends.
     streams: list[list[tuple[str, str, str]]] = field(default_factory=list)
@@ -115,6 +116,8 @@ class BackOffice:
         api.get("/api/v1/group-ai/scripts/{script}/versions/{version}")(self._script)
         api.post("/api/v1/group-ai/script-deployment/deploy/{script}", status_code=202)(self._deploy)
         api.get("/api/v1/group-ai/script-deployment/deployments/{name}")(self._deployment)
+        api.get("/api/v1/group-ai/script-deployment/drift")(self._list_drift)
+        api.post("/api/v1/group-ai/script-deployment/drift/{name}/{script}/{how}")(self._settle_drift)
         api.get("/api/v1/events")(self._events)
         return api
 
@@ -136,6 +139,17 @@ class BackOffice:
         if letter in {one["id"] for one in self.letters}:
             return JSONResponse({"id": letter})
         return problem_response(404, "unknown-dead-letter", f"there is no dead letter {letter!r}")
+
+    async def _list_drift(self, request: Request, limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
+        asked = dict(request.query_params)
+        self.bodies.append({name: value for name, value in asked.items() if name != "limit"})
+        return _page(
+            [one for one in self.drift if one["node_id"] == asked.get("node_id", one["node_id"])], limit, cursor
+        )
+
+    async def _settle_drift(self, name: str, script: str, how: str) -> Any:
+        found = [one for one in self.drift if (one["node_id"], one["script_id"]) == (name, script)]
+        return found[0] if found else problem_response(404, "no-such-drift", "there is none")
 
     async def _store(self, request: Request) -> dict[str, Any]:
         self.bodies.append((request.headers["content-type"], await request.body()))

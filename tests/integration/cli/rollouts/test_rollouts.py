@@ -242,8 +242,9 @@ async def test_what_only_the_deployer_knows_is_named_as_it_was_written(
 
 async def test_the_example_of_a_policy(scene: Scene, callboard: Run) -> None:
     """The file that people copy must be taken as it is."""
-    deployment = (await callboard("deployments", "start", "greeter", *ALL, "--rollout", str(EXAMPLE_FILE))).out.strip()
+    words = ("--rollout", str(EXAMPLE_FILE), "--drift", "report")
+    deployment = (await callboard("deployments", "start", "greeter", *ALL, *words)).out.strip()
     await callboard("deployments", "watch", deployment)
     shown = (await callboard("deployments", "show", deployment)).out
-    assert "1,10%,rest" in shown
+    assert "1,10%,rest" in shown and "report" in shown
     assert "5% of 20 then pause; 20% by tests_failed,invalid_script then abort" in shown

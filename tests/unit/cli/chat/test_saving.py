@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.cli.chat.saving import NotSaved, SavedTest, saved
 from services.cli.chat.trial import Joined, Said, Trial
 from shared.scripts import Script, parse_script, run_tests
+from shared.scripts.rehearsal import MAX_WAKES
 from tests.unit.cli.chat.test_trial import NOON, TEXT, script
 
 PLAIN = """\
@@ -108,6 +109,16 @@ def test_what_makes_no_test_says_why(said: Said, why: str) -> None:
     trial.say(said)
     outcome = keep(trial)
     assert isinstance(outcome, NotSaved) and why in outcome.why
+
+
+def test_what_is_too_long_for_a_test_is_told_at_once() -> None:
+    """Looking for a seed among replays of hours, of which none comes to its end, would keep the author waiting."""
+    ticking = "  tick:\n    triggers: [{every: 10s}]\n    steps: [{choose: [{send: a}, {send: b}]}, {wait: 1s}]\n"
+    trial = Trial(script(PLAIN + ticking), NOON)
+    while len(trial.said) <= MAX_WAKES:
+        trial.wait(6 * 3600)
+    outcome = keep(trial)
+    assert isinstance(outcome, NotSaved) and ":restart" in outcome.why
 
 
 def test_a_name_is_used_once() -> None:

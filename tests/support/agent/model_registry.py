@@ -7,7 +7,7 @@ from shared.contracts import names
 from shared.contracts.accounts import AccountChanged, AccountReport
 from shared.contracts.deliveries import DeliveryReported
 from shared.contracts.heartbeats import HeartbeatReported
-from shared.contracts.leases import GrantLease
+from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
 from shared.messaging import Bus, Route
 
 
@@ -58,10 +58,32 @@ class ModelRegistry:
             Route(names.deployer_reports_queue(), {DeliveryReported: self._on_report}),
         ]
 
+    async def refuse(self) -> None:
+        """Answer the last beat as if another agent had started with the node's id."""
+        assert self.bus is not None
+        beat = self.beats[-1]
+        await self.bus.publish(
+            RefuseLease(
+                node_id=beat.node_id,
+                boot=beat.boot,
+                seq=beat.seq,
+                cause=RefusalCause.NEWER_BOOT,
+                newest_boot=beat.boot + 1,
+            )
+        )
+
+    def told(self, account_id: str) -> list[AccountReport]:
+        """What an account was after each of its changes, in order."""
+        ordered = [self.changes[number].account for number in sorted(self.changes)]
+        return [account for account in ordered if account.account_id == account_id]
+
     def statuses(self, account_id: str) -> list[str]:
         """The states that an account went through, in order."""
-        ordered = [self.changes[number] for number in sorted(self.changes)]
-        return [change.account.status.value for change in ordered if change.account.account_id == account_id]
+        return [account.status.value for account in self.told(account_id)]
+
+    def reasons(self, account_id: str, status: str) -> list[str]:
+        """The reasons with which an account entered a state."""
+        return [account.status_reason or "" for account in self.told(account_id) if account.status == status]
 
     async def _on_beat(self, beat: HeartbeatReported) -> None:
         grant = self.apply(beat)
