@@ -16,6 +16,7 @@ from services.cli.commands.events import events
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
+from services.cli.commands.steering import register_steering
 from services.cli.commands.trials import register_trials
 from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
@@ -36,6 +37,7 @@ def build_app() -> typer.Typer:
     register_up(app)
     register_trials(scripts)
     register_diff(scripts)
+    register_steering(deployments)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")

@@ -18,7 +18,7 @@ from httpx_sse import EventSource, SSEError, connect_sse
 
 from services.cli.connection import Connection
 from services.cli.failures import CommandFailed, ExitCode
-from services.cli.problems import NO_SUCH_ADDRESS, NO_SUCH_VERSION, read_problem
+from services.cli.problems import NO_SUCH_ADDRESS, NO_SUCH_VERSION, Named, named_by_option, read_problem
 
 Record = dict[str, Any]
 Parameters = Mapping[str, str | int | None]
@@ -58,9 +58,11 @@ class Client:
         """Read one thing; `missing` is the sentence for one that is not there."""
         return self._ask("GET", path, missing, params=_given(parameters))
 
-    def post(self, path: str, body: Record | None = None, *, missing: str | None = None) -> Record:
-        """Order something."""
-        return self._ask("POST", path, missing, json=body)
+    def post(
+        self, path: str, body: Record | None = None, *, missing: str | None = None, named: Named = named_by_option
+    ) -> Record:
+        """Order something; `named` says how the operator wrote a field that is refused."""
+        return self._ask("POST", path, missing, named, json=body)
 
     def upload(self, path: str, content: bytes, media_type: str) -> Record:
         """Order something whose body is a file."""
@@ -95,11 +97,13 @@ class Client:
                 raise self._failure(source.response, None)
             yield source
 
-    def _ask(self, method: str, path: str, missing: str | None, **options: Any) -> Record:
+    def _ask(
+        self, method: str, path: str, missing: str | None, named: Named = named_by_option, **options: Any
+    ) -> Record:
         with self._told_plainly(method):
             answer = self._http.request(method, path, **options)
         if not answer.is_success:
-            raise self._failure(answer, missing)
+            raise self._failure(answer, missing, named)
         if not answer.content:
             return {}
         try:
@@ -138,8 +142,8 @@ class Client:
         start = " `callboard up` starts it here" if self._local else ""
         return f"nothing answers at {self._url}: is Callboard running there?{start}"
 
-    def _failure(self, answer: httpx.Response, missing: str | None) -> CommandFailed:
-        status, problem = answer.status_code, read_problem(answer)
+    def _failure(self, answer: httpx.Response, missing: str | None, named: Named = named_by_option) -> CommandFailed:
+        status, problem = answer.status_code, read_problem(answer, named)
         if status == httpx.codes.UNAUTHORIZED:
             return self._not_signed_in()
         if problem is None or problem.kind == NO_SUCH_ADDRESS:
@@ -149,7 +153,7 @@ class Client:
         # A version that is missing is told by the service, which knows the newest.
         if missing and code is ExitCode.NOT_FOUND and problem.kind != NO_SUCH_VERSION:
             sentence = missing
-        return CommandFailed(code, sentence, problem.details, passing=status in _PASSING)
+        return CommandFailed(code, sentence, problem.details, passing=status in _PASSING, kind=problem.kind)
 
     def _not_signed_in(self) -> CommandFailed:
         source = self._connection.source

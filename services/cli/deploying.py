@@ -11,8 +11,12 @@ from services.cli.command import Session
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import ACCOUNT, NODE, SCRIPT
 from services.cli.paths import DEPLOY
-from services.cli.progress import all_verified, failures, follow_deployment, summary
+from services.cli.problems import named_by_option
+from services.cli.progress import follow_deployment
+from services.cli.rollout.policy import Policy
+from services.cli.rollout.telling import IN_STATE, all_verified, causes, failures, summary, waiting_for
 from services.cli.table import Column, Record
+from shared.contracts.deployments import DeploymentState
 
 PATIENCE = 900.0
 
@@ -28,10 +32,12 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait until every node has it
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=0, help="Wait for so many seconds at most.")
 ]
+Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1, help="Not the newest, but this one.")]
 
 DELIVERIES = (
     Column("node", "node_id"),
-    Column("state", "state"),
+    Column("group", "group", spare=4),
+    Column("state", lambda delivery: "held" if delivery.get("held") else delivery.get("state")),
     Column("reason", "reason", folds=24),
     Column("attempts", "attempts", spare=2),
     Column("hash on the node", lambda delivery: short_hash(delivery.get("reported_hash")), spare=1),
@@ -39,13 +45,17 @@ DELIVERIES = (
 )
 
 
-def deploy_order(nodes: str | None, selector: str | None, version: int | None, bind: str | None) -> dict[str, Any]:
+def deploy_order(
+    nodes: str | None, selector: str | None, version: int | None, bind: str | None, policy: Policy
+) -> dict[str, Any]:
     """The body of a deploy request.
 
     Raises typer.BadParameter unless exactly one of nodes and selector is given, CommandFailed for what is no id.
     """
     if (nodes is None) == (selector is None):
         raise typer.BadParameter("say where: either --nodes a,b or --selector label=value")
+    if policy.fields.get("dynamic") is True and selector is None:
+        raise typer.BadParameter("--dynamic goes with --selector: late joiners are the nodes that match it later")
     order: dict[str, Any] = {"selector": selector}
     if nodes is not None:
         order = {"node_ids": NODE.all_checked(_words(nodes, "--nodes"))}
@@ -53,23 +63,42 @@ def deploy_order(nodes: str | None, selector: str | None, version: int | None, b
         order["version"] = version
     if bind is not None:
         order["bind"] = "all" if bind == "all" else ACCOUNT.all_checked(_words(bind, "--bind"))
+    if policy.fields:
+        order["rollout"] = dict(policy.fields)
     return order
 
 
-def start(session: Session, script_id: str, order: dict[str, Any], *, wait: bool) -> Record:
+def ordered(session: Session, path: str, script_id: str, order: dict[str, Any], policy: Policy) -> Record:
+    """What the deployer answers to an order. Raises CommandFailed that names what is wrong as it was written."""
+    return session.client.post(
+        f"{path}/{segment(SCRIPT.checked(script_id))}",
+        order,
+        missing=SCRIPT.missing(script_id),
+        named=lambda field: policy.named(field) or named_by_option(field),
+    )
+
+
+def start(session: Session, script_id: str, order: dict[str, Any], policy: Policy, *, wait: bool) -> Record:
     """Order the deployment and show its id, with how to look on if nobody waits; gives what the deployer answered."""
-    path = f"{DEPLOY}/{segment(SCRIPT.checked(script_id))}"
-    started = session.client.post(path, order, missing=SCRIPT.missing(script_id))
+    started = ordered(session, DEPLOY, script_id, order, policy)
     for sentence in takeovers.sentences(started):
         session.out.note(sentence)
     if not session.out.as_json:
         session.out.line(str(started["deployment_id"]))
-        if not wait:
-            session.out.note(f"`callboard deployments watch {started['deployment_id']}` shows how far it is")
+        follow_up(session, started, wait=wait)
     return started
 
 
-def watch_to_the_end(session: Session, deployment_id: str, timeout: float) -> Record:
+def follow_up(session: Session, deployment: Record, *, wait: bool = False) -> None:
+    """Note what an operator may want to do next with a deployment that was ordered."""
+    name = deployment["deployment_id"]
+    if deployment.get("state") == DeploymentState.PLANNED:
+        session.out.note(f"{waiting_for(deployment)}; `callboard deployments show {name} --plan` shows what it does")
+    elif not wait:
+        session.out.note(f"`callboard deployments watch {name}` shows how far it is")
+
+
+def watch_to_the_end(session: Session, deployment_id: str, timeout: float | None) -> Record:
     """Watch until it is final and show each node's end, unless the output is JSON. Gives the deployment."""
     deployment = follow_deployment(session.client, session.out, deployment_id, timeout)
     if not session.out.as_json:
@@ -79,8 +108,12 @@ def watch_to_the_end(session: Session, deployment_id: str, timeout: float) -> Re
 
 def judge(deployment: Record) -> None:
     """Raises CommandFailed unless every node runs what it was sent."""
-    if not all_verified(deployment):
-        raise CommandFailed(ExitCode.FAILED, f"not on every node: {summary(deployment)}", failures(deployment))
+    if all_verified(deployment):
+        return
+    state = IN_STATE.get(DeploymentState(str(deployment.get("state"))), "")
+    reason = f" ({deployment['reason']})" if deployment.get("reason") else ""
+    sentence = f"{deployment.get('deployment_id')} {state}{reason}; not on every node: {summary(deployment)}"
+    raise CommandFailed(ExitCode.FAILED, sentence, failures(deployment) or causes(deployment))
 
 
 def short_hash(name: str | None) -> str:

@@ -27,14 +27,20 @@ EXIT_CODES_HELP = (
 
 
 class CommandFailed(Exception):
-    """A command's end other than success. `passing`: asking again in a moment may go better."""
+    """A command's end other than success.
 
-    def __init__(self, code: ExitCode, sentence: str, details: Sequence[str] = (), *, passing: bool = False) -> None:
+    `passing`: asking again in a moment may go better. `kind` is of the problem that a service answered, if it did.
+    """
+
+    def __init__(
+        self, code: ExitCode, sentence: str, details: Sequence[str] = (), *, passing: bool = False, kind: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
         self.details = tuple(details)
         self.passing = passing
+        self.kind = kind
 
     @property
     def gist(self) -> str:

@@ -13,6 +13,7 @@ from shared.contracts.identifiers import (
     ACCOUNT_ID_PATTERN,
     DEAD_LETTER_ID_PATTERN,
     DEPLOYMENT_ID_PATTERN,
+    HASH_PATTERN,
     IN_WORDS,
     NODE_ID_PATTERN,
     SCRIPT_ID_PATTERN,
@@ -30,13 +31,14 @@ class IdKind:
     of: str
     pattern: str
     listed_by: str
+    noun: str = " id"
 
     def checked(self, text: str) -> str:
         """The id. Raises CommandFailed that says which form one has."""
         if re.fullmatch(self.pattern, text) and text not in _DOTS:
             return text
         form = IN_WORDS[self.pattern] + (", and not dots alone" if text in _DOTS else "")
-        sentence = f"{text!r} is no {self.of} id, which is {form}: `{self.listed_by}` shows them"
+        sentence = f"{text!r} is no {self.of}{self.noun}, which is {form}: `{self.listed_by}` shows them"
         raise CommandFailed(ExitCode.REFUSED, sentence)
 
     def all_checked(self, texts: Iterable[str]) -> list[str]:
@@ -54,3 +56,4 @@ SCRIPT = IdKind("script", SCRIPT_ID_PATTERN, "callboard scripts")
 DEPLOYMENT = IdKind("deployment", DEPLOYMENT_ID_PATTERN, "callboard deployments")
 SERVER = IdKind("server", SERVER_ID_PATTERN, "callboard servers")
 DEAD_LETTER = IdKind("dead letter", DEAD_LETTER_ID_PATTERN, "callboard dead")
+PLAN_HASH = IdKind("plan's hash", HASH_PATTERN, "callboard deployments show ID --plan", noun="")

@@ -77,6 +77,10 @@ class Output:
             _print(self._stdout, Text(f"\n{visible(name)}", style="bold"))
             self._things(things)
 
+    def fields(self, record: Record) -> None:
+        """Names and values, one below the other; nothing for none."""
+        self._fields(record)
+
     def failure(self, failed: CommandFailed) -> None:
         """Why a command failed, on stderr."""
         _print_folded(self.stderr, Text(f"callboard: {visible(failed.sentence)}", style="red"))

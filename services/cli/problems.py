@@ -4,7 +4,7 @@ Services answer with problem details (RFC 9457): a kind, a sentence, and the fie
 those of the HTTP request; an operator has typed options, so they are named by those.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ _KIND = "urn:callboard:problem:"
 NO_SUCH_ADDRESS = "no-such-address"
 NO_SUCH_VERSION = "no-such-version"
 
+Named = Callable[[str], str]
+"""How the operator wrote what a request calls by this field."""
+
 _OPTIONS = {
     "node_id": "--node",
     "node_ids": "--nodes",
@@ -24,6 +27,8 @@ _OPTIONS = {
     "selector": "--selector",
     "bind": "--bind",
     "version": "--version",
+    "rollout": "--rollout",
+    "state": "--state",
     "status": "--status",
     "source": "--source",
     "q": "--query",
@@ -48,7 +53,16 @@ class ProblemDetails:
     details: tuple[str, ...] = ()
 
 
-def read_problem(answer: httpx.Response) -> ProblemDetails | None:
+def named_by_option(field: str) -> str:
+    """`body.node_ids.0` is what was given as --nodes; a place in a script stays as it is."""
+    place, _, name = field.partition(".")
+    if place not in ("body", "query", "path"):
+        return field
+    words = name.split(".")
+    return _OPTIONS.get(words[0], words[0])
+
+
+def read_problem(answer: httpx.Response, named: Named = named_by_option) -> ProblemDetails | None:
     """The problem in an answer; None when it is not one of Callboard's."""
     try:
         problem = answer.json()
@@ -56,28 +70,19 @@ def read_problem(answer: httpx.Response) -> ProblemDetails | None:
         errors = [error for error in problem.get("errors") or [] if isinstance(error, dict)]
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return ProblemDetails(kind.removeprefix(_KIND), *_told(detail, errors))
+    return ProblemDetails(kind.removeprefix(_KIND), *_told(detail, errors, named))
 
 
-def _told(detail: str, errors: Sequence[dict[str, Any]]) -> tuple[str, tuple[str, ...]]:
-    lines = tuple(map(_line, errors))
+def _told(detail: str, errors: Sequence[dict[str, Any]], named: Named) -> tuple[str, tuple[str, ...]]:
+    lines = tuple(_line(error, named) for error in errors)
     # A detail that only repeats the first error is in the request's words; the error's own line is in ours.
     if errors and detail.startswith(f"{errors[0].get('field')}: {errors[0].get('message')}"):
         return lines[0], lines[1:]
     return detail, tuple(line for line in lines if line != detail)
 
 
-def _line(error: dict[str, Any]) -> str:
+def _line(error: dict[str, Any], named: Named) -> str:
     where = ":".join(str(error[name]) for name in ("line", "column") if error.get(name) is not None)
-    parts = [part for part in (where, _named(str(error.get("field") or "")), str(error.get("message", error))) if part]
+    parts = [part for part in (where, named(str(error.get("field") or "")), str(error.get("message", error))) if part]
     hint = f" ({error['hint']})" if error.get("hint") else ""
     return ": ".join(parts) + hint
-
-
-def _named(field: str) -> str:
-    """`body.node_ids.0` is what was given as --nodes; a place in a script stays as it is."""
-    place, _, name = field.partition(".")
-    if place not in ("body", "query", "path"):
-        return field
-    words = name.split(".")
-    return _OPTIONS.get(words[0], words[0])

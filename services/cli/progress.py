@@ -1,11 +1,11 @@
-"""Watching a deployment until every delivery is final, with a picture of it on stderr.
+"""Watching a deployment until it has ended, with a picture of it on stderr.
 
-On a terminal a bar that moves, in a pipe a line for each change. Reading is asking again, twice a second: what counts
-is the deployment's state, not the events on the way. While Callboard is away for a moment the watch goes on.
+On a terminal a bar for each group that moves, in a pipe a line for each change. Reading is asking again, twice a
+second: what counts is the deployment's state, not the events on the way. While Callboard is away for a moment the
+watch goes on.
 """
 
 import time
-from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -21,108 +21,92 @@ from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import DEPLOYMENT
 from services.cli.output import Output
 from services.cli.paths import DEPLOYMENTS
+from services.cli.rollout.telling import causes, ended, held_back, is_final, summary, totals, waiting_for
 from services.cli.table import Record
-from shared.contracts.deployments import FINAL_DEPLOYMENT_STATES, FINAL_STATES, DeliveryState, DeploymentState
 
 ASK_EVERY = 0.5
-MOST_REASONS = 5
+BAR = 30
+# More do not fit a terminal of 24 lines with what stands below them.
+MOST_GROUPS = 12
 
-_FINAL = {state.value for state in FINAL_STATES}
 
-
-def follow_deployment(client: Client, out: Output, deployment_id: str, timeout: float) -> Record:
-    """The deployment when it is final. Raises CommandFailed when it is not within `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+def follow_deployment(client: Client, out: Output, deployment_id: str, timeout: float | None) -> Record:
+    """The deployment when it is final. Raises CommandFailed when it is not within `timeout` seconds; None: no limit."""
+    deadline = None if timeout is None else time.monotonic() + timeout
     with _picture(out.stderr) as picture:
+        last: Record = {}
         while True:
             try:
-                deployment = _look(client, deployment_id)
-                picture.show(deployment)
-                if is_final(deployment):
+                last = look(client, deployment_id)
+                picture.show(last)
+                if is_final(last):
                     return whole_deployment(client, deployment_id)
             except CommandFailed as failed:
                 if not failed.passing:
                     raise
                 picture.say(f"{failed.gist}; asking again")
-            if time.monotonic() >= deadline:
-                again = f"`callboard deployments watch {deployment_id}` looks on"
-                sentence = f"{deployment_id} is not final after {timeout:g} s: {again}"
-                raise CommandFailed(ExitCode.FAILED, sentence)
-            time.sleep(min(ASK_EVERY, max(0.0, deadline - time.monotonic())))
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise _not_in_time(last, deployment_id, timeout)
+            time.sleep(ASK_EVERY if left is None else min(ASK_EVERY, left))
+
+
+def look(client: Client, deployment_id: str, cursor: str | None = None, most: int = 1) -> dict[str, Any]:
+    """A deployment with at most so many of its deliveries: twice a second nobody needs ten thousand of them."""
+    path = f"{DEPLOYMENTS}/{segment(deployment_id)}"
+    return client.get(path, {"limit": most, "cursor": cursor}, missing=DEPLOYMENT.missing(deployment_id))
 
 
 def whole_deployment(client: Client, deployment_id: str) -> Record:
     """A deployment with the deliveries of all its nodes, which come in pages."""
-    deployment = _look(client, deployment_id)
+    deployment = look(client, deployment_id, most=PAGE)
     deliveries = list(deployment.get("deliveries") or [])
     cursor = deployment.get("next_cursor")
     while cursor:
-        page = _look(client, deployment_id, cursor)
+        page = look(client, deployment_id, cursor, PAGE)
         deliveries += page.get("deliveries") or []
         # A cursor that does not move would go round for ever.
         cursor = page.get("next_cursor") if page.get("next_cursor") != cursor else None
     return {**deployment, "deliveries": deliveries, "next_cursor": None}
 
 
-def is_final(deployment: Record) -> bool:
-    """Whether nothing more will happen."""
-    return deployment.get("state") in {state.value for state in FINAL_DEPLOYMENT_STATES}
+def _not_in_time(last: Record, deployment_id: str, timeout: float | None) -> CommandFailed:
+    again = f"`callboard deployments watch {deployment_id}` looks on"
+    details = [line for line in (summary(last), waiting_for(last)) if line] if last else []
+    return CommandFailed(ExitCode.FAILED, f"{deployment_id} is not final after {timeout:g} s: {again}", details)
 
 
-def all_verified(deployment: Record) -> bool:
-    """Whether every node runs what it was sent."""
-    totals = _totals(deployment)
-    return deployment.get("state") == DeploymentState.SUCCEEDED.value and set(totals) <= {DeliveryState.VERIFIED.value}
-
-
-def summary(deployment: Record) -> str:
-    """`2 of 3 verified, 1 sent`."""
-    totals = _totals(deployment)
-    every = sum(totals.values())
-    verified = totals.pop(DeliveryState.VERIFIED.value, 0)
-    return ", ".join([f"{verified} of {every} verified", *(f"{count} {state}" for state, count in totals.items())])
-
-
-def failures(deployment: Record) -> list[str]:
-    """The reasons for which deliveries failed, the most frequent first."""
-    failed = _FINAL - {DeliveryState.VERIFIED.value}
-    reasons = Counter(
-        f"{one.get('state')}: {one.get('reason') or 'no reason was given'}"
-        for one in deployment.get("deliveries") or []
-        if one.get("state") in failed
-    )
-    return [f"{count} × {reason}" for reason, count in reasons.most_common(MOST_REASONS)]
-
-
-def _look(client: Client, deployment_id: str, cursor: str | None = None) -> dict[str, Any]:
-    path = f"{DEPLOYMENTS}/{segment(deployment_id)}"
-    return client.get(path, {"limit": PAGE, "cursor": cursor}, missing=DEPLOYMENT.missing(deployment_id))
-
-
-def _totals(deployment: Record) -> dict[str, int]:
-    return {state: count for state, count in (deployment.get("totals") or {}).items() if count}
-
-
-class _Bar:
+class _Bars:
     """The picture on a terminal."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
+        self._lines: list[RenderableType] = []
 
     def show(self, deployment: Record) -> None:
-        totals = _totals(deployment)
-        final = sum(count for state, count in totals.items() if state in _FINAL)
-        every = sum(totals.values())
-        head = Table.grid(padding=(0, 2))
-        head.add_row(ProgressBar(total=max(1, every), completed=final, width=40), f"{final} of {every} final")
-        lines: list[RenderableType] = [head, Text(summary(deployment))]
-        lines += [Text(visible(reason), style="red") for reason in failures(deployment)]
-        if deployment.get("next_cursor"):
-            lines.append(Text(f"(reasons of the first {PAGE} nodes; at the end of all)", style="dim"))
-        self._live.update(Group(*lines), refresh=True)
+        groups = deployment.get("groups") or []
+        grid = Table.grid(padding=(0, 2))
+        for label, part in [("", deployment)] if len(groups) < 2 else _shown(groups):
+            every = max(1, sum(totals(part).values()))
+            grid.add_row(label, ProgressBar(total=every, completed=ended(part), width=BAR), summary(part))
+        lines: list[RenderableType] = [grid]
+        if len(groups) > 1:
+            more = f"; {len(groups) - MOST_GROUPS} more groups" if len(groups) > MOST_GROUPS else ""
+            lines.append(Text(f"all: {summary(deployment)}{more}"))
+        lines += [Text(visible(cause), style="red") for cause in causes(deployment)]
+        waits = waiting_for(deployment)
+        self._lines = [*lines, Text(visible(waits), style="yellow")] if waits else lines
+        self._live.update(Group(*self._lines), refresh=True)
 
     def say(self, sentence: str) -> None:
-        self._live.update(Text(visible(sentence), style="yellow"), refresh=True)
+        self._live.update(Group(*self._lines, Text(visible(sentence), style="yellow")), refresh=True)
+
+
+def _shown(groups: list[Record]) -> list[tuple[str, Record]]:
+    """Some of the groups with their names: where it moves, and not the ones that are through long since."""
+    moving = next((place for place, one in enumerate(groups) if ended(one) < one.get("size", 0)), len(groups) - 1)
+    first = max(0, min(moving - 1, len(groups) - MOST_GROUPS))
+    return [(f"group {one.get('group')}", one) for one in groups[first : first + MOST_GROUPS]]
 
 
 class _Lines:
@@ -130,28 +114,36 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last = ""
+        self._last: dict[str, str] = {}
 
     def show(self, deployment: Record) -> None:
-        self.say(summary(deployment))
+        groups = deployment.get("groups") or []
+        begun = [(f"group {one.get('group')}: ", one) for one in groups if held_back(one) < one.get("size", 0)]
+        self._last.pop("connection", None)
+        for label, part in [("", deployment)] if len(groups) < 2 else begun:
+            self.say(f"{label}{summary(part)}", f"progress {label}")
+        self.say(", ".join(causes(deployment)), "causes")
+        if not is_final(deployment):
+            self.say(waiting_for(deployment), "waits")
 
-    def say(self, sentence: str) -> None:
-        if sentence != self._last:
-            self._console.print(Text(visible(sentence)), soft_wrap=True)
-            self._last = sentence
+    def say(self, sentence: str, about: str = "connection") -> None:
+        if sentence != self._last.get(about, ""):
+            self._last[about] = sentence
+            if sentence:
+                self._console.print(Text(visible(sentence)), soft_wrap=True)
 
 
-class _LiveBar(AbstractContextManager[_Bar]):
+class _LiveBars(AbstractContextManager[_Bars]):
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, transient=True, auto_refresh=False)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> _Bars:
         self._live.start()
-        return _Bar(self._live)
+        return _Bars(self._live)
 
     def __exit__(self, *_: Any) -> None:
         self._live.stop()
 
 
-def _picture(console: Console) -> AbstractContextManager[_Bar] | AbstractContextManager[_Lines]:
-    return _LiveBar(console) if console.is_terminal else nullcontext(_Lines(console))
+def _picture(console: Console) -> AbstractContextManager[_Bars] | AbstractContextManager[_Lines]:
+    return _LiveBars(console) if console.is_terminal else nullcontext(_Lines(console))

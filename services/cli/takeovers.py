@@ -23,6 +23,14 @@ def sentences(answer: Record) -> Iterator[str]:
         yield f"{answer.get('script_id')} takes {_accounts(takeover, other)}" + (f"; {both}" if both else "")
 
 
+def overlaps(answer: Record) -> Iterator[str]:
+    """One sentence for each script with messages that both would answer; a plan's table tells of the accounts."""
+    for takeover in answer.get("takes_over") or []:
+        both = _both(takeover.get("same_messages") or [])
+        if both:
+            yield f"{answer.get('script_id')} and {takeover.get('script_id')}: {both}"
+
+
 def _accounts(takeover: Record, other: str) -> str:
     nodes = takeover.get("nodes") or []
     count = int(takeover.get("node_count") or len(nodes))

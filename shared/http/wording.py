@@ -14,7 +14,8 @@ Told = dict[str, str]
 
 def told(findings: Sequence[Mapping[str, Any]]) -> list[Told]:
     """Pydantic's `errors()`, in words."""
-    return [{"field": ".".join(map(str, _path(one))), "message": _message(one)} for one in findings]
+    told_once = [one for one in findings if not _follows(one, findings)]
+    return [{"field": ".".join(map(str, _path(one))), "message": _message(one)} for one in told_once]
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
@@ -25,6 +26,14 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f": did you mean {near[0]!r}?" if near else "."
     return f"there is no such {kind}{hint} The {kind}s are {', '.join(names)}"
+
+
+def _follows(one: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is only that too few items are left because others of these findings are about the rest."""
+    place = tuple(one["loc"])
+    return one["type"] == "too_short" and any(
+        tuple(other["loc"][: len(place)]) == place for other in findings if other is not one
+    )
 
 
 def _path(one: Mapping[str, Any]) -> Sequence[str | int]:
@@ -50,7 +59,7 @@ def _message(one: Mapping[str, Any]) -> str:
             return "must be a JSON object"
         case _:
             said = str(one["msg"])
-            for subject in ("Input should ", "String should ", "List should ", "Value should "):
+            for subject in ("Input should ", "String should ", "List should ", "Tuple should ", "Value should "):
                 if said.startswith(subject):
                     return "must " + said.removeprefix(subject)
             return said[:1].lower() + said[1:]

@@ -14,33 +14,55 @@ ROOT = Path(__file__).parents[2]
 ENDLESS = ("callboard events tail",)
 
 
-def blocks() -> list[str]:
+def blocks(heading: str, page: str = "README.md") -> list[str]:
     """The shell blocks of the section."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.split("## The first five minutes")[1].split("\n## ")[0]
+    text = (ROOT / page).read_text(encoding="utf-8")
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+
+
+def commands(lines: list[str]) -> list[str]:
+    """The commands without their comments."""
+    return [command for line in "".join(lines).splitlines() if (command := line.split("  #")[0].strip())]
 
 
 def test_the_first_five_minutes_work_as_they_are_written(demo: Demo, tmp_path: Path) -> None:
     """A reader who copies a command that fails does not copy the next one."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    refused = []
+    for line in "".join(blocks("The first five minutes")).splitlines():
+        command = line.split("  #")[0].strip()
+        if not command or command.startswith("source ") or command in ENDLESS:
+            continue
+        if "# refused" in line:
+            refused.append(command)
+        typed(demo, tmp_path, command, 1 if "# refused" in line else 0)
+    assert refused, "the section shows a script that its own tests refuse"
+
+
+def test_a_rollout_with_care_works_as_it_is_written(demo: Demo, tmp_path: Path) -> None:
+    """The plan that is shown is approved by its last line, and the file is one that the deployer takes."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for command in commands(blocks("Rolling out with care")):
+        typed(demo, tmp_path, command)
+    assert "callboard deployments approve dep_" in (tmp_path / "plan.txt").read_text()
+
+
+def test_both_languages_show_the_same_rollout() -> None:
+    """Who reads one of them must not get other commands than who reads the other."""
+    english = commands(blocks("Rolling out with care"))
+    assert english == commands(blocks("謹慎地推出", "README.zh-TW.md"))
+
+
+def typed(demo: Demo, where: Path, command: str, code: int = 0) -> None:
+    """Run a command as it stands; it must end with this code."""
     environment = {
         **os.environ,
         "CALLBOARD_HOME": str(demo.home),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    refused = []
-    for line in "".join(blocks()).splitlines():
-        command = line.split("  #")[0].strip()
-        if not command or command.startswith("source ") or command in ENDLESS:
-            continue
-        ran = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert "Traceback" not in ran.stderr, f"{command}\n{ran.stderr}"
-        if "# refused" in line:
-            refused.append(command)
-            assert ran.returncode == 1, f"{command} ended with {ran.returncode}\n{ran.stdout}{ran.stderr}"
-        else:
-            assert ran.returncode == 0, f"{command} ended with {ran.returncode}\n{ran.stdout}{ran.stderr}"
-    assert refused, "the section shows a script that its own tests refuse"
+    ran = subprocess.run(
+        command, shell=True, cwd=where, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "Traceback" not in ran.stderr, f"{command}\n{ran.stderr}"
+    assert ran.returncode == code, f"{command} ended with {ran.returncode}\n{ran.stdout}{ran.stderr}"

@@ -13,6 +13,8 @@ from services.cli.commands.nodes import FIRST, Everything, Most
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import SCRIPT
 from services.cli.paths import SCRIPTS
+from services.cli.rollout.options import with_policy
+from services.cli.rollout.policy import Policy
 from services.cli.table import Column
 
 YAML = "application/yaml"
@@ -91,6 +93,7 @@ def check_scripts(session: Session, files: Annotated[list[Path], ScriptFile]) ->
 
 
 @command(scripts, "push")
+@with_policy
 def push_script(
     session: Session,
     file: Annotated[Path, ScriptFile],
@@ -100,13 +103,15 @@ def push_script(
     bind: deploying.Bind = None,
     wait: deploying.Wait = False,
     timeout: deploying.Timeout = deploying.PATIENCE,
+    *,
+    policy: Policy,
 ) -> None:
     """Check a file and store it as a new version; the same content again is the same version."""
     from services.cli.checking import check_file
 
-    if not deploy and (nodes or selector or bind or wait):
-        raise typer.BadParameter("--nodes, --selector, --bind and --wait go with --deploy")
-    order = deploying.deploy_order(nodes, selector, None, bind) if deploy else None
+    if not deploy and (nodes or selector or bind or wait or policy.fields):
+        raise typer.BadParameter("--nodes, --selector, --bind, --wait and the options of a rollout go with --deploy")
+    order = deploying.deploy_order(nodes, selector, None, bind, policy) if deploy else None
     verdict = check_file(file)
     if not verdict.good:
         raise CommandFailed(ExitCode.REFUSED, f"{file} cannot be pushed as it is; nothing was sent", verdict.lines())
@@ -118,7 +123,7 @@ def push_script(
     if order is not None:
         # The version is named: somebody else may store another one between the two requests.
         order["version"] = stored.get("version")
-        deployment = deploying.start(session, str(stored["script_id"]), order, wait=wait)
+        deployment = deploying.start(session, str(stored["script_id"]), order, policy, wait=wait)
         if wait:
             deployment = deploying.watch_to_the_end(session, str(deployment["deployment_id"]), timeout)
     if session.out.as_json:

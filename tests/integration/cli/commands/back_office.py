@@ -88,6 +88,8 @@ class BackOffice:
     asked: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     resumed_from: list[str] = field(default_factory=list)
+    # How many deliveries each look at a deployment asked for.
+    limits: list[int] = field(default_factory=list)
 
     def api(self) -> FastAPI:
         """Its HTTP application."""
@@ -161,6 +163,7 @@ class BackOffice:
         return {"deployment_id": DEPLOYMENT, "state": "running"}
 
     async def _deployment(self, name: str, limit: int = 100, cursor: str | None = None) -> Any:
+        self.limits.append(limit)
         now = self.course.pop(0) if len(self.course) > 1 else self.course[0]
         if isinstance(now, int):
             return problem_response(now, "upstream-away", "the deployer is away")
