@@ -46,8 +46,9 @@ class DeploymentQuestion:
 class DueDesired:
     """A desired row to look at, with what is known of its node.
 
-    `on_its_way` is when the delivery of the script that is not final was ordered; `busy`: the node was sent an order,
-    of whatever script, that is not final; `bindings` are those that were verified, None if they are not known.
+    `on_its_way` is when the delivery of the script that is under way, not held back, was ordered; `busy`: the node was
+    sent an order, of whatever script, that is not final; `bindings` are those that were verified, None if they are not
+    known.
     """
 
     row: Desired

@@ -68,7 +68,7 @@ _WANTED_BY = text(
 _CLAIM = text(
     f"select {_ROW}, n.node_id as node, {', '.join(f'n.{name} as node_{name}' for name in NODE_NAMES)}, b.bindings, "
     "(select max(o.created_at) from deployer.deliveries as o "
-    "where not o.final and o.node_id = d.node_id and o.script_id = d.script_id) as on_its_way, "
+    "where not o.final and o.released and o.node_id = d.node_id and o.script_id = d.script_id) as on_its_way, "
     "exists (select from deployer.deliveries as o "
     "where not o.final and o.node_id = d.node_id and o.state <> 'pending') as busy "
     "from deployer.desired as d left join deployer.nodes as n on n.node_id = d.node_id "

@@ -88,7 +88,7 @@ class InMemoryDesired:
 
     def _with_context(self, row: Desired) -> DueDesired:
         open_ = [one for one in self._deliveries.values() if one.node_id == row.node_id and not one.state.final]
-        ours = [one.created_at for one in open_ if one.artifact.id == row.script_id]
+        ours = [one.created_at for one in open_ if one.released and one.artifact.id == row.script_id]
         busy = any(one.state is not DeliveryState.PENDING for one in open_)
         return DueDesired(
             row, self._nodes.get(row.node_id), max(ours, default=None), busy, self._bindings.get(row.node_id)

@@ -73,7 +73,9 @@ async def note_drift(
         return
     seen = {sighting.now.node_id: sighting for sighting in sightings}
     notes = DriftNotes(await transaction.desired.lock(seen, failures), now)
-    on_its_way = {(one.node_id, one.artifact.id): one.created_at for one in deliveries if not one.state.final}
+    on_its_way = {
+        (one.node_id, one.artifact.id): one.created_at for one in deliveries if one.released and not one.state.final
+    }
     _enter_strangers(notes, seen, on_its_way)
     known = await known_contents(transaction, [(row, _loaded(seen, row)) for row in notes.rows()])
     for row in notes.rows():

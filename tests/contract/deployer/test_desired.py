@@ -87,11 +87,12 @@ async def test_a_stranger_never_takes_the_place_of_a_row(side: Side) -> None:
 
 async def test_due_rows_come_with_what_is_known_of_their_nodes(side: Side) -> None:
     """Otherwise a repair would go to an absent node, or into the middle of a rollout."""
-    due = [drifted(name) for name in ("busy", "held", "on", "other", "unknown")]
+    due = [drifted(name) for name in ("busy", "held", "on", "other", "pending", "unknown")]
     async with side.store.begin() as transaction:
-        await with_deployment(transaction, "held", "busy")
-        held, busy = sorted(await transaction.deliveries.page(deployment().id, None, 9), key=lambda one: one.id)
-        await transaction.deliveries.save([replace(busy, state=DeliveryState.SENT)])
+        await with_deployment(transaction, "held", "busy", "pending")
+        ours = {one.node_id: one for one in await transaction.deliveries.page(deployment().id, None, 9)}
+        busy = replace(ours["busy"], state=DeliveryState.SENT)
+        await transaction.deliveries.save([busy, replace(ours["held"], released=False)])
         await transaction.scripts.add(new_script("second"), START)
         await transaction.deployments.add(
             deployment(1, artifact=Artifact(id="second", version=1, hash=HASH), created_at=START + SECOND)
@@ -104,7 +105,9 @@ async def test_due_rows_come_with_what_is_known_of_their_nodes(side: Side) -> No
             state=DeliveryState.RECEIVED,
         )
         await transaction.deliveries.add([second])
-        await transaction.nodes.save([node(name, artifacts=(FOUND,)) for name in ("busy", "held", "on", "other")])
+        await transaction.nodes.save(
+            [node(name, artifacts=(FOUND,)) for name in ("busy", "held", "on", "other", "pending")]
+        )
         await transaction.verified_bindings.lock(["on", "other"])
         await transaction.verified_bindings.save({"on": {"*": "greeter"}, "other": None})
         await transaction.desired.save([*due, drifted("later", look_at=START + 9 * SECOND), desired("quiet")])
@@ -115,9 +118,10 @@ async def test_due_rows_come_with_what_is_known_of_their_nodes(side: Side) -> No
     assert found["on"].node == node("on", artifacts=(FOUND,)) and found["unknown"].node is None
     assert {name: (one.on_its_way, one.busy) for name, one in found.items()} == {
         "busy": (busy.created_at, True),
-        "held": (held.created_at, False),
+        "held": (None, False),
         "on": (None, False),
         "other": (None, True),
+        "pending": (ours["pending"].created_at, False),
         "unknown": (None, False),
     }
     assert {name: one.bindings for name, one in found.items() if one.bindings is not None} == {"on": {"*": "greeter"}}

@@ -155,6 +155,18 @@ async def test_drift_waits_for_a_delivery_of_the_script(stand: Stand, node: Node
     assert await stand.drift() == []
 
 
+async def test_a_delivery_that_is_held_back_hides_no_drift(stand: Stand, node: Node) -> None:
+    """A rollout may stand still for days; the nodes of its later groups would lie damaged as long."""
+    first = await node.runs("first")
+    await stand.push("second")
+    await stand.deploy(
+        "a", rollout=Rollout(rate={"per_minute": 1}, window={"from": "03:00", "to": "04:00", "time_zone": "UTC"})
+    )
+    await node.has()
+    [again] = await stand.mend(LOOK)
+    assert (again.delivery_id, again.content) == (first.delivery_id, "first")
+
+
 async def test_the_policy_to_report_shows_and_does_nothing(stand: Stand, node: Node) -> None:
     """Somebody edits on the node on purpose, and wants to go on."""
     order = await node.runs(rollout=Rollout(drift="report"))
