@@ -53,7 +53,11 @@ async def sandbox_document(folder: Path) -> AsyncIterator[dict[str, Any]]:
 @contextmanager
 def origin() -> Iterator[str]:
     """The console in front of a registry and a deployer that have nothing behind them."""
-    with live(registry_api()) as registry, live(deployer_api()) as deployer:
+    apis = registry_api(), deployer_api()
+    # Made one after the other and kept: FastAPI silences a warning of pydantic's meanwhile, in all threads at once.
+    for api in apis:
+        api.openapi()
+    with live(apis[0]) as registry, live(apis[1]) as deployer:
         values = {"registry_url": registry, "deployer_url": deployer, "token": TOKEN}
         with live(build_api(ConsoleSettings.model_validate(values), SystemClock())) as url:
             yield url
