@@ -43,9 +43,13 @@ def test_the_first_five_minutes_work_as_they_are_written(demo: Demo, tmp_path: P
 def test_a_rollout_with_care_works_as_it_is_written(demo: Demo, tmp_path: Path) -> None:
     """The plan that is shown is approved by its last line, and the file is one that the deployer takes."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    planned = []
     for command in commands(blocks("Rolling out with care")):
-        typed(demo, tmp_path, command)
-    assert "callboard deployments approve dep_" in (tmp_path / "plan.txt").read_text()
+        said = typed(demo, tmp_path, command)
+        planned += [said.splitlines()[-1]] if " plan " in command else []
+    [approve] = planned
+    assert approve.strip().startswith("callboard deployments approve dep_")
+    typed(demo, tmp_path, approve.strip())
 
 
 def test_both_languages_show_the_same_rollout() -> None:
@@ -54,8 +58,8 @@ def test_both_languages_show_the_same_rollout() -> None:
     assert english == commands(blocks("謹慎地推出", "README.zh-TW.md"))
 
 
-def typed(demo: Demo, where: Path, command: str, code: int = 0) -> None:
-    """Run a command as it stands; it must end with this code."""
+def typed(demo: Demo, where: Path, command: str, code: int = 0) -> str:
+    """Run a command as it stands; it must end with this code. What it printed."""
     environment = {
         **os.environ,
         "CALLBOARD_HOME": str(demo.home),
@@ -66,3 +70,4 @@ def typed(demo: Demo, where: Path, command: str, code: int = 0) -> None:
     )
     assert "Traceback" not in ran.stderr, f"{command}\n{ran.stderr}"
     assert ran.returncode == code, f"{command} ended with {ran.returncode}\n{ran.stdout}{ran.stderr}"
+    return ran.stdout
