@@ -5,6 +5,7 @@ as an operator would start them (`python -m services.<name>`). Nothing restarts 
 the test, or is found by `assert_alive`.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -48,10 +49,7 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         """Start everything and wait until every account of every node is online."""
-        await self._start_servers()
-        await self.launch("sandbox", "telegram_sandbox", self._sandbox_environment())
-        await self.ready("sandbox")
-        await self._make_world()
+        await asyncio.gather(self._start_servers(), self._start_sandbox())
         await self._start_services()
         for node in self.nodes:
             await self.launch(node, "node_agent", self._agent_environment(node))
@@ -180,16 +178,18 @@ class Fleet:
     async def _start_servers(self) -> None:
         ports = (self.ports["amqp"], self.ports["management"])
         self._rabbit = await choose_broker(self.home / "rabbitmq", ports=ports)
-        await self.postgres.start()
-        await self.rabbit.start()
-        for service in MIGRATED:
-            await self._migrate(service)
+        await asyncio.gather(self.postgres.start(), self.rabbit.start())
+        await asyncio.gather(*(self._migrate(service) for service in MIGRATED))
+
+    async def _start_sandbox(self) -> None:
+        await self.launch("sandbox", "telegram_sandbox", self._sandbox_environment())
+        await self.ready("sandbox")
+        await self._make_world()
 
     async def _start_services(self) -> None:
         for service in SERVICES:
             await self.launch(service, service, self._service_environment(service))
-        for service in SERVICES:
-            await self.ready(service)
+        await asyncio.gather(*(self.ready(service) for service in SERVICES))
 
     async def _migrate(self, service: str) -> None:
         command = Command(
