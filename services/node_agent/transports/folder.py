@@ -4,11 +4,10 @@ The form of the files is `shared/contracts/parcels.py`'s. Orders in an inbox car
 there is no URL to fetch it from. A report counts as sent when it is a file for certain; whoever carries it deletes it
 when it is safe on the other side. A newer heartbeat replaces the one before it, so that a folder nobody empties does
 not fill with them; the other reports are bounded, and beyond the bound they stay in the ledger. A file that is no
-parcel is set aside as `<name>.refused`, and an order that cannot be handled is logged: a dead letter needs the bus.
+parcel is set aside as `<name>.refused`.
 """
 
 import asyncio
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,14 +16,13 @@ import structlog
 from pydantic import ValidationError
 
 from services.node_agent.store.atomic import replace_file
+from services.node_agent.transports.orders import ParcelOrders
 from shared.clock import Clock
-from shared.contracts import names
 from shared.contracts.contract import Contract
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.parcels import INBOX, LARGEST_PARCEL, OUTBOX, Parcel, file_name, is_file_name, packed
 from shared.messaging import PublishFailed, Route
 from shared.messaging.decoding import explain
-from shared.messaging.handling import Handling, Received
 from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
@@ -60,12 +58,12 @@ class FolderTransport:
 
     async def consume(self, route: Route) -> None:
         """Take orders out of the inbox until cancelled."""
-        handling = Handling(route, self._drop, self._clock, self._randomness)
+        orders = ParcelOrders(route, self._node_id, self._clock, self._randomness)
         told = ""
         while True:
             found = 0
             try:
-                found = await self._take_some(handling, route)
+                found = await self._take_some(orders)
                 told = ""
             except OSError as error:
                 if str(error) != told:
@@ -88,25 +86,12 @@ class FolderTransport:
         read = ((path, _read(path)) for path in sorted(paths, key=_written_at)[:MOST_AT_ONCE])
         return [(path, parcel) for path, parcel in read if parcel is not None]
 
-    async def _take_some(self, handling: Handling, route: Route) -> int:
+    async def _take_some(self, orders: ParcelOrders) -> int:
         """Handle some orders, then delete their files; how many. Raises OSError."""
         found = await asyncio.to_thread(self._look)
-        async with asyncio.TaskGroup() as group:
-            for _, order in found:
-                received = Received(
-                    queue=route.queue.name,
-                    body=json.dumps(order.body).encode(),
-                    type_name=order.type,
-                    exchange=names.COMMANDS,
-                    routing_key=names.command_key(self._node_id),
-                    message_id=order.id,
-                )
-                group.create_task(handling.handle(received))
+        await orders.handle(parcel for _, parcel in found)
         await asyncio.to_thread(_delete, [path for path, _ in found])
         return len(found)
-
-    async def _drop(self, received: Received, reason: str) -> None:
-        log.error("order_dropped", type=received.type_name, id=received.message_id, reason=reason)
 
 
 def _delete(paths: Sequence[Path]) -> None:

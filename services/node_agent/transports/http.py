@@ -7,26 +7,22 @@
 
 The poll says which start is asking, by the boot of the heartbeats that went out, so it begins after the first one:
 the back office gives orders to the newest start alone, and every other one the refusal of its lease. Orders are
-settled at hand-over; what is lost on the way is sent again by the deployer, and leases come with every beat. What
-cannot be handled is logged, because a dead letter needs the bus.
+settled at hand-over; what is lost on the way is sent again by the deployer, and leases come with every beat.
 """
 
 import asyncio
-import json
-from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import structlog
 
+from services.node_agent.transports.orders import ParcelOrders
 from shared.backoff import Backoff
 from shared.clock import Clock
-from shared.contracts import names
 from shared.contracts.contract import Contract
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.parcels import Parcel, packed
 from shared.messaging import PublishFailed, Route
-from shared.messaging.handling import Handling, Received
 from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
@@ -81,13 +77,13 @@ class HttpTransport:
 
     async def consume(self, route: Route) -> None:
         """Ask for orders until cancelled."""
-        handling = Handling(route, self._drop, self._clock, self._randomness)
+        orders = ParcelOrders(route, self._node_id, self._clock, self._randomness)
         backoff, failures, told = Backoff(first=0.5, most=30.0), 0, ""
         await self._beaten.wait()
         while True:
             began = self._clock.monotonic()
             try:
-                orders = await self._poll()
+                parcels = await self._poll()
             except _NoAnswer as error:
                 if str(error) != told:
                     log.warning("orders_not_fetched", reason=str(error))
@@ -98,8 +94,8 @@ class HttpTransport:
             if told:
                 log.info("orders_fetched_again")
             failures, told = 0, ""
-            await self._handle(handling, route, orders)
-            if not orders and self._clock.monotonic() - began < SHORT_POLL_SECONDS:
+            await orders.handle(parcels)
+            if not parcels and self._clock.monotonic() - began < SHORT_POLL_SECONDS:
                 await self._clock.sleep(SHORT_POLL_SECONDS * self._randomness.uniform(0.5, 1.5))
 
     async def close(self) -> None:
@@ -143,22 +139,6 @@ class HttpTransport:
                 )
             case status:
                 return _NoAnswer(f"{self._place} answers {status}: {told}")
-
-    async def _handle(self, handling: Handling, route: Route, orders: Sequence[Parcel]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for order in orders:
-                received = Received(
-                    queue=route.queue.name,
-                    body=json.dumps(order.body).encode(),
-                    type_name=order.type,
-                    exchange=names.COMMANDS,
-                    routing_key=names.command_key(self._node_id),
-                    message_id=order.id,
-                )
-                group.create_task(handling.handle(received))
-
-    async def _drop(self, received: Received, reason: str) -> None:
-        log.error("order_dropped", type=received.type_name, id=received.message_id, reason=reason)
 
 
 def _detail(response: httpx.Response) -> str:
