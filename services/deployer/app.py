@@ -24,7 +24,7 @@ from services.deployer.api.steering import steering_router
 from services.deployer.bundle import build_bundle
 from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.ports import Store
-from services.deployer.domain.servers import Ssh
+from services.deployer.domain.reaching import Ssh
 from services.deployer.downloads import SignedDownloads
 from services.deployer.handlers.reports import BATCH, reports_route
 from services.deployer.jobs.advance import advance

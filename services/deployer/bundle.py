@@ -11,7 +11,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from services.deployer.domain.servers import AgentBundle
+from services.deployer.domain.installations import AgentBundle
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = "requirements-agent.lock"

@@ -15,15 +15,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
-from services.deployer.domain.servers import (
-    AgentLogin,
-    KeyLogin,
-    Login,
-    PasswordLogin,
-    ServerProblem,
-    Trouble,
-    kind_of,
-)
+from services.deployer.domain.logins import AgentLogin, KeyLogin, Login, PasswordLogin, kind_of
+from services.deployer.domain.server_problems import ServerProblem, Trouble
 
 _FORM = b"\x01"
 # 96 bits at random, as GCM wants them; a fleet seals some thousands of logins, far from where two could meet.

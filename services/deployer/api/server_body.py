@@ -4,16 +4,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, Strict, StringConstraints, model_validator
 
-from services.deployer.domain.servers import (
-    DEFAULT_DIRECTORY,
-    AgentLogin,
-    KeyLogin,
-    Login,
-    PasswordLogin,
-    ServerProblem,
-    Trouble,
-    is_plain_directory,
-)
+from services.deployer.domain.logins import AgentLogin, KeyLogin, Login, PasswordLogin
+from services.deployer.domain.server_problems import ServerProblem, Trouble
+from services.deployer.domain.servers import DEFAULT_DIRECTORY, is_plain_directory
 from services.deployer.use_cases.servers import NewServer, NoSuchServer, NotConfirmed, NotReached
 from shared.contracts.identifiers import NodeId, ScriptId, ServerId
 from shared.http import Problem

@@ -25,19 +25,10 @@ from services.deployer.api.server_body import (
     not_reached,
     told,
 )
-from services.deployer.domain.servers import (
-    AgentFound,
-    Greeting,
-    Installation,
-    InstallState,
-    OtherFingerprint,
-    Placed,
-    Server,
-    ServerProblem,
-    ServerState,
-    ServerStatus,
-    Trouble,
-)
+from services.deployer.domain.installations import Installation, InstallState
+from services.deployer.domain.reaching import AgentFound, Greeting, Placed, ServerStatus
+from services.deployer.domain.server_problems import ServerProblem, Trouble
+from services.deployer.domain.servers import OtherFingerprint, Server, ServerState
 from services.deployer.use_cases.install_agent import InstallAgent, InstallRuns, NoBundle, NoNode
 from services.deployer.use_cases.servers import (
     LinkExists,

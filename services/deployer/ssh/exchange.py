@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import asyncssh
 
-from services.deployer.domain.servers import ExchangeFile
+from services.deployer.domain.reaching import ExchangeFile
 from services.deployer.ssh.files import write_part
 from shared.contracts.parcels import INBOX, LARGEST_PARCEL, OUTBOX, is_file_name
 

@@ -14,7 +14,9 @@ from typing import cast
 
 import asyncssh
 
-from services.deployer.domain.servers import Placed, Trouble, Upload, is_plain_name
+from services.deployer.domain.reaching import Placed, Upload
+from services.deployer.domain.server_problems import Trouble
+from services.deployer.domain.servers import is_plain_name
 from services.deployer.ssh.troubles import Failed, quoted
 
 PART_PREFIX, PART_SUFFIX = ".callboard-", ".part"

@@ -6,25 +6,20 @@ A host has a key, logins that it lets in, and files. What is not in `hosts` is u
 import hashlib
 from dataclasses import dataclass, field
 
-from services.deployer.domain.servers import (
+from services.deployer.domain.installations import AgentBundle, Installed, Step
+from services.deployer.domain.logins import KeyLogin, Login
+from services.deployer.domain.reaching import (
     Access,
-    AgentBundle,
     AgentFound,
     ExchangeFile,
     Greeting,
-    HostKey,
-    Installed,
-    KeyLogin,
-    Login,
     Placed,
-    ServerProblem,
-    ServerState,
     ServerStatus,
-    Step,
-    Trouble,
     Upload,
     Use,
 )
+from services.deployer.domain.server_problems import ServerProblem, Trouble
+from services.deployer.domain.servers import HostKey, ServerState
 from shared.contracts.parcels import INBOX, OUTBOX, is_file_name
 
 

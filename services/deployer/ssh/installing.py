@@ -12,7 +12,10 @@ from typing import Any
 
 import asyncssh
 
-from services.deployer.domain.servers import AgentBundle, Installed, Server, Step, Trouble, Upload
+from services.deployer.domain.installations import AgentBundle, Installed, Step
+from services.deployer.domain.reaching import Upload
+from services.deployer.domain.server_problems import Trouble
+from services.deployer.domain.servers import Server
 from services.deployer.ssh.files import put, sftp_of
 from services.deployer.ssh.troubles import Failed, quoted
 

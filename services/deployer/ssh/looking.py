@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 
 import asyncssh
 
-from services.deployer.domain.servers import AgentFound, Greeting, Server, ServerStatus
+from services.deployer.domain.reaching import AgentFound, Greeting, ServerStatus
+from services.deployer.domain.servers import Server
 from services.deployer.ssh.troubles import quoted
 
 T = TypeVar("T")

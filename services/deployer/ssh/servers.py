@@ -7,21 +7,11 @@ from time import monotonic
 
 import asyncssh
 
-from services.deployer.domain.servers import (
-    Access,
-    AgentBundle,
-    Greeting,
-    HostKey,
-    Installed,
-    KeyLogin,
-    Login,
-    Placed,
-    ServerProblem,
-    ServerStatus,
-    Step,
-    Upload,
-    Use,
-)
+from services.deployer.domain.installations import AgentBundle, Installed, Step
+from services.deployer.domain.logins import KeyLogin, Login
+from services.deployer.domain.reaching import Access, Greeting, Placed, ServerStatus, Upload, Use
+from services.deployer.domain.server_problems import ServerProblem
+from services.deployer.domain.servers import HostKey
 from services.deployer.ssh.exchange import SftpExchange
 from services.deployer.ssh.files import put, sftp_of
 from services.deployer.ssh.installing import install

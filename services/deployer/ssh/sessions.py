@@ -14,16 +14,10 @@ from typing import Any, TypeVar
 
 import asyncssh
 
-from services.deployer.domain.servers import (
-    Access,
-    AgentLogin,
-    KeyLogin,
-    Login,
-    PasswordLogin,
-    ServerProblem,
-    ServerState,
-    Trouble,
-)
+from services.deployer.domain.logins import AgentLogin, KeyLogin, Login, PasswordLogin
+from services.deployer.domain.reaching import Access
+from services.deployer.domain.server_problems import ServerProblem, Trouble
+from services.deployer.domain.servers import ServerState
 from services.deployer.ssh.troubles import EXPECTED, Failed, problem_of
 
 T = TypeVar("T")

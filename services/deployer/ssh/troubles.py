@@ -7,7 +7,7 @@ import socket
 
 import asyncssh
 
-from services.deployer.domain.servers import ServerProblem, Trouble
+from services.deployer.domain.server_problems import ServerProblem, Trouble
 
 # A server may say anything; this much of it is enough to recognise it.
 MOST_QUOTED = 200

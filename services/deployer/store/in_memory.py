@@ -14,6 +14,7 @@ from typing import Any
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.desired import Desired
+from services.deployer.domain.installations import Installation
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.ports import (
@@ -26,7 +27,7 @@ from services.deployer.domain.ports import (
     VersionKey,
 )
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
-from services.deployer.domain.servers import Installation, Server, ServerState
+from services.deployer.domain.servers import Server, ServerState
 from services.deployer.store.in_memory_desired import InMemoryDesired, InMemoryVerifiedBindings
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.deployer.domain.servers import HostKey, Installation, InstallState, Server, ServerState, Trouble
+from services.deployer.domain.installations import Installation, InstallState
+from services.deployer.domain.server_problems import Trouble
+from services.deployer.domain.servers import HostKey, Server, ServerState
 
 _COLUMNS = (
     "server_id, host, port, user_name, login, directory, node_id, link, state, public_key, fingerprint, "

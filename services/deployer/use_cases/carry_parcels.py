@@ -13,7 +13,7 @@ import structlog
 from pydantic import ValidationError
 
 from services.deployer.domain.ports import Store
-from services.deployer.domain.servers import Exchange, ExchangeFile
+from services.deployer.domain.reaching import Exchange, ExchangeFile
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.contracts.deliveries import DeliverArtifact

@@ -12,16 +12,10 @@ from datetime import timedelta
 
 import structlog
 
+from services.deployer.domain.installations import AgentBundle, Installation, Installed, InstallState
 from services.deployer.domain.ports import Store
-from services.deployer.domain.servers import (
-    Access,
-    AgentBundle,
-    Installation,
-    Installed,
-    InstallState,
-    ServerProblem,
-    Ssh,
-)
+from services.deployer.domain.reaching import Access, Ssh
+from services.deployer.domain.server_problems import ServerProblem
 from services.deployer.use_cases.servers import NoSuchServer, NotReached, ReachServers
 from shared.clock import Clock
 from shared.messaging import Unavailable

@@ -10,7 +10,9 @@ import asyncio
 import structlog
 
 from services.deployer.domain.ports import Store
-from services.deployer.domain.servers import Access, Exchange, Server, ServerProblem, Ssh
+from services.deployer.domain.reaching import Access, Exchange, Ssh
+from services.deployer.domain.server_problems import ServerProblem
+from services.deployer.domain.servers import Server
 from services.deployer.use_cases.carry_parcels import CarryParcels, until_one_ends
 from services.deployer.use_cases.servers import NoSuchServer, ReachServers
 from shared.backoff import Backoff

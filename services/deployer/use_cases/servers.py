@@ -8,24 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from services.deployer.domain.logins import Login, Vault, kind_of
 from services.deployer.domain.ports import Store
-from services.deployer.domain.servers import (
-    Access,
-    Greeting,
-    Login,
-    OtherFingerprint,
-    Placed,
-    Server,
-    ServerProblem,
-    ServerState,
-    ServerStatus,
-    Ssh,
-    Upload,
-    Vault,
-    confirmed,
-    kind_of,
-    rescanned,
-)
+from services.deployer.domain.reaching import Access, Greeting, Placed, ServerStatus, Ssh, Upload
+from services.deployer.domain.server_problems import ServerProblem
+from services.deployer.domain.servers import OtherFingerprint, Server, ServerState, confirmed, rescanned
 from shared.clock import Clock
 
 T = TypeVar("T")

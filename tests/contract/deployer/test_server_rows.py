@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from services.deployer.domain.servers import HostKey, Installation, InstallState, ServerState, Trouble
+from services.deployer.domain.installations import Installation, InstallState
+from services.deployer.domain.server_problems import Trouble
+from services.deployer.domain.servers import HostKey, ServerState
 from tests.contract.deployer.conftest import Side
 from tests.unit.deployer.making import START, server
 

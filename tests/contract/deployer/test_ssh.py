@@ -8,22 +8,10 @@ import asyncssh
 import pytest
 
 from services.cli.embedded import free_port
-from services.deployer.domain.servers import (
-    Access,
-    Exchange,
-    Greeting,
-    HostKey,
-    KeyLogin,
-    Login,
-    PasswordLogin,
-    Placed,
-    ServerProblem,
-    ServerState,
-    ServerStatus,
-    Ssh,
-    Trouble,
-    Upload,
-)
+from services.deployer.domain.logins import KeyLogin, Login, PasswordLogin
+from services.deployer.domain.reaching import Access, Exchange, Greeting, Placed, ServerStatus, Ssh, Upload
+from services.deployer.domain.server_problems import ServerProblem, Trouble
+from services.deployer.domain.servers import HostKey, ServerState
 from services.deployer.ssh.in_memory import Host, InMemorySsh
 from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions

@@ -9,7 +9,9 @@ from typing import Any
 
 import asyncssh
 
-from services.deployer.domain.servers import Access, HostKey, KeyLogin, Login, ServerState
+from services.deployer.domain.logins import KeyLogin, Login
+from services.deployer.domain.reaching import Access
+from services.deployer.domain.servers import HostKey, ServerState
 from tests.support.sshd import Sshd
 from tests.unit.deployer.making import server
 

@@ -14,14 +14,9 @@ from pathlib import Path
 import pytest
 
 from services.deployer.bundle import ROOT, build_bundle
-from services.deployer.domain.servers import (
-    Access,
-    AgentBundle,
-    Installed,
-    ServerProblem,
-    ServerStatus,
-    Trouble,
-)
+from services.deployer.domain.installations import AgentBundle, Installed
+from services.deployer.domain.reaching import Access, ServerStatus
+from services.deployer.domain.server_problems import ServerProblem, Trouble
 from services.deployer.ssh import installing
 from services.deployer.ssh.keeper import BEAT_SECONDS
 from services.deployer.ssh.servers import SshServers

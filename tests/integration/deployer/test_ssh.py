@@ -15,19 +15,10 @@ import asyncssh
 import pytest
 
 from services.cli.embedded import free_port
-from services.deployer.domain.servers import (
-    Access,
-    Greeting,
-    HostKey,
-    KeyLogin,
-    PasswordLogin,
-    Placed,
-    ServerProblem,
-    ServerState,
-    ServerStatus,
-    Trouble,
-    Upload,
-)
+from services.deployer.domain.logins import KeyLogin, PasswordLogin
+from services.deployer.domain.reaching import Access, Greeting, Placed, ServerStatus, Upload
+from services.deployer.domain.server_problems import ServerProblem, Trouble
+from services.deployer.domain.servers import HostKey, ServerState
 from services.deployer.ssh import servers as ssh_servers
 from services.deployer.ssh import sessions
 from services.deployer.ssh.servers import SshServers

@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.deployer.api.servers import PREFIX, servers_router
-from services.deployer.domain.servers import AgentBundle, HostKey, PasswordLogin
+from services.deployer.domain.installations import AgentBundle
+from services.deployer.domain.logins import PasswordLogin
+from services.deployer.domain.servers import HostKey
 from services.deployer.secrets import SealedLogins
 from services.deployer.ssh.in_memory import Host, InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore

@@ -5,14 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.deployer.domain.servers import (
-    AgentLogin,
-    KeyLogin,
-    Login,
-    PasswordLogin,
-    ServerProblem,
-    Trouble,
-)
+from services.deployer.domain.logins import AgentLogin, KeyLogin, Login, PasswordLogin
+from services.deployer.domain.server_problems import ServerProblem, Trouble
 from services.deployer.secrets import SealedLogins, key_material
 
 VAULT = SealedLogins(b"the secret of the tests")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.deployer.api.servers import PREFIX
-from services.deployer.domain.servers import Installation, InstallState
+from services.deployer.domain.installations import Installation, InstallState
 from services.deployer.use_cases.install_agent import DEADLINE
 from tests.support.waiting import until
 from tests.unit.deployer.making import START, new_script
