@@ -23,7 +23,7 @@ from shared.contracts.catalogue import ENTRY_BY_CONTRACT, must_be_taken, routing
 from shared.contracts.contract import Contract
 from shared.messaging import topology
 from shared.messaging.bus import PublishFailed, Unroutable
-from shared.messaging.connection import new_broker, stop_quietly
+from shared.messaging.connection import cancelled_by_caller, new_broker, stop_quietly
 from shared.messaging.handling import Received
 from shared.randomness import Randomness
 
@@ -104,9 +104,7 @@ class RabbitBus:
         except PublishError as error:
             raise Unroutable(f"no queue takes {key!r} of {exchange}") from error
         except asyncio.CancelledError:
-            # aio-pika cancels the waiter of a link that died under it; only the cancellation that our own
-            # caller asked for may pass.
-            if _cancelled_by_caller():
+            if cancelled_by_caller():
                 raise
             await self._discard(broker)
             raise PublishFailed("the connection to the broker died while publishing") from None
@@ -149,8 +147,3 @@ class RabbitBus:
         if broker is not None and self._broker is broker:
             self._broker = None
             await stop_quietly(broker)
-
-
-def _cancelled_by_caller() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

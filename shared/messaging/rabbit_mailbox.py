@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 
 from shared.contracts import envelope, names
 from shared.contracts.parcels import Parcel
-from shared.messaging.connection import CONNECT_TIMEOUT, STOP_TIMEOUT, named_url
+from shared.messaging.connection import CONNECT_TIMEOUT, STOP_TIMEOUT, cancelled_by_caller, named_url
 from shared.messaging.decoding import Unreadable
 from shared.messaging.handling import Received, Unavailable
 from shared.messaging.mailbox import order_in
@@ -45,9 +45,7 @@ class RabbitMailbox:
                 async with connection.channel() as channel:
                     return await self._look(channel, node_id, most, wait_seconds)
         except asyncio.CancelledError:
-            # A link that dies cancels who waits on it; only the cancellation that our own caller asked for may pass.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling() > 0:
+            if cancelled_by_caller():
                 raise
             await self._discard(connection)
             raise Unavailable("the connection to the broker died") from None
