@@ -32,7 +32,9 @@ class AccountStatus(StrEnum):
 class AccountReport(Part):
     """One account as its node sees it. Counters are totals since the account came to the node's ledger.
 
-    `user_id` is the account's Telegram user, known once it was online.
+    `user_id` is the account's Telegram user, known once it was online. `epoch` is of the assignment under which the
+    node has it, 0 or null for a login of the node's own session folder; `session_hash` names the state of its login
+    that the vault has from this node, `session_version` the version that it was started with.
     """
 
     account_id: AccountId
@@ -46,6 +48,9 @@ class AccountReport(Part):
     last_activity: Instant | None = None
     session_file: str | None = Field(default=None, max_length=255)
     user_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
+    epoch: int | None = Field(default=None, ge=0)
+    session_version: int | None = Field(default=None, ge=1)
+    session_hash: ContentHash | None = None
 
 
 class AccountChanged(Contract):

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 from shared.contracts import names
 from shared.contracts.accounts import AccountChanged
+from shared.contracts.assignments import AssignAccounts, AssignmentChanged, SessionWanted
 from shared.contracts.contract import Contract
 from shared.contracts.deliveries import DeliverArtifact, DeliveryReported, ForgetDelivery
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
 from shared.contracts.heartbeats import HeartbeatReported
+from shared.contracts.keys import KeysAnnounced, TrustKeys
 from shared.contracts.leases import GrantLease, RefuseLease
 from shared.contracts.own_accounts import NameOwnAccounts
+from shared.contracts.sessions import DeliverSession, SessionStored, SessionSynced
 
 
 @dataclass(frozen=True)
@@ -33,17 +36,25 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(HeartbeatReported, names.EVENTS, "node.{node_id}.heartbeat", "node_agent", ("registry",)),
     Entry(AccountChanged, names.EVENTS, "node.{node_id}.account", "node_agent", ("registry",)),
     Entry(DeliveryReported, names.EVENTS, "node.{node_id}.delivery", "node_agent", ("deployer",)),
+    Entry(SessionSynced, names.EVENTS, "node.{node_id}.session", "node_agent", ("deployer",)),
     Entry(NodeObserved, names.EVENTS, "fleet.node.{change}", "registry", ("deployer", "event stream")),
     Entry(AccountsChanged, names.EVENTS, "fleet.account.changed", "registry", ("event stream",)),
     Entry(AccountsCounted, names.EVENTS, "fleet.account.counted", "registry", ("event stream",)),
+    Entry(AssignmentChanged, names.EVENTS, "fleet.assignment.{change}", "registry", ("deployer", "event stream")),
+    Entry(SessionWanted, names.EVENTS, "fleet.assignment.wanted", "registry", ("deployer",)),
     Entry(DeploymentChanged, names.EVENTS, "deploy.deployment.{state}", "deployer", ("event stream",)),
     Entry(DeliveryChanged, names.EVENTS, "deploy.delivery.{state}", "deployer", ("event stream",)),
     Entry(DriftChanged, names.EVENTS, "deploy.drift.{change}", "deployer", ("event stream",)),
+    Entry(KeysAnnounced, names.EVENTS, "deploy.keys.announced", "deployer", ("registry",)),
     Entry(GrantLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(RefuseLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(NameOwnAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
+    Entry(AssignAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(DeliverArtifact, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(ForgetDelivery, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(DeliverSession, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(SessionStored, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(TrustKeys, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
 )
 
 

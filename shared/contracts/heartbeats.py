@@ -12,10 +12,10 @@ from pydantic import Field, StringConstraints
 
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.assignments import MOST_ASSIGNED, AssignmentSet, ReleasedAccount
 from shared.contracts.contract import Contract, Instant, Part
+from shared.contracts.digests import Digest
 from shared.contracts.identifiers import AccountId, Label, NodeId
-
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 MOST_ACCOUNTS = 5_000
 MOST_ARTIFACTS = 1_000
@@ -39,6 +39,8 @@ class HeartbeatReported(Contract):
     """A node is alive, and this changed since the state `base_digest`. `base_digest` is null when `full`.
 
     `own_accounts` is the digest of the user ids that the node knows to be the operator's own (`own_accounts.py`).
+    `assignments` names the set of assignments that the node goes by (`assignments.py`); `released` are accounts of that
+    set that it has given back, `wanting` those whose login it lacks. Older agents send none of the three.
     """
 
     TYPE: ClassVar[str] = "node.heartbeat.v1"
@@ -56,4 +58,7 @@ class HeartbeatReported(Contract):
     node: NodeFacts = NodeFacts()
     artifacts: list[AppliedArtifact] = Field(default_factory=list, max_length=MOST_ARTIFACTS)
     own_accounts: Digest | None = None
+    assignments: AssignmentSet | None = None
+    released: list[ReleasedAccount] = Field(default_factory=list, max_length=MOST_ASSIGNED)
+    wanting: list[AccountId] = Field(default_factory=list, max_length=MOST_ASSIGNED)
     sent_at: Instant

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from shared.contracts.assignments import AssignmentSet
 from shared.contracts.contract import Contract
 from shared.contracts.identifiers import NodeId
 
@@ -18,6 +19,8 @@ class GrantLease(Contract):
 
     `full_report` asks for a full heartbeat: the registry could not build on the difference it got.
     `changes_through` is the number up to which the registry has committed the ledger's account changes.
+    `assignments` names the node's set of assignments as it stood when the lease was granted: with another one the node
+    starts nothing until it has been told the set. Null comes from a registry that assigns nothing.
     """
 
     TYPE: ClassVar[str] = "node.grant-lease.v1"
@@ -29,6 +32,7 @@ class GrantLease(Contract):
     full_report: bool = False
     ledger_id: str = Field(pattern=r"^[0-9a-f]{32}$")
     changes_through: int = Field(default=0, ge=0)
+    assignments: AssignmentSet | None = None
 
 
 class RefusalCause(StrEnum):

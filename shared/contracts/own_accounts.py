@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.contracts.contract import Contract
-from shared.contracts.heartbeats import Digest
+from shared.contracts.digests import Digest
 from shared.contracts.identifiers import NodeId
 
 # About half a megabyte as a message. A larger fleet is told the smallest ids, and its scripts have to do the rest.

@@ -8,14 +8,23 @@ from pathlib import Path
 
 from shared.contracts.accounts import AccountChanged, AccountReport, AccountStatus
 from shared.contracts.artifacts import AppliedArtifact, Artifact, FileState
+from shared.contracts.assignments import (
+    AssignAccounts,
+    AssignedAccount,
+    AssignmentChanged,
+    AssignmentState,
+    SessionWanted,
+)
 from shared.contracts.contract import Contract
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, ForgetDelivery
 from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged, DeploymentState
 from shared.contracts.drift import DriftChanged, DriftKind, DriftNews, DriftPolicy, DriftState
 from shared.contracts.fleet import AccountCounters, AccountsChanged, AccountsCounted, NodeObserved, NodeStatus
 from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
+from shared.contracts.keys import KeysAnnounced, NamedKey, TrustedKeys, TrustKeys
 from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
 from shared.contracts.own_accounts import NameOwnAccounts
+from shared.contracts.sessions import DeliverSession, SessionStored, SessionSynced
 
 FOLDER = Path(__file__).parent.parent.parent / "golden"
 AT = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -37,6 +46,12 @@ ACCOUNT = AccountReport(
     session_file="desk-1.session",
 )
 NODE = NodeFacts(source="remote", hostname="tokyo-7", agent_version="0.1.0", labels={"region": "tokyo"})
+KEY = "A" * 43 + "="
+KEYS = TrustedKeys(
+    serial=2,
+    signing=[NamedKey(key_id="0123456789abcdef", key=KEY)],
+    vault=NamedKey(key_id="fedcba9876543210", key=KEY),
+)
 APPLIED = AppliedArtifact(**ARTIFACT.model_dump(), tests_passed=True)
 
 SAMPLES: tuple[Contract, ...] = (
@@ -153,6 +168,44 @@ SAMPLES: tuple[Contract, ...] = (
         issued_at=AT,
     ),
     ForgetDelivery(node_id="tokyo-7", delivery_id=DELIVERY, reason="somebody aborted it", called_off_at=AT),
+    AssignAccounts(
+        node_id="tokyo-7",
+        revision=41,
+        accounts=[
+            AssignedAccount(account_id="desk-1", epoch=3),
+            AssignedAccount(account_id="desk-2", epoch=1, release=True),
+        ],
+        excluded=["desk-9"],
+    ),
+    AssignmentChanged(
+        account_id="desk-2",
+        change="releasing",
+        state=AssignmentState.RELEASING,
+        epoch=1,
+        node_id="tokyo-7",
+        target="osaka-2",
+        reason="moved to osaka-2",
+        at=AT,
+    ),
+    SessionWanted(node_id="osaka-2", account_id="desk-2", epoch=2, sealing_key=KEY, at_least=HASH, at=AT),
+    SessionSynced(
+        node_id="tokyo-7",
+        account_id="desk-2",
+        epoch=1,
+        boot=1763886600000000,
+        number=5,
+        hash=HASH,
+        size=40960,
+        sealed="AAAA",
+        final=True,
+        at=AT,
+    ),
+    DeliverSession(
+        node_id="tokyo-7", account_id="desk-5", epoch=2, version=6, hash=HASH, size=40960, sealed="AAAA", issued_at=AT
+    ),
+    SessionStored(node_id="tokyo-7", account_id="desk-2", epoch=1, hash=HASH, stored_at=AT),
+    KeysAnnounced(keys=KEYS, at=AT),
+    TrustKeys(node_id="tokyo-7", keys=KEYS, issued_at=AT),
 )
 
 

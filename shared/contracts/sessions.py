@@ -1,0 +1,75 @@
+"""Logins on their way: from the vault to the node that runs them, and their newest state back.
+
+A login is the bytes of a Telethon session file; `hash` and `size` are of those bytes. It travels compressed (zlib) and
+sealed (HPKE: X25519, HKDF-SHA256, AES-256-GCM), to the node's key or to the vault's, bound by HPKE's `info` to what
+`sealed_for` says, so that a sealed login opens only as what it was sealed for. Nobody between the two can read it.
+"""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from shared.contracts.contract import Contract, Instant
+from shared.contracts.identifiers import AccountId, ContentHash, NodeId
+
+# In bytes, as a file. An agent lets go of the people that it has not seen for longest before a login grows larger.
+LARGEST_SESSION = 4 * 1024 * 1024
+# In bytes, compressed and sealed, as it travels in a message; a larger one goes by an authorised URL.
+SEALED_INLINE_LIMIT = 64 * 1024
+# In bytes, on the way back to the vault.
+LARGEST_SEALED = 2 * 1024 * 1024
+
+Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
+
+
+class DeliverSession(Contract):
+    """Run the account with this login, in this epoch. Exactly one of `sealed` and `url` is given."""
+
+    TYPE: ClassVar[str] = "node.deliver-session.v1"
+
+    node_id: NodeId
+    account_id: AccountId
+    epoch: int = Field(ge=1)
+    version: int = Field(ge=1)
+    hash: ContentHash
+    size: int = Field(ge=1, le=LARGEST_SESSION)
+    sealed: Base64 | None = None
+    url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    issued_at: Instant
+
+
+class SessionSynced(Contract):
+    """The newest state of a login that the node runs, or with `final` ran, in this epoch, sealed to the vault.
+
+    `(epoch, boot, number)` rises with every state. The node says it again until `SessionStored` comes.
+    """
+
+    TYPE: ClassVar[str] = "node.session.v1"
+
+    node_id: NodeId
+    account_id: AccountId
+    epoch: int = Field(ge=0)
+    boot: int = Field(ge=0)
+    number: int = Field(ge=1)
+    hash: ContentHash
+    size: int = Field(ge=1, le=LARGEST_SESSION)
+    sealed: Annotated[Base64, StringConstraints(max_length=LARGEST_SEALED * 4 // 3 + 4)]
+    final: bool = False
+    at: Instant
+
+
+class SessionStored(Contract):
+    """The vault has this state of a login as a version of its own: the node need not say it again."""
+
+    TYPE: ClassVar[str] = "node.session-stored.v1"
+
+    node_id: NodeId
+    account_id: AccountId
+    epoch: int = Field(ge=0)
+    hash: ContentHash
+    stored_at: Instant
+
+
+def sealed_for(purpose: str, node_id: str, account_id: str, epoch: int, hash_: str) -> bytes:
+    """What a sealed login is bound to. `purpose` is the `TYPE` of the message that carries it."""
+    return "\n".join((purpose, node_id, account_id, str(epoch), hash_)).encode()
