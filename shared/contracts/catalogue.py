@@ -15,10 +15,11 @@ from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
 from shared.contracts.heartbeats import HeartbeatReported
-from shared.contracts.keys import KeysAnnounced, TrustKeys
+from shared.contracts.keys import KeysAnnounced
 from shared.contracts.leases import GrantLease, RefuseLease
 from shared.contracts.own_accounts import NameOwnAccounts
-from shared.contracts.sessions import DeliverSession, SessionStored, SessionSynced
+from shared.contracts.sessions import DeliverSession, SessionChanged, SessionStored, SessionSynced
+from shared.contracts.trust import TrustKeys
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(DeploymentChanged, names.EVENTS, "deploy.deployment.{state}", "deployer", ("event stream",)),
     Entry(DeliveryChanged, names.EVENTS, "deploy.delivery.{state}", "deployer", ("event stream",)),
     Entry(DriftChanged, names.EVENTS, "deploy.drift.{change}", "deployer", ("event stream",)),
+    Entry(SessionChanged, names.EVENTS, "deploy.session.{change}", "deployer", ("registry", "event stream")),
     Entry(KeysAnnounced, names.EVENTS, "deploy.keys.announced", "deployer", ("registry",)),
     Entry(GrantLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(RefuseLease, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),

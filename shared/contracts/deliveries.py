@@ -13,12 +13,13 @@ from shared.contracts.accounts import Reason
 from shared.contracts.artifacts import Artifact, TestTally
 from shared.contracts.contract import Contract, Instant
 from shared.contracts.identifiers import AccountId, ContentHash, DeliveryId, NodeId, ScriptId
+from shared.contracts.signed import SignedContract
 
 INLINE_LIMIT = 64 * 1024
 LARGEST_ARTIFACT = 256 * 1024
 
 
-class DeliverArtifact(Contract):
+class DeliverArtifact(SignedContract):
     """Put this artifact in place of the one before it, load it, and report.
 
     Exactly one of `content` (UTF-8 text) and `url` is given; `size` is in bytes and, like the artifact's
@@ -42,7 +43,7 @@ class DeliverArtifact(Contract):
     issued_at: Instant
 
 
-class ForgetDelivery(Contract):
+class ForgetDelivery(SignedContract):
     """An order that was called off: drop it if it is not applied yet, and do not apply a copy of it that comes late.
 
     What is applied already stays. There is no answer to it. `called_off_at` is no order's field, so that an order that

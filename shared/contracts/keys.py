@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from shared.contracts.contract import Contract, Instant, Part
-from shared.contracts.identifiers import NodeId
 
 # 32 bytes in base64.
 PublicKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$")]
@@ -41,13 +40,3 @@ class KeysAnnounced(Contract):
 
     keys: TrustedKeys
     at: Instant
-
-
-class TrustKeys(Contract):
-    """Go by these keys from now on. Always signed with one that the node trusts already."""
-
-    TYPE: ClassVar[str] = "node.trust-keys.v1"
-
-    node_id: NodeId
-    keys: TrustedKeys
-    issued_at: Instant

@@ -5,12 +5,14 @@ sealed (HPKE: X25519, HKDF-SHA256, AES-256-GCM), to the node's key or to the vau
 `sealed_for` says, so that a sealed login opens only as what it was sealed for. Nobody between the two can read it.
 """
 
+from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
 from shared.contracts.contract import Contract, Instant
 from shared.contracts.identifiers import AccountId, ContentHash, NodeId
+from shared.contracts.signed import SignedContract
 
 # In bytes, as a file. An agent lets go of the people that it has not seen for longest before a login grows larger.
 LARGEST_SESSION = 4 * 1024 * 1024
@@ -22,7 +24,7 @@ LARGEST_SEALED = 2 * 1024 * 1024
 Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
 
 
-class DeliverSession(Contract):
+class DeliverSession(SignedContract):
     """Run the account with this login, in this epoch. Exactly one of `sealed` and `url` is given."""
 
     TYPE: ClassVar[str] = "node.deliver-session.v1"
@@ -58,7 +60,34 @@ class SessionSynced(Contract):
     at: Instant
 
 
-class SessionStored(Contract):
+class SessionOrigin(StrEnum):
+    """Where a version of a login came from."""
+
+    UPLOAD = "upload"
+    SYNC = "sync"
+    LOGIN = "login"
+    RESTORE = "restore"
+
+
+class SessionChanged(Contract):
+    """The vault has another current version of a login. Routing key `deploy.session.<change>`.
+
+    `stored` is a new login or a node's newer state of it, `chosen` an operator's choice that a node running the login
+    has to start again with, `removed` says that the vault has it no more, `announced` repeats what stands.
+    """
+
+    TYPE: ClassVar[str] = "deploy.session.v1"
+
+    account_id: AccountId
+    change: Annotated[str, StringConstraints(pattern=r"^(stored|chosen|removed|announced)$")]
+    version: int = Field(ge=1)
+    hash: ContentHash
+    origin: SessionOrigin
+    user_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
+    at: Instant
+
+
+class SessionStored(SignedContract):
     """The vault has this state of a login as a version of its own: the node need not say it again."""
 
     TYPE: ClassVar[str] = "node.session-stored.v1"

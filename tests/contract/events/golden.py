@@ -21,10 +21,11 @@ from shared.contracts.deployments import DeliveryChanged, DeliveryState, Deploym
 from shared.contracts.drift import DriftChanged, DriftKind, DriftNews, DriftPolicy, DriftState
 from shared.contracts.fleet import AccountCounters, AccountsChanged, AccountsCounted, NodeObserved, NodeStatus
 from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
-from shared.contracts.keys import KeysAnnounced, NamedKey, TrustedKeys, TrustKeys
+from shared.contracts.keys import KeysAnnounced, NamedKey, TrustedKeys
 from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
 from shared.contracts.own_accounts import NameOwnAccounts
-from shared.contracts.sessions import DeliverSession, SessionStored, SessionSynced
+from shared.contracts.sessions import DeliverSession, SessionChanged, SessionOrigin, SessionStored, SessionSynced
+from shared.contracts.trust import TrustKeys
 
 FOLDER = Path(__file__).parent.parent.parent / "golden"
 AT = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -204,6 +205,9 @@ SAMPLES: tuple[Contract, ...] = (
         node_id="tokyo-7", account_id="desk-5", epoch=2, version=6, hash=HASH, size=40960, sealed="AAAA", issued_at=AT
     ),
     SessionStored(node_id="tokyo-7", account_id="desk-2", epoch=1, hash=HASH, stored_at=AT),
+    SessionChanged(
+        account_id="desk-1", change="stored", version=4, hash=HASH, origin=SessionOrigin.SYNC, user_id=777000, at=AT
+    ),
     KeysAnnounced(keys=KEYS, at=AT),
     TrustKeys(node_id="tokyo-7", keys=KEYS, issued_at=AT),
 )
