@@ -10,6 +10,9 @@ from services.registry.domain.node import StoredNode
 from services.registry.domain.places import Host
 from shared.contracts.assignments import AssignedAccount, AssignmentState
 
+# The place of a row in questions about several nodes' accounts: node and account.
+Place = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Unplaced:
@@ -27,8 +30,8 @@ class AssignmentRows(Protocol):
         """The rows of these accounts, as they are; nothing is locked."""
         ...
 
-    async def lock_assignments(self, account_ids: Iterable[str], *, make: bool = False) -> dict[str, Assignment]:
-        """The rows of these accounts, locked until the end; with `make` one that is not there is made."""
+    async def lock_assignments(self, account_ids: Iterable[str], make: Iterable[str] = ()) -> dict[str, Assignment]:
+        """The rows of these accounts, locked until the end; those of `make` that are not there are made."""
         ...
 
     async def save_assignments(self, rows: Sequence[Assignment]) -> None:
@@ -59,19 +62,19 @@ class AssignmentRows(Protocol):
         """Accounts that are being released by nodes whose lease ended longer than `margin` ago by the store's clock."""
         ...
 
-    async def of_dead_nodes(self, patience: timedelta, most: int) -> list[Assignment]:
-        """Accounts that have to move because their node's lease ended longer than `patience` ago.
+    async def of_dead_nodes(self, patience: timedelta, after: Place, most: int) -> list[Assignment]:
+        """The next accounts that have to move because their node's lease ended longer than `patience` ago.
 
         Only those whose login is in the vault, and whose policy, or else their node's, says `move`.
         """
         ...
 
-    async def of_draining_nodes(self, most: int) -> list[Assignment]:
-        """Accounts that are still assigned to draining nodes which go by sets, at most `most`."""
+    async def of_draining_nodes(self, after: Place, most: int) -> list[Assignment]:
+        """The next accounts that are still assigned to draining nodes which go by sets."""
         ...
 
-    async def hosts(self) -> list[Host]:
-        """Every node with the number of accounts that it has or is to get, by its id."""
+    async def hosts(self, node_ids: Iterable[str] | None = None) -> list[Host]:
+        """These nodes, or all, with the number of accounts that each has or is to get, by their ids."""
         ...
 
     async def assignments_after(self, account_id: str, most: int) -> list[Assignment]:

@@ -8,15 +8,16 @@
 | ordered to the node that has it                           | –            | –          | stays        | `releasing`  |
 | ordered to another node                                   | refused      | `assigned` | `releasing`  | `releasing`  |
 | ordered to no node                                        | refused      | stays      | `releasing`  | `releasing`  |
-| ordered to no node, its login is nowhere, in epoch 0      | refused      | `no row`   | `releasing`  | `releasing`  |
 | its node has given it back, another one waits             | –            | –          | stays        | `assigned`   |
 | its node has given it back, nobody waits                  | –            | –          | stays        | `unassigned` |
 | its node has given it back, its login is nowhere          | –            | –          | stays        | `unassigned` |
+| … in epoch 0, its login is nowhere                        | –            | –          | stays        | `no row`     |
 | its node's lease is over, another one waits               | –            | –          | stays        | `assigned`   |
 | its node's lease is over, nobody waits                    | –            | –          | stays        | `unassigned` |
 | its node's lease is over, its login is only there         | –            | –          | stays        | stays        |
-| its login left its node's folder, the vault has it too    | –            | stays      | `unassigned` | stays        |
-| its login left its node's folder, the vault has it not    | –            | stays      | `no row`     | stays        |
+| its login left the folder of its node                     | –            | stays      | `releasing`  | stays        |
+| … of a node that goes by no sets, the vault has it too    | –            | stays      | `unassigned` | stays        |
+| … of a node that goes by no sets, the vault has it not    | –            | stays      | `no row`     | stays        |
 | the vault has a login, or a newer state of it             | `unassigned` | stays      | stays        | stays        |
 | another version of its login was chosen                   | `unassigned` | stays      | `releasing`  | stays        |
 | the vault has its login no more, it was never assigned    | stays        | `no row`   | –            | –            |
@@ -135,9 +136,10 @@ class LeaseOver:
 
 @dataclass(frozen=True, slots=True)
 class LeftFolder:
-    """The node has the login in its folder no more."""
+    """The node has the login in its folder no more. `gives_back`: it goes by sets, so it says when it has let go."""
 
     node_id: str
+    gives_back: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +221,9 @@ def moved(row: Assignment | None, account_id: str, event: Event, now: datetime) 
             over = (row.state, row.node_id) == (RELEASING, node_id) and row.in_vault is not None
             reason = f"node {node_id} fell silent, so it goes on with the state that the vault has"
             return _passed_on(row, None, reason, now) if over else STAYS
-        case LeftFolder(node_id):
+        case LeftFolder(node_id, gives_back):
             left = (row.state, row.node_id, row.epoch) == (ASSIGNED, node_id, 0)
-            return _unclaimed(row, now) if left else STAYS
+            return _left(row, gives_back, now) if left else STAYS
         case Removed(at):
             return _removed(row, at, now)
         case Waived():
@@ -261,8 +263,6 @@ def _ordered(row: Assignment, node_id: str, reason: str | None, now: datetime) -
 
 def _recalled(row: Assignment, reason: str | None, now: datetime) -> Outcome:
     match row.state:
-        case AssignmentState.UNASSIGNED if row.epoch == 0 and not row.has_login:
-            return Moved(None, "released")
         case AssignmentState.UNASSIGNED:
             return STAYS
         case AssignmentState.ASSIGNED:
@@ -277,9 +277,12 @@ def _passed_on(row: Assignment, session_hash: str | None, reason: str | None, no
     """Its node lives with it no more: the only way to another node, or to none."""
     # A node that never got the login says nothing of it: what was handed back before it is still on its way.
     newest = session_hash or row.handed_back
-    row = replace(row, handed_back=None if newest == row.in_vault else newest)
+    # A folder's login that was handed back is the vault's from now on; one that is gone may be claimed elsewhere.
+    origin = row.origin if session_hash is None and row.target is None else Origin.VAULT
+    row = replace(row, handed_back=None if newest == row.in_vault else newest, origin=origin)
     if not row.has_login:
-        return _ended(row, f"node {row.node_id} gave it back without a login, and the vault has none: upload it", now)
+        reason = f"node {row.node_id} gave it back without a login, and the vault has none: upload it"
+        return Moved(None, "released") if row.epoch == 0 else _ended(row, reason, now)
     if row.target is None:
         return _ended(row, reason, now)
     return _started(row, row.target, reason, now)
@@ -291,15 +294,16 @@ def _started(row: Assignment, node_id: str, reason: str | None, now: datetime) -
 
 
 def _ended(row: Assignment, reason: str | None, now: datetime) -> Moved:
-    row = replace(row, node_id=None, target=None, origin=Origin.VAULT, adopted=False)
+    row = replace(row, node_id=None, target=None, adopted=False)
     return _to(row, now, UNASSIGNED, "released", reason=reason)
 
 
-def _unclaimed(row: Assignment, now: datetime) -> Moved:
-    if row.in_vault is None:
-        return Moved(None, "released")
-    reason = f"its login is no more in the session folder of node {row.node_id}; the vault has it"
-    return _to(row, now, UNASSIGNED, "released", node_id=None, reason=reason)
+def _left(row: Assignment, gives_back: bool, now: datetime) -> Moved:
+    reason = f"its login is no more in the session folder of node {row.node_id}"
+    if gives_back:
+        # The file may be back already, and started: only the node's own word says that it is not.
+        return _to(row, now, RELEASING, "releasing", target=None, reason=reason)
+    return Moved(None, "released") if row.in_vault is None else _ended(row, reason, now)
 
 
 def _stored(row: Assignment | None, account_id: str, event: Stored, now: datetime) -> Outcome:

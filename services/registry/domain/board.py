@@ -9,7 +9,7 @@ Locks are taken in one order: nodes by their ids, then rows by their accounts. W
 holds that node's lock too, so that its capacity is counted by one at a time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,7 +18,6 @@ from services.registry.domain.assignments import (
     Assignment,
     BelongsElsewhere,
     Event,
-    LeftFolder,
     Moved,
     Origin,
     Outcome,
@@ -55,9 +54,16 @@ class NodeSet:
 
 
 class Board:
-    """See the module's docstring. `nodes` and `rows` are locked; an account without a row may have none."""
+    """See the module's docstring. `nodes` and `rows` are locked; accounts that are `made` have an empty row to fill."""
 
-    def __init__(self, nodes: Mapping[str, StoredNode], rows: Mapping[str, Assignment], at: datetime) -> None:
+    def __init__(
+        self,
+        nodes: Mapping[str, StoredNode],
+        rows: Mapping[str, Assignment],
+        at: datetime,
+        made: Collection[str] = (),
+    ) -> None:
+        self._made = made
         self._nodes = dict(nodes)
         self._rows: dict[str, Assignment | None] = dict(rows)
         self._at = at
@@ -73,8 +79,8 @@ class Board:
 
     @property
     def gone(self) -> list[str]:
-        """The accounts that have no row any more."""
-        return [account_id for account_id in sorted(self._changed) if self._rows[account_id] is None]
+        """The accounts that have no row any more, or an empty one that was made for nothing."""
+        return sorted(each for each in {*self._changed, *self._made} if self._rows.get(each) is None)
 
     @property
     def touched(self) -> list[str]:
@@ -101,7 +107,7 @@ class Board:
             case Moved(after) if after is None or self.holds(after.node_id, after.target):
                 if before is not None and not self.holds(before.node_id):
                     return STAYS
-                self._take(account_id, before, outcome, left=isinstance(event, LeftFolder))
+                self._take(account_id, before, outcome)
             case Moved():
                 return STAYS
             case BelongsElsewhere() if isinstance(event, Reported):
@@ -111,8 +117,7 @@ class Board:
     def continue_above(self, node_id: str, told: AssignmentSet) -> None:
         """A node goes by a set that this registry never made, or not this way: go on with higher numbers."""
         node = self._nodes[node_id]
-        ahead = told.revision > node.assignment_revision
-        if ahead or (told.revision == node.assignment_revision and told.digest != node.assignment_digest):
+        if is_ahead(told, node):
             self._nodes[node_id] = replace(node, assignment_revision=told.revision)
             self._touched.add(node_id)
 
@@ -141,7 +146,7 @@ class Board:
             found[node_id] = NodeSet(node, listed)
         return found
 
-    def _take(self, account_id: str, before: Assignment | None, outcome: Moved, left: bool) -> None:
+    def _take(self, account_id: str, before: Assignment | None, outcome: Moved) -> None:
         after = outcome.after
         had, has = _place(before), _place(after)
         if had != has:
@@ -150,12 +155,18 @@ class Board:
             self.admit(after.node_id, account_id)
             if had != has:
                 after = replace(after, told_in=self._nodes[after.node_id].assignment_revision + 1)
-        if after is not None and not left and (folder := _folder(before)) not in (None, after.node_id):
-            self.exclude(str(folder), account_id)
+        if before is not None and before.node_id is not None and _left_for_the_vault(before, after):
+            self.exclude(before.node_id, account_id)
         self._rows[account_id] = after
         self._changed[account_id] = None
         if outcome.change is not None:
             self.events.append(told(account_id, after, outcome.change, self._at))
+
+
+def is_ahead(told: AssignmentSet, node: StoredNode) -> bool:
+    """Whether a set that a node goes by was never made here, or not this way: this database is an older copy."""
+    mine = (node.assignment_revision, node.assignment_digest)
+    return told.revision > mine[0] or (told.revision == mine[0] and told.digest != mine[1])
 
 
 def told(account_id: str, row: Assignment | None, change: str, at: datetime) -> AssignmentChanged:
@@ -183,9 +194,10 @@ def concerned(rows: Iterable[Assignment]) -> set[str]:
     return {node_id for row in rows for node_id in (row.node_id, row.target) if node_id is not None}
 
 
-def _folder(row: Assignment | None) -> str | None:
-    """The node in whose folder the login is, as far as its row says so."""
-    return row.node_id if row is not None and row.origin is Origin.FOLDER else None
+def _left_for_the_vault(before: Assignment, after: Assignment | None) -> bool:
+    """Whether a login's file stays behind in a folder from which it is not to be run any more."""
+    moved_away = after is not None and after.node_id != before.node_id
+    return moved_away and before.origin is Origin.FOLDER and after is not None and after.origin is Origin.VAULT
 
 
 def _place(row: Assignment | None) -> tuple[tuple[str, AssignedAccount], ...]:

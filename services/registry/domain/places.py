@@ -6,7 +6,8 @@ labels are the same, the better; then the one with the fewest accounts, so that 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 from services.registry.domain.assignments import Unassignable
 from services.registry.domain.node import NodePolicy
@@ -66,41 +67,58 @@ def unable(host: Host) -> Unassignable | None:
     return None
 
 
-def placed(account_ids: Sequence[str], leaving: Host, hosts: Sequence[Host]) -> list[Placed | NoPlace]:
-    """A place for each account of the node `leaving`, in their order."""
-    kept = {name: leaving.labels.get(name) for name in leaving.policy.keep}
-    open_hosts = {
-        host.node_id: host
-        for host in hosts
-        if host.node_id != leaving.node_id and host.status is NodeStatus.ONLINE and unable(host) is None
-    }
-    fitting = {
-        node_id: host
-        for node_id, host in open_hosts.items()
-        if all(host.labels.get(name) == value for name, value in kept.items())
-    }
-    found: list[Placed | NoPlace] = []
-    for account_id in account_ids:
-        best = min(
-            (host for host in fitting.values() if host.room), key=lambda host: _rank(host, leaving), default=None
-        )
-        if best is None:
-            found.append(NoPlace(account_id, _why_none(kept, len(open_hosts), len(fitting))))
-            continue
-        fitting[best.node_id] = replace(best, accounts=best.accounts + 1)
-        found.append(Placed(account_id, best.node_id))
-    return found
+class Places:
+    """Places for accounts among these hosts; what was given a place counts for the next ones."""
+
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        self._hosts = {host.node_id: host for host in hosts}
+        self._open = [host for host in hosts if host.status is NodeStatus.ONLINE and unable(host) is None]
+        self._taken: dict[str, int] = {}
+        self._queues: dict[str, list[_Rank]] = {}
+
+    def host(self, node_id: str) -> Host:
+        """A node that is among them."""
+        return self._hosts[node_id]
+
+    def place(self, account_id: str, node_id: str) -> Placed | NoPlace:
+        """A place for an account that leaves this node."""
+        leaving = self._hosts[node_id]
+        if node_id not in self._queues:
+            fitting = [host for host in self._open if host.node_id != node_id and _keeps(leaving, host)]
+            self._queues[node_id] = [(-_alike(leaving, host), host.accounts, host.node_id) for host in fitting]
+            heapify(self._queues[node_id])
+        queue = self._queues[node_id]
+        while queue:
+            alike, accounts, best = heappop(queue)
+            now = self._hosts[best].accounts + self._taken.get(best, 0)
+            if now >= self._hosts[best].accounts + self._hosts[best].room:
+                continue
+            if now > accounts:  # accounts of another node came there meanwhile
+                heappush(queue, (alike, now, best))
+                continue
+            self._taken[best] = self._taken.get(best, 0) + 1
+            heappush(queue, (alike, now + 1, best))
+            return Placed(account_id, best)
+        return NoPlace(account_id, self._why_none(leaving))
+
+    def _why_none(self, leaving: Host) -> str:
+        others = [host for host in self._open if host.node_id != leaving.node_id]
+        if not others:
+            return "no other node takes accounts: one must be online, enrolled, not draining and have room"
+        if not any(_keeps(leaving, host) for host in others):
+            wanted = ((name, leaving.labels.get(name)) for name in leaving.policy.keep)
+            labels = ", ".join(f"no {name}" if value is None else f"{name}={value}" for name, value in wanted)
+            return f"none of the {len(others)} nodes that take accounts has {labels}: keep fewer labels, or add a node"
+        return "the nodes that fit are full: raise their capacity, or add a node"
 
 
-def _rank(host: Host, leaving: Host) -> tuple[int, int, str]:
-    alike = sum(1 for label in leaving.labels.items() if label in host.labels.items())
-    return (-alike, host.accounts, host.node_id)
+# How well a host fits, the best first: the labels that are not alike, its accounts, its id.
+_Rank = tuple[int, int, str]
 
 
-def _why_none(kept: Mapping[str, str | None], open_hosts: int, fitting: int) -> str:
-    if not open_hosts:
-        return "no other node takes accounts: one must be online, enrolled, not draining and have room"
-    if not fitting:
-        labels = ", ".join(f"{name}={value}" if value is not None else f"no {name}" for name, value in kept.items())
-        return f"none of the {open_hosts} nodes that take accounts has {labels}: keep fewer labels, or add a node"
-    return "the nodes that fit are full: raise their capacity, or add a node"
+def _keeps(leaving: Host, host: Host) -> bool:
+    return all(host.labels.get(name) == leaving.labels.get(name) for name in leaving.policy.keep)
+
+
+def _alike(leaving: Host, host: Host) -> int:
+    return sum(1 for name, value in leaving.labels.items() if host.labels.get(name) == value)

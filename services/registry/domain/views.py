@@ -130,6 +130,27 @@ class AssignmentView(View):
     since: datetime | None
 
 
+class Unplaceable(View):
+    """An account that no other node takes, and why."""
+
+    account_id: str
+    reason: str
+
+
+class DrainView(View):
+    """How far a node is drained: `assigned` accounts are still to be sent away, `leaving` ones are on their way.
+
+    It is empty when both are 0. `without_place` are those of the assigned ones that no other node takes for now; they
+    go as soon as one does.
+    """
+
+    node_id: str
+    draining: bool
+    assigned: int
+    leaving: int
+    without_place: list[Unplaceable]
+
+
 class AccountSummary(View):
     """The fleet in numbers; `accounts` has every status, also those that no account is in."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.registry.domain.assignment_rows import Unplaced
+from services.registry.domain.assignment_rows import Place, Unplaced
 from services.registry.domain.assignments import Assignment, Origin, Takeover
 from services.registry.domain.node import StoredNode
 from services.registry.domain.places import Host
@@ -72,11 +72,12 @@ _OF_DEAD_NODES = text(
     f"select {_OF_S} from registry.nodes as n join registry.assignments as s using (node_id) "
     "where n.status = 'offline' and n.takes_assignments and n.lease_until < now() - cast(:patience as interval) "
     "and s.state = 'assigned' and s.in_vault is not null and coalesce(s.takeover, n.takeover) = 'move' "
-    "order by s.node_id, s.account_id limit :most"
+    "and (s.node_id, s.account_id) > (:after_node, :after_account) order by s.node_id, s.account_id limit :most"
 )
 _OF_DRAINING_NODES = text(
     f"select {_OF_S} from registry.nodes as n join registry.assignments as s using (node_id) "
-    "where n.draining and n.takes_assignments and s.state = 'assigned' order by s.node_id, s.account_id limit :most"
+    "where n.draining and n.takes_assignments and s.state = 'assigned' "
+    "and (s.node_id, s.account_id) > (:after_node, :after_account) order by s.node_id, s.account_id limit :most"
 )
 
 _SETS = {"node_id": "text", "revision": "bigint", "digest": "text", "excluded": "text"}
@@ -102,12 +103,11 @@ class PostgresAssignments:
         """The rows, not locked."""
         return await self._rows(_FIND, ids=texts(sorted(set(account_ids))))
 
-    async def lock_assignments(self, account_ids: Iterable[str], *, make: bool = False) -> dict[str, Assignment]:
-        """The rows, locked; with `make` missing ones are made first."""
-        ids = texts(sorted(set(account_ids)))
-        if make:
-            await self._connection.execute(_MAKE, {"ids": ids})
-        return await self._rows(_LOCK, ids=ids)
+    async def lock_assignments(self, account_ids: Iterable[str], make: Iterable[str] = ()) -> dict[str, Assignment]:
+        """The rows, locked; missing ones of `make` are made first."""
+        if made := sorted(set(make)):
+            await self._connection.execute(_MAKE, {"ids": texts(made)})
+        return await self._rows(_LOCK, ids=texts(sorted({*account_ids, *made})))
 
     async def save_assignments(self, rows: Sequence[Assignment]) -> None:
         """Write rows."""
@@ -161,17 +161,19 @@ class PostgresAssignments:
         """Releases whose node's lease is over."""
         return list((await self._rows(_OVER, margin=margin, most=most)).values())
 
-    async def of_dead_nodes(self, patience: timedelta, most: int) -> list[Assignment]:
+    async def of_dead_nodes(self, patience: timedelta, after: Place, most: int) -> list[Assignment]:
         """Accounts that move because their node is dead."""
-        return list((await self._rows(_OF_DEAD_NODES, patience=patience, most=most)).values())
+        place = {"after_node": after[0], "after_account": after[1], "most": most}
+        return list((await self._rows(_OF_DEAD_NODES, patience=patience, **place)).values())
 
-    async def of_draining_nodes(self, most: int) -> list[Assignment]:
+    async def of_draining_nodes(self, after: Place, most: int) -> list[Assignment]:
         """Accounts that draining nodes still have."""
-        return list((await self._rows(_OF_DRAINING_NODES, most=most)).values())
+        place = {"after_node": after[0], "after_account": after[1], "most": most}
+        return list((await self._rows(_OF_DRAINING_NODES, **place)).values())
 
-    async def hosts(self) -> list[Host]:
-        """Every node as a place for accounts."""
-        return await nodes.hosts(self._connection)
+    async def hosts(self, node_ids: Iterable[str] | None = None) -> list[Host]:
+        """Nodes as places for accounts."""
+        return await nodes.hosts(self._connection, node_ids)
 
     async def assignments_after(self, account_id: str, most: int) -> list[Assignment]:
         """The next rows by account."""

@@ -185,6 +185,10 @@ class InMemoryStore(InMemoryQueries):
         """The outbox; tests may clear it, as a relay would."""
         return self._tables.outbox
 
+    def enrol(self, node_id: str, sealing_key: str) -> None:
+        """Give a node the key that logins are sealed to."""
+        self._tables.nodes[node_id] = replace(self._tables.nodes[node_id], sealing_key=sealing_key)
+
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[InMemoryTransaction]:
         """A transaction."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.registry.domain.assignment_rows import Unplaced
+from services.registry.domain.assignment_rows import Place, Unplaced
 from services.registry.domain.assignments import ASSIGNED, RELEASING, Assignment, Takeover
 from services.registry.domain.node import StoredNode
 from services.registry.domain.places import Host
@@ -25,13 +25,12 @@ class InMemoryAssignments:
         rows = self.tables.assignments
         return {account_id: rows[account_id] for account_id in sorted(set(account_ids)) if account_id in rows}
 
-    async def lock_assignments(self, account_ids: Iterable[str], *, make: bool = False) -> dict[str, Assignment]:
-        """The rows; with `make` missing ones are made first."""
-        wanted = set(account_ids)
-        if make:
-            for account_id in wanted:
-                self.tables.assignments.setdefault(account_id, Assignment(account_id))
-        return await self.assignments(wanted)
+    async def lock_assignments(self, account_ids: Iterable[str], make: Iterable[str] = ()) -> dict[str, Assignment]:
+        """The rows; missing ones of `make` are made first."""
+        made = set(make)
+        for account_id in made:
+            self.tables.assignments.setdefault(account_id, Assignment(account_id))
+        return await self.assignments({*account_ids, *made})
 
     async def save_assignments(self, rows: Sequence[Assignment]) -> None:
         """Write rows."""
@@ -80,21 +79,22 @@ class InMemoryAssignments:
         rows = [row for row in self._rows() if row.state is RELEASING and row.in_vault is not None]
         return [row for row in rows if self._silent(row, margin)][:most]
 
-    async def of_dead_nodes(self, patience: timedelta, most: int) -> list[Assignment]:
+    async def of_dead_nodes(self, patience: timedelta, after: Place, most: int) -> list[Assignment]:
         """Accounts that move because their node is dead."""
-        rows = [row for row in self._rows() if row.state is ASSIGNED and row.in_vault is not None]
+        rows = [row for row in self._rows(after) if row.state is ASSIGNED and row.in_vault is not None]
         return [row for row in rows if self._silent(row, patience) and self._moves(row)][:most]
 
-    async def of_draining_nodes(self, most: int) -> list[Assignment]:
+    async def of_draining_nodes(self, after: Place, most: int) -> list[Assignment]:
         """Accounts that draining nodes still have."""
-        rows = [row for row in self._rows() if row.state is ASSIGNED]
+        rows = [row for row in self._rows(after) if row.state is ASSIGNED]
         nodes = self.tables.nodes
         wanted = {each for each, node in nodes.items() if node.policy.draining and node.takes_assignments}
         return [row for row in rows if row.node_id in wanted][:most]
 
-    async def hosts(self) -> list[Host]:
-        """Every node as a place for accounts."""
+    async def hosts(self, node_ids: Iterable[str] | None = None) -> list[Host]:
+        """Nodes as places for accounts."""
         places = [place for row in self._rows() for place in {row.node_id, row.target}]
+        wanted = self.tables.nodes.keys() if node_ids is None else set(node_ids)
         return [
             Host(
                 node_id=node_id,
@@ -106,16 +106,17 @@ class InMemoryAssignments:
                 accounts=places.count(node_id),
             )
             for node_id, node in sorted(self.tables.nodes.items())
+            if node_id in wanted
         ]
 
     async def assignments_after(self, account_id: str, most: int) -> list[Assignment]:
         """The next rows by account."""
         return [row for each, row in sorted(self.tables.assignments.items()) if each > account_id][:most]
 
-    def _rows(self) -> list[Assignment]:
-        # In SQL the questions that take several nodes' accounts are in the order of node and account.
-        rows = self.tables.assignments.values()
-        return sorted(rows, key=lambda row: (row.node_id or "", row.account_id))
+    def _rows(self, after: Place = ("", "")) -> list[Assignment]:
+        # As in SQL, questions about several nodes' accounts are in the order of node and account.
+        placed = {(row.node_id or "", row.account_id): row for row in self.tables.assignments.values()}
+        return [row for place, row in sorted(placed.items()) if place > after]
 
     def _silent(self, row: Assignment, seconds: timedelta) -> bool:
         times = self.tables.times.get(row.node_id or "")

@@ -86,8 +86,8 @@ _HOSTS = text(
     " select node_id, count(*) as accounts from ("
     "  select node_id from registry.assignments where node_id is not null union all"
     "  select target from registry.assignments where target is distinct from node_id and target is not null"
-    " ) as place (node_id) group by node_id"
-    ") as had using (node_id) order by node_id"
+    " ) as place (node_id) where cast(:ids as text[]) is null or node_id = any(:ids) group by node_id"
+    ") as had using (node_id) where cast(:ids as text[]) is null or node_id = any(:ids) order by node_id"
 )
 
 
@@ -150,8 +150,9 @@ async def view(connection: AsyncConnection, node_id: str) -> NodeView | None:
     return None if row is None else _view(row)
 
 
-async def hosts(connection: AsyncConnection) -> list[Host]:
-    """Every node as a place for accounts."""
+async def hosts(connection: AsyncConnection, node_ids: Iterable[str] | None) -> list[Host]:
+    """Nodes as places for accounts; all of them for None."""
+    asked = None if node_ids is None else sorted(set(node_ids))
     return [
         Host(
             node_id=row.node_id,
@@ -162,7 +163,7 @@ async def hosts(connection: AsyncConnection) -> list[Host]:
             policy=_policy(row),
             accounts=row.accounts,
         )
-        for row in await connection.execute(_HOSTS)
+        for row in await connection.execute(_HOSTS, {"ids": asked})
     ]
 
 

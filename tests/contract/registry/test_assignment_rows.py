@@ -54,7 +54,7 @@ async def test_a_row_comes_back_as_it_was_saved(subject: Subject) -> None:
     bare = Assignment("b", ASSIGNED, 0, "n")
     async with subject.store.begin() as transaction:
         await with_nodes(transaction, "n", "m")
-        assert await transaction.lock_assignments([row.account_id, "b"], make=True) == {
+        assert await transaction.lock_assignments([row.account_id], make=["b", row.account_id]) == {
             row.account_id: Assignment(row.account_id),
             "b": Assignment("b"),
         }
@@ -145,11 +145,12 @@ async def test_accounts_of_dead_nodes_move_by_policy(subject: Subject) -> None:
         await transaction.save_policies([replace(nodes["m"], policy=NodePolicy(Takeover.MOVE))])
     await subject.pass_time(100)
     async with subject.store.begin() as transaction:
-        assert await transaction.of_dead_nodes(MINUTE, 10) == [], "nobody has said yet that they are offline"
+        assert await transaction.of_dead_nodes(MINUTE, ("", ""), 10) == [], "nobody has said yet that they are offline"
         await transaction.expire_leases(10)
-        found = await transaction.of_dead_nodes(MINUTE, 10)
+        found = await transaction.of_dead_nodes(MINUTE, ("", ""), 10)
         assert [row.account_id for row in found] == ["d", "b"]
-        assert await transaction.of_dead_nodes(2 * MINUTE, 10) == []
+        assert await transaction.of_dead_nodes(MINUTE, ("m", "d"), 10) == found[1:]
+        assert await transaction.of_dead_nodes(2 * MINUTE, ("", ""), 10) == []
 
 
 async def test_accounts_of_draining_nodes_are_found_until_they_leave(subject: Subject) -> None:
@@ -163,7 +164,8 @@ async def test_accounts_of_draining_nodes_are_found_until_they_leave(subject: Su
             Assignment("c", ASSIGNED, 1, "m"),
         ]
         await transaction.save_assignments(rows)
-        assert [row.account_id for row in await transaction.of_draining_nodes(10)] == ["a"]
+        assert [row.account_id for row in await transaction.of_draining_nodes(("", ""), 10)] == ["a"]
+        assert await transaction.of_draining_nodes(("n", "a"), 10) == []
 
 
 async def test_hosts_count_what_is_there_and_what_is_to_come(subject: Subject) -> None:
@@ -179,6 +181,7 @@ async def test_hosts_count_what_is_there_and_what_is_to_come(subject: Subject) -
         await transaction.save_assignments(rows)
         m, n = await transaction.hosts()
         assert (m.node_id, m.accounts, m.room, m.labels) == ("m", 1, 8, {"site": "x"})
+        assert await transaction.hosts(["n", "unknown"]) == [n]
         assert (n.node_id, n.accounts, n.status, n.takes_assignments) == ("n", 3, NodeStatus.ONLINE, True)
 
 
@@ -216,7 +219,7 @@ async def test_an_account_is_claimed_once_by_two_at_the_same_time(subject: Subje
     async def claim(node_id: str) -> None:
         async with subject.store.begin() as transaction:
             await transaction.lock_nodes([node_id])
-            row = (await transaction.lock_assignments(["a"], make=True))["a"]
+            row = (await transaction.lock_assignments([], make=["a"]))["a"]
             await asyncio.sleep(0.05)
             if row.claimable:
                 claimed.append(node_id)

@@ -54,25 +54,31 @@ EVENTS: dict[str, tuple[Event, Assignment | None, Assignment | None, Assignment 
     "ordered to the node that has it": (Ordered("n"), None, RUNS, LEAVING),
     "ordered to another node": (Ordered("o"), IN_VAULT, RUNS, LEAVING),
     "ordered to no node": (Ordered(None), IN_VAULT, RUNS, MOVING),
-    "ordered to no node, its login is nowhere, in epoch 0": (
-        Ordered(None),
-        UNCLAIMED,
-        IN_FOLDER,
-        replace(LEAVING_FOLDER, target="m"),
-    ),
     "its node has given it back, another one waits": (GivenBack("n", 3, 0, NEWER), None, RUNS, MOVING),
     "its node has given it back, nobody waits": (GivenBack("n", 3, 0, NEWER), None, RUNS, LEAVING),
     "its node has given it back, its login is nowhere": (GivenBack("n", 3, 0), None, without(RUNS), without(MOVING)),
+    "… in epoch 0, its login is nowhere": (
+        GivenBack("n", 0, 0),
+        None,
+        IN_FOLDER,
+        LEAVING_FOLDER,
+    ),
     "its node's lease is over, another one waits": (LeaseOver("n"), None, RUNS, MOVING),
     "its node's lease is over, nobody waits": (LeaseOver("n"), None, RUNS, LEAVING),
     "its node's lease is over, its login is only there": (LeaseOver("n"), None, IN_FOLDER, LEAVING_FOLDER),
-    "its login left its node's folder, the vault has it too": (
-        LeftFolder("n"),
+    "its login left the folder of its node": (LeftFolder("n"), UNCLAIMED, IN_FOLDER, LEAVING_FOLDER),
+    "… of a node that goes by no sets, the vault has it too": (
+        LeftFolder("n", gives_back=False),
         IN_VAULT,
         replace(IN_FOLDER, in_vault=HASH),
         replace(LEAVING_FOLDER, in_vault=HASH),
     ),
-    "its login left its node's folder, the vault has it not": (LeftFolder("n"), UNCLAIMED, IN_FOLDER, LEAVING_FOLDER),
+    "… of a node that goes by no sets, the vault has it not": (
+        LeftFolder("n", gives_back=False),
+        UNCLAIMED,
+        IN_FOLDER,
+        LEAVING_FOLDER,
+    ),
     "the vault has a login, or a newer state of it": (Stored(NEWER, SOON), IN_VAULT, RUNS, LEAVING),
     "another version of its login was chosen": (Stored(OLDER, SOON, chosen=True), IN_VAULT, RUNS, LEAVING),
     "the vault has its login no more, it was never assigned": (Removed(SOON), replace(IN_VAULT, epoch=0), None, None),
@@ -167,6 +173,15 @@ def test_a_folders_login_moves_into_the_vault() -> None:
     ended = after(LEAVING_FOLDER, GivenBack("n", 0, 0, NEWER))
     assert not ended.claimable
     assert moved(ended, "a", Reported("n", 0), SOON) == BelongsElsewhere(None)
+
+
+def test_a_login_that_left_its_folder_may_be_claimed_elsewhere() -> None:
+    """A login that somebody carries from one folder to another would never start again."""
+    leaving = after(replace(IN_FOLDER, in_vault=HASH), LeftFolder("n"))
+    free = after(leaving, GivenBack("n", 0, 0))
+    claimed = after(free, Reported("m", 0))
+    assert (claimed.node_id, claimed.epoch, claimed.origin) == ("m", 0, Origin.FOLDER)
+    assert after(free, Ordered("m")).epoch == 1, "or the vault's copy is assigned"
 
 
 def test_older_news_of_the_vault_change_nothing() -> None:
