@@ -108,5 +108,5 @@ def test_an_agent_that_knows_no_sets_is_not_sent_any() -> None:
 
 def test_the_empty_set_has_the_digest_that_the_migration_writes() -> None:
     """A node without assignments would ask for its set with every beat."""
-    migration = import_module("services.registry.migrations.versions.0003_assignments")
+    migration = import_module("services.registry.migrations.versions.0004_assignments")
     assert migration.NOTHING_ASSIGNED == NOTHING_ASSIGNED == assignments_digest([], [])
