@@ -41,6 +41,9 @@ from enum import StrEnum
 
 from shared.contracts.assignments import AssignedAccount, AssignmentState
 
+# No node was ever told a higher one; from here on there is room for as many changes as anybody can make.
+HIGHEST_EPOCH = 2**48
+
 UNASSIGNED, ASSIGNED, RELEASING = AssignmentState.UNASSIGNED, AssignmentState.ASSIGNED, AssignmentState.RELEASING
 
 
@@ -237,7 +240,7 @@ def _in_a_folder(row: Assignment, node_id: str, now: datetime) -> Outcome:
 
 
 def _adopted(row: Assignment, node_id: str, epoch: int, now: datetime) -> Outcome:
-    if epoch <= row.epoch:
+    if not row.epoch < epoch <= HIGHEST_EPOCH:
         return STAYS
     reason = f"learnt from node {node_id}: this database is older than the assignment. To confirm it, assign it again"
     row = replace(row, origin=Origin.VAULT, epoch=epoch, node_id=node_id, target=None, adopted=True)

@@ -89,8 +89,8 @@ class Agent:
         ]
         reports = {each: account(each, epoch=0) for each in self.folder}
         reports |= {each.account_id: account(each.account_id, epoch=each.epoch) for each in entries if each.epoch}
-        told = {"assignments": self.goes_by, "released": self.released, "wanting": list(wanting)} | fields
-        await self._office.takes(self, self.beat(*reports.values(), **told))
+        told: dict[str, Any] = {"assignments": self.goes_by, "released": self.released, "wanting": list(wanting)}
+        await self._office.takes(self, self.beat(*reports.values(), **told | fields))
 
     def beat(self, *reports: AccountReport, seq: int | None = None, **fields: Any) -> HeartbeatReported:
         """A beat with these accounts."""

@@ -149,6 +149,7 @@ def test_a_learnt_epoch_is_confirmed_by_an_order() -> None:
     """A node with stolen credentials could have any login sent by naming a high epoch."""
     learnt = after(RUNS, Reported("o", 9))
     assert (learnt.node_id, learnt.epoch, learnt.adopted) == ("o", 9, True)
+    assert isinstance(moved(RUNS, "a", Reported("o", 2**63 - 1), SOON), Stays), "there is no number after it"
     confirmed = after(after(learnt, Ordered("o")), GivenBack("o", 9, 0, NEWER))
     assert (confirmed.node_id, confirmed.epoch, confirmed.adopted) == ("o", 10, False)
 
