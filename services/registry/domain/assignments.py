@@ -197,6 +197,8 @@ class Unassignable:
     reason: str
 
 
+WAITS = "its login is in the vault: assign it to a node"
+
 Outcome = Moved | Stays | BelongsElsewhere | Unassignable
 
 STAYS = Stays()
@@ -287,7 +289,7 @@ def _passed_on(row: Assignment, session_hash: str | None, reason: str | None, no
         reason = f"node {row.node_id} gave it back without a login, and the vault has none: upload it"
         return Moved(None, "released") if row.epoch == 0 else _ended(row, reason, now)
     if row.target is None:
-        return _ended(row, reason, now)
+        return _ended(row, reason or row.reason or WAITS, now)
     return _started(row, row.target, reason, now)
 
 
@@ -312,7 +314,7 @@ def _left(row: Assignment, gives_back: bool, now: datetime) -> Moved:
 def _stored(row: Assignment | None, account_id: str, event: Stored, now: datetime) -> Outcome:
     if row is None:
         new = Assignment(account_id, origin=Origin.VAULT, in_vault=event.hash, vault_at=event.at)
-        return _to(new, now, UNASSIGNED, "announced", reason="its login is in the vault: assign it to a node")
+        return _to(new, now, UNASSIGNED, "announced", reason=WAITS)
     if row.vault_at is not None and event.at <= row.vault_at:
         return STAYS
     come_in = event.chosen or row.handed_back == event.hash
