@@ -3,17 +3,22 @@
 `timer_create(CLOCK_BOOTTIME)` with `SIGEV_SIGNAL` and SIGKILL: the kernel sends it at an absolute moment of the very
 clock that the lease is counted by, which goes on while the machine is suspended. A process that hangs in C, or that was
 stopped with SIGSTOP, dies of it all the same; a machine that was suspended as a whole dies of it when it wakes, before
-anything of the process runs. Children do not inherit the timer.
+anything of the process runs. Children do not inherit the timer. `InMemoryTimer` is the twin, for a process
+that is a part of a test.
 
 The structures are those of the kernel's 64-bit ABI, which glibc and musl pass on as they are; glibc before 2.34 has the
 calls in librt. Raises OSError where there is no such timer: an agent without it does not run accounts.
 """
 
+import asyncio
 import ctypes
 import math
 import os
 import signal
 import time
+from collections.abc import Callable
+
+from shared.clock import Clock
 
 SIGEV_SIGNAL = 0
 TIMER_ABSTIME = 1
@@ -71,6 +76,32 @@ class KernelTimer:
         if getattr(self._calls, name)(*arguments) != 0:
             number = ctypes.get_errno()
             raise OSError(number, f"{name} failed, and without it a hanging agent does not end: {os.strerror(number)}")
+
+
+class InMemoryTimer:
+    """The twin: calls `end` when the clock reaches the moment."""
+
+    def __init__(self, clock: Clock, end: Callable[[], None]) -> None:
+        self._clock = clock
+        self._end = end
+        self._waiting: asyncio.Task[None] | None = None
+        self.at: float | None = None
+
+    def set(self, at: float) -> None:
+        """End when the clock reaches `at`, at once if it has."""
+        self.clear()
+        self.at = at
+        self._waiting = asyncio.create_task(self._wait(at), name="deadman")
+
+    def clear(self) -> None:
+        """End at no moment."""
+        waiting, self._waiting, self.at = self._waiting, None, None
+        if waiting is not None and waiting is not asyncio.current_task():
+            waiting.cancel()
+
+    async def _wait(self, at: float) -> None:
+        await self._clock.sleep(max(0.0, at - self._clock.monotonic()))
+        self._end()
 
 
 def _library() -> ctypes.CDLL:
