@@ -1,4 +1,4 @@
-"""The routes of the proxy: for each service its paths, behind the bearer token or, where the URL is signed, open.
+"""The routes of the proxy: for each service its paths, behind the bearer token or, where it brings its own authorisation, open.
 
 Every method and everything below a prefix goes to the service that owns it; the service judges the rest. Paths with
 dot segments are refused, so that nothing gets past the prefix that it was let in by.
@@ -31,8 +31,8 @@ def proxy_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
 
 
 def signed_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
-    """The paths whose signed URL is their own authorisation; they can only be read."""
-    return _router(upstreams, clients, lambda upstream: upstream.signed, ["GET"])
+    """The paths that bring an authorisation of their own: a signed URL, or a one-time token."""
+    return _router(upstreams, clients, lambda upstream: upstream.signed, ["GET", "POST"])
 
 
 def _router(

@@ -22,11 +22,13 @@ DEPLOYER_PREFIXES = (
 POLLED = r"/api/v1/workers/[^/]+/commands"
 # A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
 SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts",)
+# A machine becomes a node with a one-time token.
+JOIN_PREFIXES = ("/api/v1/enrol",)
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """A service behind the origin. `setting` is the variable that says where it is; `signed` needs no token.
+    """A service behind the origin. `setting` is the variable that says where it is; `signed` brings its own authorisation.
 
     `polled` is the pattern of the paths on which clients wait for something to happen.
     """
@@ -50,7 +52,7 @@ class Upstream:
 def upstreams(registry_url: str, deployer_url: str) -> tuple[Upstream, ...]:
     """The services behind the origin."""
     return (
-        Upstream("registry", "CALLBOARD_REGISTRY_URL", registry_url, REGISTRY_PREFIXES, polled=POLLED),
+        Upstream("registry", "CALLBOARD_REGISTRY_URL", registry_url, REGISTRY_PREFIXES, JOIN_PREFIXES, POLLED),
         Upstream("deployer", "CALLBOARD_DEPLOYER_URL", deployer_url, DEPLOYER_PREFIXES, SIGNED_PREFIXES),
     )
 
