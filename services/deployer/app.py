@@ -31,7 +31,8 @@ from services.deployer.jobs.advance import advance
 from services.deployer.jobs.drift import drift_job
 from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
-from services.deployer.secrets import SealedLogins, key_material
+from services.deployer.key_ring import KeyRing, key_material
+from services.deployer.secrets import SealedLogins
 from services.deployer.settings import DeployerSettings
 from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions, Turns
@@ -137,6 +138,8 @@ class DeployerApp:
         self._settings = settings
         self._ports = ports or real_ports(settings)
         self._downloads = SignedDownloads(settings.secret, settings.public_url)
+        self._last_key = key_material(settings.secret, settings.secrets_key_file)
+        self._keys = KeyRing(self._last_key, keys=settings.vault_key, key_file=settings.vault_key_file)
         self._wire_deliveries()
         self._wire_drift()
         self._wire_deployments()
@@ -183,8 +186,8 @@ class DeployerApp:
 
     def _wire_servers(self) -> None:
         """Servers that are reached by SSH, and the messages that are carried over it."""
-        settings, ports = self._settings, self._ports
-        vault = SealedLogins(key_material(settings.secret, settings.secrets_key_file))
+        ports = self._ports
+        vault = SealedLogins(self._keys, self._last_key)
         self._register = RegisterServers(ports.store, ports.ssh, vault, ports.clock)
         self._reach = ReachServers(ports.store, ports.ssh, vault)
         self._install = InstallAgent(ports.store, ports.ssh, self._reach, build_bundle, ports.clock)
