@@ -6,6 +6,7 @@ disconnects the accounts, saves what they counted and closes the ledger, in this
 """
 
 import asyncio
+import base64
 import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
@@ -19,9 +20,12 @@ import structlog
 from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.journal import Journal
+from services.node_agent.domain.keys import NodeKeys
 from services.node_agent.domain.lease import Lease
-from services.node_agent.domain.ports import Downloader, LedgerAway, Offload, ScriptFiles, Sessions
+from services.node_agent.domain.membership import Membership
+from services.node_agent.domain.ports import Downloader, KeptKeys, LedgerAway, Offload, ScriptFiles, Sessions
 from services.node_agent.domain.telegram import Telegram
+from services.node_agent.domain.trust import Trust
 from services.node_agent.handlers.commands import Orders, commands_route
 from services.node_agent.jobs.account_runner import RunnerParts
 from services.node_agent.jobs.command_intake import CommandIntake
@@ -40,17 +44,19 @@ from services.node_agent.store.database import Connection, Database, FileConnect
 from services.node_agent.store.deliveries import SqliteDeliveries
 from services.node_agent.store.download import HttpDownloader
 from services.node_agent.store.identity import begin_boot
+from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
 from services.node_agent.store.status_file import Status, StatusFile
 from services.node_agent.store.time_zone import local_time_zone
 from services.node_agent.telegram.sessions import Place
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
-from services.node_agent.transports.amqp import AmqpTransport
+from services.node_agent.transports.amqp import AmqpTransport, address_of
 from services.node_agent.transports.folder import FolderTransport
 from services.node_agent.transports.http import HttpTransport
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
+from services.node_agent.use_cases.check_orders import checked
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
@@ -66,6 +72,7 @@ from shared.contracts.heartbeats import NodeFacts
 from shared.draining import Drain
 from shared.messaging import Bus, PublishFailed, Route
 from shared.randomness import Randomness
+from shared.tls import trusting
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +112,10 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Ports:
-    """What the agent is connected to; `close` gives the connections back."""
+    """What the agent is connected to; `close` gives the connections back.
+
+    `trust` says whose orders it takes, and `kept` keeps that across restarts.
+    """
 
     bus: Bus
     consume: Consume
@@ -116,6 +126,8 @@ class Ports:
     downloader: Downloader
     offload: Offload
     status: StatusWriter
+    trust: Trust
+    kept: KeptKeys
     clock: Clock
     randomness: Randomness
     close: Callable[[], Awaitable[None]] = _nothing
@@ -290,7 +302,9 @@ def _leasing(core: _Core, crew: Crew, orders: Orders) -> Jobs:
 
     core.roster.changed = changed
     accept.answered, accept.wanted, accept.confirmed = answered, core.beat.ring, confirmed
-    route = commands_route(node_id, accept, orders, KnowOwnAccounts(node_id, core.roster))
+    known = commands_route(node_id, accept, orders, KnowOwnAccounts(node_id, core.roster))
+    route = checked(known, ports.trust, ports.kept)
+    ports.trust.adopted = core.beat.ring
     return {
         "consumer": CommandIntake(lambda: ports.consume(route), core.lease, left).run,
         "lease": LeaseWatch(core.lease, crew, ports.clock, watched).run,
@@ -300,7 +314,11 @@ def _leasing(core: _Core, crew: Crew, orders: Orders) -> Jobs:
 
 def _heartbeat(core: _Core) -> Job:
     settings, ports = core.settings, core.ports
-    writer = HeartbeatWriter(settings.node_id, settings.facts, core.identity, core.beats, core.stage, core.roster)
+
+    def facts() -> NodeFacts:
+        return ports.trust.told_in(settings.facts)
+
+    writer = HeartbeatWriter(settings.node_id, facts, core.identity, core.beats, core.stage, core.roster)
     after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
     job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
     return lambda: job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
@@ -328,15 +346,17 @@ def _status_after_beat(
     return after_beat
 
 
-def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agent:
+def build(settings: AgentSettings, membership: Membership, clock: Clock, randomness: Randomness) -> Agent:
     """The agent on real parts. Raises OSError or ValueError when the sandbox's key cannot be read."""
+    identity = IdentityFile(settings.state_dir)
+    node_id = membership.given.node_id
     telegram = settings.telegram
     sandbox = None
     if telegram.server_address and telegram.server_port and telegram.server_key_file:
         trust_sandbox(telegram.server_key_file)
         sandbox = Place(telegram.dc_id, telegram.server_address, telegram.server_port)
     folder = SessionFolder(settings.sessions_dir)
-    transport = transport_of(settings, clock, randomness)
+    transport = transport_of(settings, membership, clock, randomness)
     ports = Ports(
         bus=transport,
         consume=transport.consume,
@@ -344,9 +364,11 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         sessions=folder,
         open_ledger=lambda: FileConnection.open(settings.state_dir / "ledger.sqlite"),
         files=ScriptFolder(settings.state_dir / "scripts"),
-        downloader=HttpDownloader(),
+        downloader=HttpDownloader(verify=trusting(membership.given.ca)),
         offload=asyncio.to_thread,
         status=StatusFile(status_path(settings.state_dir)),
+        trust=Trust(NodeKeys(node_id, base64.b64decode(membership.sealing_key), trusted=membership.given.keys), clock),
+        kept=identity,
         clock=clock,
         randomness=randomness,
         close=transport.close,
@@ -354,13 +376,12 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
     facts = NodeFacts(
         source=settings.source,
         hostname=socket.gethostname(),
-        agent_version=_version(),
-        labels=settings.labels,
+        agent_version=version(),
+        labels=membership.given.labels | settings.labels,
         time_zone=local_time_zone(),
     )
-    node = NodeSettings(
-        settings.node_id, facts, settings.heartbeat_seconds, settings.transport, settings.script_check_seconds
-    )
+    beat = settings.heartbeat_seconds or membership.given.heartbeat_seconds
+    node = NodeSettings(node_id, facts, beat, settings.transport, settings.script_check_seconds)
     return Agent(node, ports)
 
 
@@ -369,21 +390,26 @@ def status_path(state_dir: Path) -> Path:
     return state_dir / "status.json"
 
 
-def transport_of(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
-    """The transport that the settings name; they have what it needs."""
-    node_id = settings.node_id
+def transport_of(settings: AgentSettings, membership: Membership, clock: Clock, randomness: Randomness) -> Transport:
+    """The transport that the settings name, with what the node was given for it. Raises ValueError."""
+    given = membership.given
+    node_id = given.node_id
     match settings.transport:
         case "http":
-            assert settings.url is not None and settings.token is not None
-            return HttpTransport(settings.url, settings.token.get_secret_value(), node_id, clock, randomness)
+            url = settings.url or given.url or membership.url
+            return HttpTransport(url, given.token, node_id, clock, randomness, verify=trusting(given.ca))
         case "folder":
             return FolderTransport(settings.exchange_dir, node_id, clock, randomness)
         case "amqp":
-            assert settings.amqp_url is not None
-            return AmqpTransport(settings.amqp_url, node_id, clock, randomness)
+            if given.broker is None:
+                raise ValueError("this node was given no login at the broker: use --transport http")
+            broker = given.broker.model_copy(update={"url": settings.amqp_url or given.broker.url})
+            ca = IdentityFile(settings.state_dir).ca_path if given.ca else None
+            return AmqpTransport(address_of(broker, ca), node_id, clock, randomness)
 
 
-def _version() -> str:
+def version() -> str:
+    """The agent's version."""
     try:
         return metadata.version("callboard")
     except metadata.PackageNotFoundError:

@@ -67,7 +67,7 @@ EXCHANGES = (
 )
 
 
-# The last word of what a node may publish: a node's login at the broker allows `node.<node_id>.<word>` and nothing else.
+# The last word of what a node may publish: its login at the broker allows `node.<node_id>.<word>` and nothing else.
 REPORT_WORDS = ("heartbeat", "account", "delivery", "session", "login")
 
 

@@ -1,4 +1,5 @@
-"""The routes of the proxy: for each service its paths, behind the bearer token or, where it brings its own authorisation, open.
+"""The routes of the proxy: for each service its paths, behind the bearer token or, with an authorisation of
+their own, open.
 
 Every method and everything below a prefix goes to the service that owns it; the service judges the rest. Paths with
 dot segments are refused, so that nothing gets past the prefix that it was let in by.

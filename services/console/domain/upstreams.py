@@ -16,6 +16,7 @@ DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
     "/api/v1/group-ai/servers",
+    "/api/v1/group-ai/keys",
     "/api/v1/dead-letters",
 )
 # Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.
@@ -28,9 +29,10 @@ JOIN_PREFIXES = ("/api/v1/enrol",)
 
 @dataclass(frozen=True)
 class Upstream:
-    """A service behind the origin. `setting` is the variable that says where it is; `signed` brings its own authorisation.
+    """A service behind the origin. `setting` is the variable that says where it is.
 
-    `polled` is the pattern of the paths on which clients wait for something to happen.
+    `signed` paths bring an authorisation of their own. `polled` is the pattern of the paths on which clients wait for
+    something to happen.
     """
 
     name: str

@@ -14,6 +14,7 @@ from services.node_agent.domain.journal import Progress
 from services.node_agent.domain.sending import Outgoing, Silence
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.deliveries import DeliverArtifact, DeliveryReported
+from shared.contracts.keys import TrustedKeys
 
 T = TypeVar("T")
 
@@ -209,6 +210,14 @@ class Publisher(Protocol):
 
     async def delivery_reported(self, pending: PendingReport) -> None:
         """Raises PublishFailed."""
+        ...
+
+
+class KeptKeys(Protocol):
+    """The deployer's keys that this node goes by, across restarts."""
+
+    async def keep(self, keys: TrustedKeys) -> None:
+        """Go by these after the next start, too. Raises OSError."""
         ...
 
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, status
 from pydantic import ConfigDict, Field, Strict, StringConstraints
 
-from services.registry.domain.enrolments import NotAdmitted
+from services.registry.domain.enrolments import KeyPair, NotAdmitted
 from services.registry.domain.views import View
 from services.registry.use_cases.cut_off import CutOff
-from services.registry.use_cases.enrol_nodes import EnrolNodes, Joining, KeyPair
+from services.registry.use_cases.enrol_nodes import EnrolNodes, Joining
 from services.registry.use_cases.revoke_node import RevokeNode
 from shared.backoff import Pace
 from shared.clock import Clock

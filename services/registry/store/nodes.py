@@ -102,7 +102,7 @@ async def save(connection: AsyncConnection, nodes: Sequence[StoredNode], lease_s
         "agent_version": texts([node.facts.agent_version for node in nodes]),
         "time_zone": texts([node.facts.time_zone for node in nodes]),
         "keys_serial": numbers([node.facts.keys_serial for node in nodes]),
-        "refused": texts([node.facts.refused and node.facts.refused.model_dump_json() for node in nodes]),
+        "refused": texts([_written(node.facts.refused) for node in nodes]),
         "labels": texts([_LABELS.dump_json(node.facts.labels).decode() for node in nodes]),
         "boot": numbers([node.boot for node in nodes]),
         "seq": numbers([node.seq for node in nodes]),
@@ -172,3 +172,7 @@ def _view(row: Any) -> NodeView:
 
 def _refused(row: Any) -> RefusedOrders | None:
     return None if row.refused is None else RefusedOrders.model_validate_json(row.refused)
+
+
+def _written(refused: RefusedOrders | None) -> str | None:
+    return None if refused is None else refused.model_dump_json()

@@ -13,7 +13,7 @@ class CutOff:
         self._store = store
         self._nodes: set[str] = set()
 
-    def __contains__(self, node_id: str) -> bool:
+    def __contains__(self, node_id: object) -> bool:
         return node_id in self._nodes
 
     def add(self, node_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The broker's logins, in memory and on RabbitMQ: what a node may do there is tested in `tests/integration/security`."""
+"""The broker's logins, in memory and on RabbitMQ. What a node may do there: `tests/integration/security`."""
 
 from collections.abc import AsyncIterator
 
