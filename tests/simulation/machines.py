@@ -28,6 +28,7 @@ from tests.simulation.clocks import FleetClock, NodeClock
 from tests.simulation.services import assert_running, end
 from tests.simulation.wire import Broker, Line, gated
 from tests.support.agent.surroundings import Downloads, Statuses, at_once
+from tests.support.agent.trusting import KeptInMemory, trust_of, trusted
 
 
 class Disk:
@@ -109,6 +110,8 @@ class Machine:
         self.disk = Disk()
         self.wiped = False
         self.status = Statuses()
+        # What the node was given when it joined, and what it was told since; it outlives the ledger.
+        self.kept = KeptInMemory([trusted()])
         self._files = InMemoryScriptFiles()
         self._sessions = InMemorySessions(*accounts)
         self._broker = broker
@@ -222,6 +225,8 @@ class Machine:
             downloader=Downloads(),
             offload=at_once,
             status=self.status,
+            trust=trust_of(self.node_id, self.clock, self.kept.kept[-1]),
+            kept=self.kept,
             clock=self.clock,
             randomness=self._randomness,
         )

@@ -31,7 +31,7 @@ from shared.signing import Signer, key_id_of, new_signing_key, verifying_key_of
 
 log = structlog.get_logger(__name__)
 
-_SEALED_AS = {Purpose.SIGNING: "signing keys", Purpose.VAULT: "vault keys"}
+SEALED_AS = {Purpose.SIGNING: "signing keys", Purpose.VAULT: "vault keys"}
 
 
 @dataclass(frozen=True)
@@ -148,11 +148,11 @@ class DeployerKeys:
                 private = new_sealing_key()
                 public = sealing_key_of(private)
         key_id = key_id_of(public)
-        sealed = self._master.seal(_SEALED_AS[purpose], key_id, private)
+        sealed = self._master.seal(SEALED_AS[purpose], key_id, private)
         return StoredKey(key_id, purpose, state, public, sealed, now, now)
 
     def _open(self, key: StoredKey) -> bytes:
-        return self._master.open(_SEALED_AS[key.purpose], key.key_id, key.sealed)
+        return self._master.open(SEALED_AS[key.purpose], key.key_id, key.sealed)
 
     def _sealed_under_another(self, keys: Keys) -> bool:
         return any(not self._master.is_active(key.sealed) for key in keys.keys)
@@ -161,7 +161,7 @@ class DeployerKeys:
         if self._master.is_active(key.sealed):
             return key
         try:
-            return replace(key, sealed=self._master.seal(_SEALED_AS[key.purpose], key.key_id, self._open(key)))
+            return replace(key, sealed=self._master.seal(SEALED_AS[key.purpose], key.key_id, self._open(key)))
         except NotOpened:
             return key
 

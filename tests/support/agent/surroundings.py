@@ -20,6 +20,7 @@ from shared.messaging.in_memory import InMemoryBus
 from shared.randomness import Randomness
 from tests.support.agent.model_registry import ModelRegistry
 from tests.support.agent.orders import NODE, order
+from tests.support.agent.trusting import KeptInMemory, trust_of
 
 T = TypeVar("T")
 
@@ -75,6 +76,8 @@ class Surroundings:
         self.files = InMemoryScriptFiles()
         self.downloads = Downloads()
         self.status = Statuses()
+        self.trust = trust_of(NODE, brought.clock)
+        self.kept = KeptInMemory()
         self._brought = brought
         self.bus.attach(self.registry.routes())
         self.bus.declare(names.node_commands_queue(NODE))
@@ -111,6 +114,8 @@ class Surroundings:
             downloader=self.downloads,
             offload=brought.offload,
             status=self.status,
+            trust=self.trust,
+            kept=self.kept,
             clock=brought.clock,
             randomness=brought.randomness,
         )
