@@ -6,6 +6,7 @@ again, and nothing is signed until they do. Raises Unavailable when the database
 """
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,6 +27,7 @@ from services.deployer.domain.signing_keys import (
 )
 from shared.clock import Clock
 from shared.contracts.keys import NamedKey, TrustedKeys
+from shared.messaging import Unavailable
 from shared.sealing import new_sealing_key, sealing_key_of
 from shared.signing import Signer, key_id_of, new_signing_key, verifying_key_of
 
@@ -79,12 +81,18 @@ class DeployerKeys:
         key = self.opened.keys.trusted_by(serial)
         return None if key is None else Signer(self.opened.private[key.key_id])
 
-    def vault_key(self, key_id: str) -> bytes | None:
-        """The private half of the key that something was sealed to; None for one that is not the vault's."""
-        keys = self.opened.keys.keys
-        if any(key.key_id == key_id and key.purpose is Purpose.VAULT for key in keys):
-            return self.opened.private[key_id]
-        return None
+    def opening(self) -> Sequence[bytes]:
+        """The private halves that open what nodes seal to the vault, the one that they are told first.
+
+        Raises Unavailable while there is none.
+        """
+        try:
+            opened = self.opened
+        except NoKeys as error:
+            raise Unavailable(str(error)) from error
+        told = opened.keys.trusted.vault
+        vault = [key.key_id for key in opened.keys.keys if key.purpose is Purpose.VAULT]
+        return [opened.private[key_id] for key_id in sorted(vault, key=lambda key_id: key_id != told)]
 
     async def refresh(self) -> None:
         """Read the keys again; make them at the first start, and seal them anew under another active master key."""
