@@ -31,6 +31,8 @@ from services.registry.settings import Settings as RegistrySettings
 from services.registry.store.in_memory import InMemoryStore as RegistryStore
 from services.registry.store.in_memory_access import InMemoryAccessStore
 from services.registry.store.in_memory_tables import AccountRow
+from services.registry.store.in_memory_tokens import InMemoryTokens
+from shared.audit.log import InMemoryAuditLog
 from shared.contracts import names
 from shared.contracts.deployments import DeliveryChanged, DeliveryState
 from shared.messaging import Unavailable
@@ -256,6 +258,8 @@ class SimulatedFleet:
             store=self.registry_store,
             access=self.access,
             broker=self.logins,
+            tokens=InMemoryTokens(self.clock),
+            audit=InMemoryAuditLog("registry", self.clock),
             bus=line,
             mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,
@@ -273,6 +277,7 @@ class SimulatedFleet:
         self.broker.declare(names.deployer_reports_queue())
         ports = DeployerPorts(
             store=self.deployer_store,
+            audit=InMemoryAuditLog("deployer", self.clock),
             bus=line,
             mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,

@@ -23,6 +23,7 @@ from shared.contracts.parcels import Parcel, ParcelId, packed
 from shared.http import Problem
 from shared.http.fields import Body
 from shared.http.responses import AWAY, joined, problems
+from shared.http.roles import Role, requires
 from shared.messaging.mailbox import MOST_AT_ONCE
 from shared.randomness import Randomness
 
@@ -198,7 +199,7 @@ def worker_orders_router(
         prefix="/api/v1/workers",
         tags=["workers"],
         responses=joined(AWAY, problems(REVOKED)),
-        dependencies=[Depends(not_revoked)],
+        dependencies=[Depends(requires(Role.NODE)), Depends(not_revoked)],
     )
 
     @router.get(
