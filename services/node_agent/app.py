@@ -6,6 +6,7 @@ disconnects the accounts, saves what they counted and closes the ledger, in this
 """
 
 import asyncio
+import base64
 import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
@@ -22,10 +23,21 @@ from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.deadman import Deadman, NoTimer, Timer
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.journal import Journal
+from services.node_agent.domain.keys import NodeKeys
 from services.node_agent.domain.lease import Lease
+from services.node_agent.domain.membership import Membership
 from services.node_agent.domain.permission import Permission
-from services.node_agent.domain.ports import Downloader, HeldLogins, LedgerAway, Offload, ScriptFiles, SessionFiles
+from services.node_agent.domain.ports import (
+    Downloader,
+    HeldLogins,
+    KeptKeys,
+    LedgerAway,
+    Offload,
+    ScriptFiles,
+    SessionFiles,
+)
 from services.node_agent.domain.telegram import Telegram
+from services.node_agent.domain.trust import Trust
 from services.node_agent.handlers.commands import Fleet, Orders, Vault, commands_route
 from services.node_agent.jobs.account_runner import RunnerParts
 from services.node_agent.jobs.command_intake import CommandIntake
@@ -46,6 +58,7 @@ from services.node_agent.store.deliveries import SqliteDeliveries
 from services.node_agent.store.download import HttpDownloader
 from services.node_agent.store.handed_back import SqliteHandedBack
 from services.node_agent.store.identity import begin_boot
+from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
@@ -53,11 +66,12 @@ from services.node_agent.store.status_file import Status, StatusFile
 from services.node_agent.store.time_zone import local_time_zone
 from services.node_agent.telegram.sessions import Place, load_session
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
-from services.node_agent.transports.amqp import AmqpTransport
+from services.node_agent.transports.amqp import AmqpTransport, address_of
 from services.node_agent.transports.folder import FolderTransport
 from services.node_agent.transports.http import HttpTransport
 from services.node_agent.use_cases.accept_lease import AcceptLease, Allowance
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
+from services.node_agent.use_cases.check_orders import checked
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.hand_back import HandBack, Shorten
@@ -66,7 +80,7 @@ from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
-from services.node_agent.use_cases.sealing_logins import Keys, LoginSealer
+from services.node_agent.use_cases.sealing_logins import LoginSealer
 from services.node_agent.use_cases.stage import Stage
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.take_login import TakeLogin
@@ -78,6 +92,7 @@ from shared.contracts.heartbeats import NodeFacts
 from shared.draining import Drain
 from shared.messaging import Bus, PublishFailed, Route
 from shared.randomness import Randomness
+from shared.tls import trusting
 
 log = structlog.get_logger(__name__)
 
@@ -119,10 +134,6 @@ async def _nothing() -> None:
     """There is nothing to close."""
 
 
-def _not_joined() -> None:
-    """There are no keys."""
-
-
 def _as_it_is(content: bytes) -> bytes:
     return content
 
@@ -131,8 +142,8 @@ def _as_it_is(content: bytes) -> bytes:
 class Ports:
     """What the agent is connected to; `close` gives the connections back.
 
-    `logins` is where `telegram` finds the logins that are not among `sessions`. `keys` are the node's keys, or None for
-    a node that has not joined; `timer` ends the process.
+    `trust` says whose orders it takes, and `kept` keeps that across restarts. `logins` is where `telegram` finds the
+    logins that are not among `sessions`. `timer` ends the process.
     """
 
     bus: Bus
@@ -144,11 +155,12 @@ class Ports:
     downloader: Downloader
     offload: Offload
     status: StatusWriter
+    trust: Trust
+    kept: KeptKeys
     clock: Clock
     randomness: Randomness
     logins: HeldLogins = field(default_factory=Logins)
     shorten: Shorten = _as_it_is
-    keys: Keys = _not_joined
     timer: Timer = field(default_factory=NoTimer)
     close: Callable[[], Awaitable[None]] = _nothing
 
@@ -254,7 +266,7 @@ def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Id
     accounts, beats, journal = SqliteAccounts(database), Beats(), Journal()
     stage, unsaid = Stage(randomness, journal), Unsaid(journal, clock, randomness)
     handed_back = SqliteHandedBack(database)
-    sealer = LoginSealer(settings.node_id, identity.boot, ports.keys, ports.offload, clock)
+    sealer = LoginSealer(ports.trust, identity.boot, ports.offload, clock)
     return _Core(
         settings=settings,
         ports=ports,
@@ -376,7 +388,8 @@ def _leasing(core: _Core, crew: Crew, orders: Orders, vault: Vault) -> Jobs:
     core.roster.changed = changed
     accept.answered, accept.wanted, accept.named, accept.confirmed = answered, core.beat.ring, crew.ring, confirmed
     fleet = Fleet(accept, _know_assignments(core, crew), KnowOwnAccounts(node_id, core.roster))
-    route = commands_route(node_id, fleet, orders, vault)
+    route = checked(commands_route(node_id, fleet, orders, vault), ports.trust, ports.kept)
+    ports.trust.adopted = core.beat.ring
     return {
         "consumer": CommandIntake(lambda: ports.consume(route), core.lease, left).run,
         "lease": LeaseWatch(core.lease, crew, ports.clock, watched).run,
@@ -398,9 +411,11 @@ def _know_assignments(core: _Core, crew: Crew) -> KnowAssignments:
 def _heartbeat(core: _Core) -> Job:
     settings, ports = core.settings, core.ports
     standing = Standing(core.assignments, ports.logins)
-    writer = HeartbeatWriter(
-        settings.node_id, settings.facts, core.identity, core.beats, core.stage, core.roster, standing
-    )
+
+    def facts() -> NodeFacts:
+        return ports.trust.told_in(settings.facts)
+
+    writer = HeartbeatWriter(settings.node_id, facts, core.identity, core.beats, core.stage, core.roster, standing)
     after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
     job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
     return lambda: job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
@@ -428,8 +443,10 @@ def _status_after_beat(
     return after_beat
 
 
-def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agent:
+def build(settings: AgentSettings, membership: Membership, clock: Clock, randomness: Randomness) -> Agent:
     """The agent on real parts. Raises OSError or ValueError when the sandbox's key cannot be read."""
+    identity = IdentityFile(settings.state_dir)
+    node_id = membership.given.node_id
     telegram = settings.telegram
     sandbox = None
     if telegram.server_address and telegram.server_port and telegram.server_key_file:
@@ -437,7 +454,7 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         sandbox = Place(telegram.dc_id, telegram.server_address, telegram.server_port)
     folder, logins = SessionFolder(settings.sessions_dir), Logins(asyncio.to_thread)
     at = FolderAndMemory(folder, logins)
-    transport = transport_of(settings, clock, randomness)
+    transport = transport_of(settings, membership, clock, randomness)
     ports = Ports(
         bus=transport,
         consume=transport.consume,
@@ -445,9 +462,11 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
         sessions=folder,
         open_ledger=lambda: FileConnection.open(settings.state_dir / "ledger.sqlite"),
         files=ScriptFolder(settings.state_dir / "scripts"),
-        downloader=HttpDownloader(),
+        downloader=HttpDownloader(verify=trusting(membership.given.ca)),
         offload=asyncio.to_thread,
         status=StatusFile(status_path(settings.state_dir)),
+        trust=Trust(NodeKeys(node_id, base64.b64decode(membership.sealing_key), trusted=membership.given.keys), clock),
+        kept=identity,
         clock=clock,
         randomness=randomness,
         logins=logins,
@@ -458,13 +477,12 @@ def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agen
     facts = NodeFacts(
         source=settings.source,
         hostname=socket.gethostname(),
-        agent_version=_version(),
-        labels=settings.labels,
+        agent_version=version(),
+        labels=membership.given.labels | settings.labels,
         time_zone=local_time_zone(),
     )
-    node = NodeSettings(
-        settings.node_id, facts, settings.heartbeat_seconds, settings.transport, settings.script_check_seconds
-    )
+    beat = settings.heartbeat_seconds or membership.given.heartbeat_seconds
+    node = NodeSettings(node_id, facts, beat, settings.transport, settings.script_check_seconds)
     return Agent(node, ports)
 
 
@@ -473,21 +491,26 @@ def status_path(state_dir: Path) -> Path:
     return state_dir / "status.json"
 
 
-def transport_of(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
-    """The transport that the settings name; they have what it needs."""
-    node_id = settings.node_id
+def transport_of(settings: AgentSettings, membership: Membership, clock: Clock, randomness: Randomness) -> Transport:
+    """The transport that the settings name, with what the node was given for it. Raises ValueError."""
+    given = membership.given
+    node_id = given.node_id
     match settings.transport:
         case "http":
-            assert settings.url is not None and settings.token is not None
-            return HttpTransport(settings.url, settings.token.get_secret_value(), node_id, clock, randomness)
+            url = settings.url or given.url or membership.url
+            return HttpTransport(url, given.token, node_id, clock, randomness, verify=trusting(given.ca))
         case "folder":
             return FolderTransport(settings.exchange_dir, node_id, clock, randomness)
         case "amqp":
-            assert settings.amqp_url is not None
-            return AmqpTransport(settings.amqp_url, node_id, clock, randomness)
+            if given.broker is None:
+                raise ValueError("this node was given no login at the broker: use --transport http")
+            broker = given.broker.model_copy(update={"url": settings.amqp_url or given.broker.url})
+            ca = IdentityFile(settings.state_dir).ca_path if given.ca else None
+            return AmqpTransport(address_of(broker, ca), node_id, clock, randomness)
 
 
-def _version() -> str:
+def version() -> str:
+    """The agent's version."""
     try:
         return metadata.version("callboard")
     except metadata.PackageNotFoundError:

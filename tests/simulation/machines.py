@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from services.node_agent.app import Agent, NodeSettings
 from services.node_agent.app import Ports as AgentPorts
 from services.node_agent.deadman_timer import InMemoryTimer
-from services.node_agent.domain.keys import NodeKeys
 from services.node_agent.store.accounts import SqliteAccounts
 from services.node_agent.store.database import Connection, Database, Row
 from services.node_agent.store.deliveries import SqliteDeliveries
@@ -31,6 +30,7 @@ from tests.simulation.clocks import FleetClock, NodeClock
 from tests.simulation.services import assert_running, end
 from tests.simulation.wire import Broker, Line, gated
 from tests.support.agent.surroundings import Downloads, Statuses, at_once
+from tests.support.agent.trusting import KeptInMemory, trust_of, trusted
 
 if TYPE_CHECKING:
     from tests.simulation.telegram import GuardedTelegram
@@ -121,9 +121,10 @@ class Machine:
         self.disk = Disk()
         self.wiped = False
         self.status = Statuses()
+        # What the node was given when it joined, and what it was told since; it outlives the ledger.
+        self.kept = KeptInMemory([trusted()])
         self._files = InMemoryScriptFiles()
         self.sessions = InMemorySessions(*accounts)
-        self.keys: NodeKeys | None = None
         self.ended_by_deadman = 0
         self._timer: InMemoryTimer | None = None
         self._stopped = self._due = self._is_cut = False
@@ -283,9 +284,10 @@ class Machine:
             downloader=Downloads(),
             offload=at_once,
             status=self.status,
+            trust=trust_of(self.node_id, self.clock, self.kept.kept[-1]),
+            kept=self.kept,
             clock=self.clock,
             randomness=self._randomness,
             logins=logins,
-            keys=lambda: self.keys,
             timer=self._timer,
         )

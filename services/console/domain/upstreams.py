@@ -11,24 +11,32 @@ REGISTRY_PREFIXES = (
     "/api/v1/workers",
     "/api/v1/group-ai/accounts",
     "/api/v1/events",
+    "/api/v1/tokens",
+    "/api/v1/whoami",
+    "/api/v1/audit/registry",
 )
 DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
     "/api/v1/group-ai/servers",
+    "/api/v1/group-ai/keys",
     "/api/v1/dead-letters",
+    "/api/v1/audit/deployer",
 )
 # Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.
 POLLED = r"/api/v1/workers/[^/]+/commands"
 # A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
 SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts",)
+# A machine becomes a node with a one-time token.
+JOIN_PREFIXES = ("/api/v1/enrol",)
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """A service behind the origin. `setting` is the variable that says where it is; `signed` needs no token.
+    """A service behind the origin. `setting` is the variable that says where it is.
 
-    `polled` is the pattern of the paths on which clients wait for something to happen.
+    `signed` paths bring an authorisation of their own. `polled` is the pattern of the paths on which clients wait for
+    something to happen.
     """
 
     name: str
@@ -50,7 +58,7 @@ class Upstream:
 def upstreams(registry_url: str, deployer_url: str) -> tuple[Upstream, ...]:
     """The services behind the origin."""
     return (
-        Upstream("registry", "CALLBOARD_REGISTRY_URL", registry_url, REGISTRY_PREFIXES, polled=POLLED),
+        Upstream("registry", "CALLBOARD_REGISTRY_URL", registry_url, REGISTRY_PREFIXES, JOIN_PREFIXES, POLLED),
         Upstream("deployer", "CALLBOARD_DEPLOYER_URL", deployer_url, DEPLOYER_PREFIXES, SIGNED_PREFIXES),
     )
 

@@ -76,7 +76,3 @@ class PendingState:
 
 class UnusableLogin(Exception):
     """A login that was sent is of no use; the text says why, and nothing of the login."""
-
-
-class NotJoined(Exception):
-    """This node has no keys: it cannot hand a login to the vault."""

@@ -15,6 +15,7 @@ from services.node_agent.domain.logins import HandedBack, Login, LoginState, Pen
 from services.node_agent.domain.sending import Outgoing, Silence
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.deliveries import DeliverArtifact, DeliveryReported
+from shared.contracts.keys import TrustedKeys
 
 T = TypeVar("T")
 
@@ -284,6 +285,14 @@ class Publisher(Protocol):
 
     async def login_handed_back(self, state: HandedBack) -> None:
         """Raises PublishFailed."""
+        ...
+
+
+class KeptKeys(Protocol):
+    """The deployer's keys that this node goes by, across restarts."""
+
+    async def keep(self, keys: TrustedKeys) -> None:
+        """Go by these after the next start, too. Raises OSError."""
         ...
 
 

@@ -37,10 +37,6 @@ LOGIN_WANTED = (
     "The account's login is on its way. Callboard starts it as soon as it is here. If this lasts, look at the vault: "
     "`callboard sessions`."
 )
-NOT_HANDED_BACK = (
-    "The account is to go to another node, and its login cannot be handed to the vault: this node has not joined. Let "
-    "it join (`callboard-agent join`), or upload the session file yourself."
-)
 _TRIES_AGAIN = "Callboard connects again by itself"
 _ASKS_AGAIN = "Callboard asks a few more times, in case Telegram finds it again; if not, it needs a new session file"
 _NETWORK = "if this lasts, look at this machine's way to Telegram: network, firewall, clock"

@@ -169,13 +169,11 @@ class Crew:
             return
         hashes = await quarters.hand_back.final([*asked, *over])
         for each in (*asked, *over):
-            if each.account_id in hashes:
-                quarters.logins.forget(each.account_id)
-        given = [each for each in asked if each.account_id in hashes]
-        for each in given:
+            quarters.logins.forget(each.account_id)
+        for each in asked:
             self._assignments.give_back(each, hashes[each.account_id])
             log.info("account_given_back", account=each.account_id, epoch=each.epoch, hash=hashes[each.account_id])
-        if given:
+        if asked:
             self.gave_back()
 
     def _drop_finished(self, account_id: str) -> None:

@@ -50,7 +50,7 @@ class HeartbeatWriter:
     def __init__(
         self,
         node_id: str,
-        facts: NodeFacts,
+        facts: Callable[[], NodeFacts],
         identity: Identity,
         beats: Beats,
         stage: Stage,
@@ -79,7 +79,7 @@ class HeartbeatWriter:
             account_count=beat.account_count,
             changed=list(beat.changed),
             removed=list(beat.removed),
-            node=self._facts,
+            node=self._facts(),
             artifacts=self._stage.artifacts(),
             own_accounts=self._roster.own_accounts,
             assignments=self._standing.assignments.named,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from services.node_agent.domain.assignments import FOLDER_EPOCH
-from services.node_agent.domain.logins import HandedBack, LoginState, NotJoined, UnusableLogin, state_of
+from services.node_agent.domain.logins import HandedBack, LoginState, UnusableLogin, state_of
 from services.node_agent.domain.ports import HandedBackLedger, HeldLogins, Ring, SessionBytes
 from services.node_agent.use_cases.sealing_logins import LoginSealer
 from shared.contracts.assignments import AssignedAccount
@@ -49,10 +49,7 @@ class HandBack:
         await self._hand_back(self._logins.changed(), final=True)
 
     async def final(self, accounts: Sequence[AssignedAccount]) -> dict[str, str | None]:
-        """Hand back the last states of accounts that run no more; the hash of each, None where there was no login.
-
-        An account that cannot be handed back because this node has not joined is not in the answer.
-        """
+        """Hand back the last states of accounts that run no more; the hash of each, None where there was no login."""
         changed, hashes, sealed = set(self._logins.changed()), dict[str, str | None](), list[HandedBack]()
         for each in accounts:
             account_id, state = each.account_id, await self._last_state(each)
@@ -64,8 +61,6 @@ class HandBack:
                 try:
                     sealed.append(await self._sealer.seal(account_id, each.epoch, state, final=True))
                     hashes[account_id] = state.hash
-                except NotJoined:
-                    log.error("login_not_handed_back", account=account_id, reason="this node has not joined")
                 except UnusableLogin as error:
                     log.error("login_not_handed_back", account=account_id, reason=str(error))
                     hashes[account_id] = None
@@ -83,7 +78,7 @@ class HandBack:
                 state, epoch = self._logins.newest(account_id), held[account_id].epoch
                 try:
                     sealed.append(await self._sealer.seal(account_id, epoch, state, final=final))
-                except (NotJoined, UnusableLogin) as error:
+                except UnusableLogin as error:
                     log.error("login_not_handed_back", account=account_id, reason=str(error))
         await self._keep(sealed)
 

@@ -7,38 +7,31 @@ something else. Compressing and sealing take a millisecond or more and are offlo
 import base64
 import binascii
 import zlib
-from collections.abc import Callable
 
-from services.node_agent.domain.keys import NodeKeys
-from services.node_agent.domain.logins import HandedBack, LoginState, NotJoined, UnusableLogin
+from services.node_agent.domain.logins import HandedBack, LoginState, UnusableLogin
 from services.node_agent.domain.ports import Offload
+from services.node_agent.domain.trust import Trust
 from shared.clock import Clock
 from shared.contracts.identifiers import content_hash
 from shared.contracts.sessions import LARGEST_SEALED, DeliverSession, SessionSynced, sealed_for
 from shared.sealing import NotSealedForUs, open_sealed, seal
 
-# The node's keys at the moment; None for a node that has not joined.
-Keys = Callable[[], NodeKeys | None]
-
 
 class LoginSealer:
     """Seals and opens for one start of the agent."""
 
-    def __init__(self, node_id: str, boot: int, keys: Keys, offload: Offload, clock: Clock) -> None:
-        self._node_id = node_id
+    def __init__(self, trust: Trust, boot: int, offload: Offload, clock: Clock) -> None:
+        self._trust = trust
         self._boot = boot
-        self._keys = keys
         self._offload = offload
         self._clock = clock
         self._number = 0
 
     async def seal(self, account_id: str, epoch: int, state: LoginState, *, final: bool) -> HandedBack:
-        """A state for the vault, numbered. Raises NotJoined, and UnusableLogin for one that is too large."""
-        keys = self._keys()
-        if keys is None:
-            raise NotJoined("this node has no keys")
+        """A state for the vault, numbered. Raises UnusableLogin for one that is too large."""
+        keys = self._trust.keys
         vault = base64.b64decode(keys.trusted.vault.key)
-        bound_to = sealed_for(SessionSynced.TYPE, self._node_id, account_id, epoch, state.hash)
+        bound_to = sealed_for(SessionSynced.TYPE, keys.node_id, account_id, epoch, state.hash)
         sealed = await self._offload(seal, state.packed, vault, bound_to)
         if len(sealed) > LARGEST_SEALED:
             raise UnusableLogin(f"it has {len(sealed)} bytes when sealed, more than {LARGEST_SEALED}")
@@ -56,11 +49,8 @@ class LoginSealer:
         )
 
     async def open(self, order: DeliverSession, sealed: bytes) -> LoginState:
-        """The login that an order brings. Raises NotJoined or UnusableLogin."""
-        keys = self._keys()
-        if keys is None:
-            raise NotJoined("this node has no keys: let it join (`callboard-agent join`)")
-        return await self._offload(_opened, order, sealed, keys.sealing)
+        """The login that an order brings. Raises UnusableLogin."""
+        return await self._offload(_opened, order, sealed, self._trust.keys.sealing)
 
 
 def unwritten(sealed: str) -> bytes:

@@ -9,7 +9,7 @@ connects. Raises Rejected for another node's order.
 import structlog
 
 from services.node_agent.domain.assignments import Assignments, Says
-from services.node_agent.domain.logins import Login, NotJoined, UnusableLogin
+from services.node_agent.domain.logins import Login, UnusableLogin
 from services.node_agent.domain.ports import Downloader, DownloadFailed, HeldLogins, Ring
 from services.node_agent.use_cases.sealing_logins import LoginSealer, unwritten
 from shared.contracts.sessions import LARGEST_SEALED, DeliverSession
@@ -45,7 +45,7 @@ class TakeLogin:
             return
         try:
             state = await self._sealer.open(order, await self._sealed(order))
-        except (UnusableLogin, NotJoined, DownloadFailed) as error:
+        except (UnusableLogin, DownloadFailed) as error:
             log.error("login_not_usable", account=order.account_id, epoch=order.epoch, reason=str(error))
             self._logins.refuse(order.account_id, str(error))
             return

@@ -16,7 +16,6 @@ from services.node_agent.domain.reasons import (
     LOGIN_WANTED,
     MOVED_AWAY,
     NEVER_ASSIGNED,
-    NOT_HANDED_BACK,
     UNCONFIRMED,
     login_refused_reason,
 )
@@ -58,7 +57,7 @@ class Waiting:
                 problem = self._logins.problem(account_id)
                 return LOGIN_WANTED if problem is None else login_refused_reason(problem)
             case Verdict.RELEASE:
-                return MOVED_AWAY if self._assignments.is_given_back(account_id) else NOT_HANDED_BACK
+                return MOVED_AWAY
             case Verdict.REST:
                 return ANOTHER_NODES if self._assignments.says(account_id) is Says.ELSEWHERE else NEVER_ASSIGNED
         return None

@@ -55,8 +55,21 @@ class LoadedArtifact(View):
     file: FileState | None = None
 
 
+class RefusedView(View):
+    """Orders that a node has refused since its agent's start, because they were not the deployer's or not for it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    count: int
+    reason: str
+    at: datetime
+
+
 class NodeView(View):
-    """One node. `artifacts` are the scripts that it has loaded, by the hash of what its engine runs."""
+    """One node. `artifacts` are the scripts that it has loaded, by the hash of what its engine runs.
+
+    `keys_serial` names the deployer's keys that it goes by, null for a worker that checks no signatures.
+    """
 
     node_id: str
     status: NodeStatus
@@ -66,6 +79,8 @@ class NodeView(View):
     labels: dict[str, str]
     account_count: int
     artifacts: list[LoadedArtifact]
+    keys_serial: int | None = None
+    refused: RefusedView | None = None
     boot: int
     seq: int
     lease_until: datetime | None

@@ -12,11 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.registry.domain.node import StoredNode
-from services.registry.domain.views import NodeView
+from services.registry.domain.views import NodeView, RefusedView
 from services.registry.store.columns import numbers, texts, unnest
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.fleet import NodeStatus
-from shared.contracts.heartbeats import NodeFacts
+from shared.contracts.heartbeats import NodeFacts, RefusedOrders
 
 _ARTIFACTS: TypeAdapter[tuple[AppliedArtifact, ...]] = TypeAdapter(tuple[AppliedArtifact, ...])
 _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
@@ -28,6 +28,8 @@ _SAVED = {
     "hostname": "text",
     "agent_version": "text",
     "time_zone": "text",
+    "keys_serial": "bigint",
+    "refused": "text",
     "labels": "text",
     "boot": "bigint",
     "seq": "bigint",
@@ -46,7 +48,8 @@ _AS_WRITTEN = {
 }
 
 _COLUMNS = (
-    "node_id, status, source, hostname, agent_version, time_zone, cast(labels as text) as labels, boot, seq, digest, "
+    "node_id, status, source, hostname, agent_version, time_zone, keys_serial, "
+    "refused, cast(labels as text) as labels, boot, seq, digest, "
     "recent_digests, ledger_id, changes_through, account_count, cast(artifacts as text) as artifacts"
 )
 _TIMES = "lease_until, last_heartbeat_at, created_at, updated_at"
@@ -98,6 +101,8 @@ async def save(connection: AsyncConnection, nodes: Sequence[StoredNode], lease_s
         "hostname": texts([node.facts.hostname for node in nodes]),
         "agent_version": texts([node.facts.agent_version for node in nodes]),
         "time_zone": texts([node.facts.time_zone for node in nodes]),
+        "keys_serial": numbers([node.facts.keys_serial for node in nodes]),
+        "refused": texts([_written(node.facts.refused) for node in nodes]),
         "labels": texts([_LABELS.dump_json(node.facts.labels).decode() for node in nodes]),
         "boot": numbers([node.boot for node in nodes]),
         "seq": numbers([node.seq for node in nodes]),
@@ -142,6 +147,8 @@ def _stored(row: Any) -> StoredNode:
             hostname=row.hostname,
             agent_version=row.agent_version,
             time_zone=row.time_zone,
+            keys_serial=row.keys_serial,
+            refused=_refused(row),
             labels=_LABELS.validate_json(row.labels),
         ),
         artifacts=_ARTIFACTS.validate_json(row.artifacts),
@@ -157,5 +164,15 @@ def _stored(row: Any) -> StoredNode:
 
 def _view(row: Any) -> NodeView:
     columns = {name: value for name, value in row._mapping.items() if name in NodeView.model_fields}
+    refused = _refused(row)
+    columns |= {"refused": None if refused is None else RefusedView.model_validate(refused)}
     columns |= {"labels": _LABELS.validate_json(row.labels), "artifacts": _ARTIFACTS.validate_json(row.artifacts)}
     return NodeView(**columns)
+
+
+def _refused(row: Any) -> RefusedOrders | None:
+    return None if row.refused is None else RefusedOrders.model_validate_json(row.refused)
+
+
+def _written(refused: RefusedOrders | None) -> str | None:
+    return None if refused is None else refused.model_dump_json()

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.node_agent.domain.keys import NodeKeys
 from services.node_agent.telegram.in_memory import login_of
 from shared.clock import Clock
 from shared.contracts.assignments import (
@@ -21,24 +20,9 @@ from shared.contracts.assignments import (
 from shared.contracts.contract import Contract
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.identifiers import content_hash
-from shared.contracts.keys import NamedKey, TrustedKeys
 from shared.contracts.sessions import SEALED_INLINE_LIMIT, DeliverSession, SessionStored, SessionSynced, sealed_for
-from shared.sealing import new_sealing_key, open_sealed, seal, sealing_key_of
-from shared.signing import key_id_of, new_signing_key, verifying_key_of
-
-NODE_KEY, VAULT_KEY = new_sealing_key(), new_sealing_key()
-
-
-def named(public: bytes) -> NamedKey:
-    """A public key with its name."""
-    return NamedKey(key_id=key_id_of(public), key=base64.b64encode(public).decode())
-
-
-def node_keys(node_id: str) -> NodeKeys:
-    """The keys of a node that has joined."""
-    signing = named(verifying_key_of(new_signing_key()))
-    vault = named(sealing_key_of(VAULT_KEY))
-    return NodeKeys(node_id, NODE_KEY, TrustedKeys(serial=1, signing=[signing], vault=vault))
+from shared.sealing import open_sealed, seal, sealing_key_of
+from tests.support.agent.trusting import NODES, SIGNER, VAULT
 
 
 @dataclass
@@ -97,7 +81,7 @@ class ModelVault:
         rows: Sequence[AssignedAccount] = list(self.rows.values())
         return AssignAccounts(node_id=node_id, revision=self.revision, accounts=rows, excluded=self.excluded)
 
-    def delivery(self, node_id: str, account_id: str, epoch: int, *, key: bytes = NODE_KEY) -> DeliverSession:
+    def delivery(self, node_id: str, account_id: str, epoch: int, *, key: bytes = NODES) -> DeliverSession:
         """The newest version of a login, sealed to the node."""
         content = self.versions[account_id][-1]
         hash_ = content_hash(content)
@@ -118,23 +102,24 @@ class ModelVault:
             url=None if inline else url,
             issued_at=self.clock.now(),
         )
-        self.delivered.append(order)
-        return order
+        self.delivered.append(SIGNER.sign(order))
+        return self.delivered[-1]
 
     def store(self, state: SessionSynced) -> SessionStored | None:
         """Take a state that was handed back, if the vault works."""
         bound_to = sealed_for(SessionSynced.TYPE, state.node_id, state.account_id, state.epoch, state.hash)
-        content = zlib.decompress(open_sealed(base64.b64decode(state.sealed), VAULT_KEY, bound_to))
+        content = zlib.decompress(open_sealed(base64.b64decode(state.sealed), VAULT, bound_to))
         assert (content_hash(content), len(content)) == (state.hash, state.size)
         self.synced.append(state)
         if not self.storing:
             return None
         if content not in self.versions.get(state.account_id, ()):
             self.put(state.account_id, content)
-        return SessionStored(
+        stored = SessionStored(
             node_id=state.node_id,
             account_id=state.account_id,
             epoch=state.epoch,
             hash=state.hash,
             stored_at=self.clock.now(),
         )
+        return SIGNER.sign(stored)

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from services.node_agent.app import Agent, NodeSettings, Ports
 from services.node_agent.domain.deadman import NoTimer
-from services.node_agent.domain.keys import NodeKeys
 from services.node_agent.domain.ports import DownloadFailed, Offload, SessionBytes, SessionFiles
 from services.node_agent.domain.telegram import Telegram
 from services.node_agent.store.database import Connection
@@ -23,6 +22,7 @@ from shared.messaging.in_memory import InMemoryBus
 from shared.randomness import Randomness
 from tests.support.agent.model_registry import ModelRegistry
 from tests.support.agent.orders import NODE, order
+from tests.support.agent.trusting import KeptInMemory, trust_of
 
 T = TypeVar("T")
 
@@ -68,7 +68,6 @@ class Brought:
     beat: float
     offload: Offload = at_once
     timer: NoTimer = field(default_factory=NoTimer)
-    keys: NodeKeys | None = None
     sync: float = 60.0
 
 
@@ -82,6 +81,8 @@ class Surroundings:
         self.downloads = Downloads()
         self.status = Statuses()
         self.logins = Logins()
+        self.trust = trust_of(NODE, brought.clock)
+        self.kept = KeptInMemory()
         self._brought = brought
         self.bus.attach(self.registry.routes())
         self.bus.declare(names.node_commands_queue(NODE))
@@ -120,10 +121,11 @@ class Surroundings:
             downloader=self.downloads,
             offload=brought.offload,
             status=self.status,
+            trust=self.trust,
+            kept=self.kept,
             clock=brought.clock,
             randomness=brought.randomness,
             logins=logins,
-            keys=lambda: brought.keys,
             timer=brought.timer,
         )
 

@@ -10,6 +10,7 @@ from shared.contracts.sessions import SessionStored
 from shared.sealing import new_sealing_key
 from tests.support.agent.model_vault import ModelVault
 from tests.support.agent.orders import NODE, script
+from tests.support.agent.trusting import SIGNER
 from tests.unit.node_agent.virtual_agent import ANNA, BEGINNING, GUEST, World
 
 
@@ -154,18 +155,6 @@ async def test_a_login_of_the_folder_that_goes_away_is_handed_to_the_vault() -> 
         assert "belongs to another node" in world.reason_of("anna") and not world.telegram.connected("anna")
 
 
-async def test_a_node_that_has_not_joined_keeps_the_login_of_its_folder() -> None:
-    """It would be said to be given back, and the next node would wait for ever for a login that nobody has."""
-    world = World("anna", joined=False)
-    vault = world.assigning()
-    vault.assign("anna", 0)
-    async with world.online():
-        vault.assign("anna", 0, release=True)
-        await world.clock.run_for(30)
-        assert not world.telegram.connected("anna") and vault.released == []
-        assert "this node has not joined" in world.reason_of("anna")
-
-
 async def test_a_moved_login_goes_on_where_the_last_node_stopped() -> None:
     """The next node would hear again what was answered, or never hear what was said in between."""
     here, vault = with_vault("anna")
@@ -303,7 +292,7 @@ async def test_logins_for_other_keys_accounts_and_epochs_are_not_taken() -> None
     async with world.running():
         await world.clock.run_for(BEGINNING)
         for order in wrong:
-            await world.bus.publish(order)
+            await world.bus.publish(SIGNER.sign(order))
         await world.clock.run_for(15)
         assert len(world.logins) == 0 and world.telegram.connects == {}
         assert vault.wanted == ["anna", "bert"]
@@ -395,7 +384,7 @@ async def test_a_word_of_the_vault_for_another_state_leaves_the_newest_waiting()
         await world.clock.run_for(200)
         stored = SessionStored(node_id=NODE, account_id="anna", epoch=1, hash=first.hash, stored_at=world.clock.now())
         before = len(vault.synced)
-        await world.bus.publish(stored)
+        await world.bus.publish(SIGNER.sign(stored))
         await world.clock.run_for(700)
         assert len(vault.synced) > before and vault.synced[-1].hash != first.hash
 

@@ -10,8 +10,7 @@ from services.node_agent.store.session_files import InMemorySessions
 from services.node_agent.telegram.in_memory import InMemoryTelegram
 from shared.clock import VirtualClock
 from shared.randomness import SeededRandomness
-from tests.support.agent.model_vault import ModelVault, node_keys
-from tests.support.agent.orders import NODE
+from tests.support.agent.model_vault import ModelVault
 from tests.support.agent.surroundings import Brought, Surroundings
 
 CHAT = -1001
@@ -36,7 +35,7 @@ class World(Surroundings):
     Accounts have their logins in the session folder; `elsewhere` are accounts whose logins only the vault has.
     """
 
-    def __init__(self, *account_ids: str, elsewhere: Sequence[str] = (), joined: bool = True) -> None:
+    def __init__(self, *account_ids: str, elsewhere: Sequence[str] = ()) -> None:
         self.clock = VirtualClock()
         self.telegram = InMemoryTelegram(self.clock)
         self.sessions = InMemorySessions(*account_ids)
@@ -50,7 +49,6 @@ class World(Surroundings):
             randomness=SeededRandomness(7),
             beat=10.0,
             timer=self.timer,
-            keys=node_keys(NODE) if joined else None,
         )
         super().__init__(brought)
         self.telegram.add_guest(GUEST, "Gast")
