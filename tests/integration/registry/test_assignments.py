@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from services.registry.settings import Settings
 from shared.clock import SystemClock
@@ -25,6 +24,7 @@ from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
 from tests.integration.registry.conftest import Running
+from tests.support.node_keys import give_keys
 from tests.support.waiting import until
 from tests.unit.registry.builders import account, beat
 
@@ -84,16 +84,6 @@ class Agent:
         reports = [account(each.account_id, epoch=each.epoch) for each in self.set.accounts]
         await self._bus.publish(beat(self._seq, *reports, **told))
 
-    async def until_it_runs(self, expected: dict[str, int]) -> None:
-        """Beats until its accounts are these."""
-
-        async def beaten() -> bool:
-            await self.beats()
-            await asyncio.sleep(0.05)
-            return self.runs == expected
-
-        await until(beaten, f"{self.node_id} runs {expected}")
-
 
 class Fleet:
     """Two nodes, and a vault that says what it has and hears what is wanted."""
@@ -102,6 +92,17 @@ class Fleet:
         self.bus = bus
         self.n, self.m = Agent("n", bus), Agent("m", bus)
         self.wanted: list[SessionWanted] = []
+
+    async def until_it_runs(self, agent: Agent, expected: dict[str, int]) -> None:
+        """Both nodes beat until the accounts of this one are these."""
+
+        async def beaten() -> bool:
+            for each in (self.n, self.m):
+                await each.beats()
+            await asyncio.sleep(0.05)
+            return agent.runs == expected
+
+        await until(beaten, f"{agent.node_id} runs {expected}")
 
     async def want(self, message: SessionWanted) -> None:
         """A node lacks a login."""
@@ -140,7 +141,8 @@ async def fleet(settings: Settings, registry: Running) -> AsyncIterator[Fleet]:
     await until(lambda: fleet.n.lease and fleet.m.lease, "both nodes have a lease")
     database = Database(new_engine(settings.database_url, application="test"))
     async with database.begin() as connection:
-        await connection.execute(text("update registry.nodes set sealing_key = :key"), {"key": KEY})
+        for each in (fleet.n, fleet.m):
+            await give_keys(connection, each.node_id, KEY)
     await database.close()
     yield fleet
     task.cancel()
@@ -156,15 +158,15 @@ async def test_a_login_goes_from_the_vault_to_a_node_and_to_the_next_one(registr
 
     answer = await registry.api.post(f"{ACCOUNT}/assignment", json={"node_id": "n"})
     assert (answer.status_code, answer.json()["state"], answer.json()["epoch"]) == (202, "assigned", 1)
-    await fleet.n.until_it_runs({"support_1": 1})
+    await fleet.until_it_runs(fleet.n, {"support_1": 1})
     await fleet.n.beats()
     wanted = (await until(lambda: fleet.wanted, "the vault is asked for the login"))[0]
     assert (wanted.node_id, wanted.epoch, wanted.sealing_key, wanted.at_least) == ("n", 1, KEY, None)
 
     answer = await registry.api.post("/api/v1/group-ai/sessions/support_1/assign", json={"node_id": "m"})
     assert (answer.status_code, answer.json()["state"], answer.json()["target"]) == (202, "releasing", "m")
-    await fleet.n.until_it_runs({})
-    await fleet.m.until_it_runs({"support_1": 2})
+    await fleet.until_it_runs(fleet.n, {})
+    await fleet.until_it_runs(fleet.m, {"support_1": 2})
     view = await registry.get(f"{ACCOUNT}/assignment")
     assert (view["state"], view["node_id"], view["epoch"]) == ("assigned", "m", 2)
     await fleet.m.beats()
@@ -187,7 +189,7 @@ async def test_a_node_is_drained_and_says_how_far_it_is(registry: Running, fleet
     await fleet.has("stored")
     await until(lambda: _items(registry), "the login waits to be assigned")
     await registry.api.post(f"{ACCOUNT}/assignment", json={"node_id": "n"})
-    await fleet.n.until_it_runs({"support_1": 1})
+    await fleet.until_it_runs(fleet.n, {"support_1": 1})
     assert (await registry.api.put("/api/v1/workers/m/policy", json={"capacity": 0})).json()["capacity"] == 0
     drained = await registry.api.post("/api/v1/workers/n/drain", json={})
     assert drained.status_code == 202
@@ -195,8 +197,8 @@ async def test_a_node_is_drained_and_says_how_far_it_is(registry: Running, fleet
     assert drained.json()["without_place"][0]["account_id"] == "support_1"
     await registry.api.put("/api/v1/workers/m/policy", json={"takeover": "move"})
     await until(lambda: _leaves(registry), "the job finds the place")
-    await fleet.n.until_it_runs({})
-    await fleet.m.until_it_runs({"support_1": 2})
+    await fleet.until_it_runs(fleet.n, {})
+    await fleet.until_it_runs(fleet.m, {"support_1": 2})
     assert (await registry.get("/api/v1/workers/n/drain"))["assigned"] == 0
     refused = await registry.api.post(f"{ACCOUNT}/assignment", json={"node_id": "n"})
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:callboard:problem:node-draining")
