@@ -50,9 +50,11 @@ class InMemoryTransaction(InMemoryAssignments):
         for node in nodes:
             # Sets and policies have statements of their own.
             self.tables.nodes[node.node_id] = wanted_as_before(self.tables.nodes[node.node_id], node)
+            times, until = self.tables.times[node.node_id], self.now + timedelta(seconds=lease_seconds)
             self.tables.times[node.node_id] = replace(
-                self.tables.times[node.node_id],
-                lease_until=self.now + timedelta(seconds=lease_seconds),
+                times,
+                # A lease that was made shorter must not hide the end of a longer one that was granted before.
+                lease_until=max(times.lease_until or until, until),
                 last_heartbeat_at=self.now,
                 updated_at=self.now,
             )

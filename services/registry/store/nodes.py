@@ -69,10 +69,12 @@ _LOCK = text(f"select {_COLUMNS} from registry.nodes where node_id = any(:ids) o
 _MAKE = text(
     "insert into registry.nodes (node_id) select * from unnest(cast(:ids as text[])) on conflict (node_id) do nothing"
 )
+# A lease that was made shorter must not hide the end of a longer one that was granted before.
 _SAVE = text(
     "update registry.nodes as n set "
     + ", ".join(f"{name} = {_AS_WRITTEN.get(name, 'saved.' + name)}" for name in _SAVED if name != "node_id")
-    + ", lease_until = now() + make_interval(secs => :lease), last_heartbeat_at = now(), updated_at = now() "
+    + ", lease_until = greatest(n.lease_until, now() + make_interval(secs => :lease)), last_heartbeat_at = now(), "
+    "updated_at = now() "
     f"from {unnest(_SAVED)} as saved ({', '.join(_SAVED)}) where n.node_id = saved.node_id"
 )
 # A node whose lease is being renewed right now is locked and is not dead: skip it.
