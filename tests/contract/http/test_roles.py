@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from shared.contracts.roles import Actor, Role
 from shared.http.api import Api
 from shared.http.recording import is_recorded
-from shared.http.roles import role_of
+from shared.http.roles import methods_of, role_of
 from shared.http.signing_in import named
 from tests.contract.http.documents import TOKEN, deployer_api, registry_api
 
@@ -67,7 +67,7 @@ def _of(found: list[BaseRoute]) -> Iterator[APIRoute]:
 
 def operations(api: FastAPI) -> list[tuple[str, APIRoute]]:
     """Every operation that needs a token, as method and route."""
-    return [(method, route) for route in routes(api) if route.path not in OPEN for method in sorted(route.methods)]
+    return [(method, route) for route in routes(api) if route.path not in OPEN for method in sorted(methods_of(route))]
 
 
 @pytest.fixture(params=["registry", "deployer"])
