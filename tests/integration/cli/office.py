@@ -1,4 +1,4 @@
-"""A back office with its doors open: registry and deployer on real servers, the console before them, no other jobs."""
+"""A back office with its doors open: registry and deployer on real servers, and the console before them."""
 
 import asyncio
 import json
@@ -65,8 +65,13 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(amqp_url: str, database_url: str, authority: Authority | None = None) -> AsyncIterator[Office]:
-    """Open until the end of the context; with an authority, every door speaks TLS."""
+async def open_office(
+    amqp_url: str, database_url: str, authority: Authority | None = None, *, at_work: bool = False
+) -> AsyncIterator[Office]:
+    """Open until the end of the context; with an authority, every door speaks TLS.
+
+    The services' jobs run only when the office is `at_work`: most questions need none.
+    """
     ports = [free_port() for _ in range(3)]
     scheme = "http" if authority is None else "https"
     addresses = [f"{scheme}://127.0.0.1:{port}" for port in ports]
@@ -86,10 +91,12 @@ async def open_office(amqp_url: str, database_url: str, authority: Authority | N
     trust = ssl.create_default_context(cafile=authority.file) if authority else True
     # The command line writes to the same stdout as the services here.
     with capture_logs():
-        doors = [asyncio.create_task(door()) for door in (registry.jobs["http"], deployer.jobs["http"], console)]
+        jobs = [*registry.jobs.items(), *deployer.jobs.items()]
+        running = [job for name, job in jobs if at_work or name == "http"]
+        doors = [asyncio.create_task(job()) for job in running] + [asyncio.create_task(console())]
         found = Office(addresses[2], database, trust)
         try:
-            for path in ("/api/v1/whoami", "/api/v1/audit/deployer"):
+            for path in ("/health/ready",) if at_work else ("/api/v1/whoami", "/api/v1/audit/deployer"):
                 await until(partial(found.answers, path), "the services answer")
             yield found
         finally:
