@@ -2,6 +2,7 @@
 
 WORKERS = "/api/v1/workers"
 ACCOUNTS = "/api/v1/group-ai/accounts"
+ASSIGNMENTS = "/api/v1/group-ai/assignments"
 SUMMARY = f"{ACCOUNTS}/summary"
 SCRIPTS = "/api/v1/group-ai/scripts"
 DEPLOY = "/api/v1/group-ai/script-deployment/deploy"
