@@ -58,6 +58,14 @@ class NameTaken:
     id: str
 
 
+@dataclass(frozen=True)
+class Which:
+    """Which tokens are listed, beside those of people and programs that open something."""
+
+    dead: bool = False
+    nodes: bool = False
+
+
 class TokenStore(Protocol):
     """The tokens' rows. Everything raises `Unavailable` when the store is away."""
 
@@ -65,8 +73,8 @@ class TokenStore(Protocol):
         """Store a token."""
         ...
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Token]:
-        """Tokens by name and id, after those of one; revoked and ended ones too."""
+    async def page(self, which: Which, after: tuple[str, str], limit: int) -> list[Token]:
+        """Tokens by name and id, after those of one."""
         ...
 
     async def living(self, name: str) -> Token | None:

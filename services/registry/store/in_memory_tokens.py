@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from services.registry.domain.tokens import NameTaken, NewToken, Token
+from services.registry.domain.tokens import NameTaken, NewToken, Token, Which
 from shared.clock import Clock
 
 A_MINUTE = timedelta(minutes=1)
@@ -40,11 +40,13 @@ class InMemoryTokens:
         )
         return self._shown(token.id)
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Token]:
+    async def page(self, which: Which, after: tuple[str, str], limit: int) -> list[Token]:
         """Tokens by name and id."""
         self._answer()
         places = sorted((token.name, token.id) for token in self._tokens.values())
-        return [self._shown(place[1]) for place in places if place > after][:limit]
+        found = [self._shown(place[1]) for place in places if place > after]
+        fit = [one for one in found if (which.dead or one.opens) and (which.nodes or one.node_id is None)]
+        return fit[:limit]
 
     async def living(self, name: str) -> Token | None:
         """The token of this name that has not been revoked."""

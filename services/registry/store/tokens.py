@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.registry.domain.tokens import NameTaken, NewToken, Token
+from services.registry.domain.tokens import NameTaken, NewToken, Token, Which
 from shared.contracts.roles import Role
 from shared.db import Database
 
@@ -17,7 +17,10 @@ _ADD = text(
     ":node_id, :hash, :created_by, now() + make_interval(secs => :valid_seconds)) "
     f"on conflict (name) where revoked_at is null do nothing returning {_SHOWN}"
 )
-_PAGE = text(f"select {_SHOWN} from registry.tokens where (name, id) > (:name, :id) order by name, id limit :limit")
+_PAGE = text(
+    f"select {_SHOWN} from registry.tokens where (name, id) > (:name, :id) and (:nodes or node_id is null) "
+    "and (:dead or revoked_at is null and coalesce(ends_at > now(), true)) order by name, id limit :limit"
+)
 _LIVING = text(f"select {_SHOWN} from registry.tokens where name = :name and revoked_at is null")
 _REVOKE = text(
     "update registry.tokens set revoked_at = coalesce(revoked_at, now()), revoked_by = coalesce(revoked_by, :by) "
@@ -59,11 +62,11 @@ class PostgresTokens:
         # It may have been revoked in the moment between; whoever asks tries again and gets it.
         return NameTaken("" if living is None else living.id)
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Token]:
+    async def page(self, which: Which, after: tuple[str, str], limit: int) -> list[Token]:
         """Tokens by name and id."""
+        asked = {"dead": which.dead, "nodes": which.nodes, "name": after[0], "id": after[1], "limit": limit}
         async with self._database.begin() as connection:
-            found = await connection.execute(_PAGE, {"name": after[0], "id": after[1], "limit": limit})
-            return [_token(one) for one in found]
+            return [_token(one) for one in await connection.execute(_PAGE, asked)]
 
     async def living(self, name: str) -> Token | None:
         """The token of this name that has not been revoked."""

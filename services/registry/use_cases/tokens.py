@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from services.registry.domain.tokens import BEGINNING, RESERVED, NameTaken, NewToken, Token, TokenStore
+from services.registry.domain.tokens import BEGINNING, RESERVED, NameTaken, NewToken, Token, TokenStore, Which
 from shared.contracts.roles import Role
 from shared.randomness import Randomness
 
@@ -35,9 +35,9 @@ class Tokens:
         stored = await self._store.add(new)
         return stored if isinstance(stored, NameTaken) else Made(stored, secret)
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Token]:
-        """Tokens by name, those that open nothing any more too."""
-        return await self._store.page(after, limit)
+    async def page(self, which: Which, after: tuple[str, str], limit: int) -> list[Token]:
+        """Tokens by name."""
+        return await self._store.page(which, after, limit)
 
     async def living(self, name: str) -> Token | None:
         """The token of this name."""
