@@ -36,13 +36,11 @@ tokens = new_group("Tokens of people and programs.")
 def list_tokens(
     session: Session,
     dead: Annotated[bool, typer.Option("--dead", help="Also those that have ended or were revoked.")] = False,
-    nodes: Annotated[bool, typer.Option("--nodes", help="Also the nodes' own.")] = False,
     limit: Most = FIRST,
     everything: Everything = False,
 ) -> None:
     """The tokens, by name; what each opens, and when it was used last."""
-    asked = {name: "true" for name, wanted in (("dead", dead), ("nodes", nodes)) if wanted}
-    page = session.client.listing(TOKENS, asked, None if everything else limit)
+    page = session.client.listing(TOKENS, {"dead": "true"} if dead else {}, None if everything else limit)
     session.out.listing(page, COLUMNS, "there are no tokens but the installation's own, which is not listed")
 
 
@@ -96,7 +94,7 @@ def _found(session: Session, token: str) -> str:
     if token.startswith("tok_"):
         return TOKEN.checked(token)
     # One that has ended can still be revoked, which gives its name free.
-    items: list[dict[str, Any]] = session.client.listing(TOKENS, {"dead": "true", "nodes": "true"}, None)["items"]
+    items: list[dict[str, Any]] = session.client.listing(TOKENS, {"dead": "true"}, None)["items"]
     living = [one for one in items if one.get("name") == token and one.get("revoked_at") is None]
     if not living:
         raise CommandFailed(ExitCode.NOT_FOUND, TOKEN.missing(token))

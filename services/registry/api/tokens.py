@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from services.registry.domain.tokens import NameTaken, Token, Which
+from services.registry.domain.tokens import NameTaken, Token
 from services.registry.use_cases.tokens import Tokens
 from shared.contracts.identifiers import NodeId, TokenId, TokenName
 from shared.http import Problem
@@ -55,7 +55,6 @@ class TokenView(BaseModel):
     id: str
     name: str
     role: Role
-    node_id: str | None = Field(description="of a node's own token")
     created_at: datetime
     created_by: str
     ends_at: datetime | None = Field(description="null: it ends when it is revoked")
@@ -108,12 +107,11 @@ def tokens_router(tokens: Tokens) -> APIRouter:
     @router.get("", summary="List tokens", dependencies=[Depends(not_recorded)])
     async def list_tokens(
         dead: Annotated[bool, Query(description="also those that have ended or were revoked")] = False,
-        nodes: Annotated[bool, Query(description="also the nodes' own")] = False,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Page[TokenView]:
-        """Tokens of people and programs, by name; on request those that open nothing any more, and the nodes' own."""
-        rows = await tokens.page(Which(dead, nodes), place_of(cursor, _PLACE) or ("", ""), limit + 1)
+        """Tokens of people and programs, by name; on request those that open nothing any more, too."""
+        rows = await tokens.page(dead, place_of(cursor, _PLACE) or ("", ""), limit + 1)
         more = cursor_of(rows[limit - 1].name, rows[limit - 1].id) if len(rows) > limit else None
         return Page(items=[_view(row) for row in rows[:limit]], next_cursor=more)
 

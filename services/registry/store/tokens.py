@@ -4,21 +4,21 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.registry.domain.tokens import NameTaken, NewToken, Token, Which
+from services.registry.domain.tokens import NameTaken, NewToken, Token
 from shared.contracts.roles import Role
 from shared.db import Database
 
 _SHOWN = (
-    "id, name, role, node_id, created_at, created_by, ends_at, last_used_at, revoked_at, revoked_by, "
+    "id, name, role, created_at, created_by, ends_at, last_used_at, revoked_at, revoked_by, "
     "coalesce(ends_at <= now(), false) as ended"
 )
 _ADD = text(
-    "insert into registry.tokens (id, name, role, node_id, hash, created_by, ends_at) values (:id, :name, :role, "
-    ":node_id, :hash, :created_by, now() + make_interval(secs => :valid_seconds)) "
+    "insert into registry.tokens (id, name, role, hash, created_by, ends_at) "
+    "values (:id, :name, :role, :hash, :created_by, now() + make_interval(secs => :valid_seconds)) "
     f"on conflict (name) where revoked_at is null do nothing returning {_SHOWN}"
 )
 _PAGE = text(
-    f"select {_SHOWN} from registry.tokens where (name, id) > (:name, :id) and (:nodes or node_id is null) "
+    f"select {_SHOWN} from registry.tokens where (name, id) > (:name, :id) "
     "and (:dead or revoked_at is null and coalesce(ends_at > now(), true)) order by name, id limit :limit"
 )
 _LIVING = text(f"select {_SHOWN} from registry.tokens where name = :name and revoked_at is null")
@@ -49,7 +49,6 @@ class PostgresTokens:
             "id": token.id,
             "name": token.name,
             "role": token.role.value,
-            "node_id": token.node_id,
             "hash": token.hash,
             "created_by": token.created_by,
             "valid_seconds": token.valid_seconds,
@@ -62,9 +61,9 @@ class PostgresTokens:
         # It may have been revoked in the moment between; whoever asks tries again and gets it.
         return NameTaken("" if living is None else living.id)
 
-    async def page(self, which: Which, after: tuple[str, str], limit: int) -> list[Token]:
+    async def page(self, dead: bool, after: tuple[str, str], limit: int) -> list[Token]:
         """Tokens by name and id."""
-        asked = {"dead": which.dead, "nodes": which.nodes, "name": after[0], "id": after[1], "limit": limit}
+        asked = {"dead": dead, "name": after[0], "id": after[1], "limit": limit}
         async with self._database.begin() as connection:
             return [_token(one) for one in await connection.execute(_PAGE, asked)]
 
@@ -97,7 +96,6 @@ def _token(row: Any) -> Token:
         id=row.id,
         name=row.name,
         role=Role(row.role),
-        node_id=row.node_id,
         created_at=row.created_at,
         created_by=row.created_by,
         ends_at=row.ends_at,

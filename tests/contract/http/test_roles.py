@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount, Route
 
+from shared.contracts.enrolments import ENROL_PATH
 from shared.contracts.roles import Actor, Role
 from shared.http.api import Api
 from shared.http.recording import is_recorded
@@ -20,7 +21,13 @@ from shared.http.signing_in import named
 from tests.contract.http.documents import TOKEN, deployer_api, registry_api
 
 # What brings an authorisation of its own, or tells nothing of the fleet.
-OPEN = {"/health/live", "/health/ready", "/openapi.json", "/api/v1/group-ai/script-artifacts/{content_hash}"}
+OPEN = {
+    "/health/live",
+    "/health/ready",
+    "/openapi.json",
+    "/api/v1/group-ai/script-artifacts/{content_hash}",
+    ENROL_PATH,
+}
 # More than reading for a GET, more than operating for the others.
 FOR_ADMINS = {
     "GET /api/v1/tokens",
@@ -30,6 +37,10 @@ FOR_ADMINS = {
     "GET /api/v1/audit/deployer",
     "POST /internal/whose-token",
     "POST /internal/failed-sign-ins",
+    # Who lets a machine in can have logins sent to it.
+    "POST /api/v1/workers/enrolments",
+    "POST /api/v1/group-ai/keys/rotate",
+    "POST /api/v1/group-ai/keys/sign",
 }
 FOR_NODES = {
     "POST /api/v1/workers/heartbeat",
