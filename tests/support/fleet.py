@@ -52,7 +52,7 @@ class Fleet:
         """Start everything and wait until every account of every node is online."""
         await asyncio.gather(self._start_servers(), self._start_sandbox())
         await self._start_services()
-        await asyncio.gather(*(self.join(node) for node in self.nodes))
+        await asyncio.gather(*(self.join(node, self.home / node / "state") for node in self.nodes))
         for node in self.nodes:
             await self.launch(node, "node_agent", self._agent_environment(node))
         await until(self.all_online, "every account of every node is online", 60)
@@ -88,9 +88,9 @@ class Fleet:
         self.processes[name] = OwnedProcess(command)
         await self.processes[name].start()
 
-    async def join(self, node: str) -> None:
+    async def join(self, node: str, state_dir: Path) -> None:
         """Make a node of this name, as `callboard-agent join` does."""
-        await asyncio.to_thread(enrolled, self._url("console"), TOKEN, node, self.home / node / "state")
+        await asyncio.to_thread(enrolled, self._url("console"), TOKEN, node, state_dir)
 
     async def kill(self, name: str) -> None:
         """SIGKILL, as a power cut would end it."""
