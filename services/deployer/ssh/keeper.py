@@ -4,14 +4,14 @@ This file is uploaded to the server and run there by its own `python3`, so it ne
 is read by old Pythons, too, which it then refuses in words. It works in the folder above its own:
 
     <directory>/agent/keeper.py · keeper.pid · keeper.lock · agent.log
-    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json, join.json (0600), venv/
+    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json and join.json (0600), venv/
     <directory>/agent/current            the release that runs, a link
     <directory>/state · sessions · exchange   the agent's own, the same for every release
 
 `install NAME` makes the release ready and touches nothing that runs; where the machine is no node yet, it tells what
-the machine asks to become one. `switch NAME` takes the answer to that (`answer.json`), stops the old release, starts the
-new one and waits for its first beat; if it does not come, the old one is started again. `supervise` is the process that
-starts the agent anew when it ends, where there is no systemd of the user. The last line of the output is JSON.
+the machine asks to become one. `switch NAME` takes the answer to that (`answer.json`), stops the old release, starts
+the new one and waits for its first beat; if it does not come, the old one is started again. `supervise` is the process
+that starts the agent anew when it ends, where there is no systemd of the user. The last line of the output is JSON.
 """
 
 from __future__ import annotations
