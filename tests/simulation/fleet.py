@@ -108,7 +108,6 @@ class SimulatedFleet:
         users = {account: 1000 * (place + 1) + each for each, account in enumerate(accounts)}
         for account, user in users.items():
             self.telegram.add_account(account, user)
-            self.telegram.belongs(account, machine)
         self.telegram.add_chat(self.chat(place), f"chat_{node_id}_{place}", GUEST, *users.values())
         self.machines.append(machine)
         return machine
