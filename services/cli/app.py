@@ -14,7 +14,9 @@ from services.cli.commands.dead import dead
 from services.cli.commands.deployments import deployments
 from services.cli.commands.differences import register_diff
 from services.cli.commands.drift import drift
+from services.cli.commands.enrolment import register_enrolment
 from services.cli.commands.events import events
+from services.cli.commands.keys import keys, register_sign
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
@@ -41,6 +43,8 @@ def build_app() -> typer.Typer:
     register_trials(scripts)
     register_diff(scripts)
     register_steering(deployments)
+    register_enrolment(nodes)
+    register_sign(app)
     register_assigning(accounts, nodes)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
@@ -48,6 +52,7 @@ def build_app() -> typer.Typer:
     app.add_typer(deployments, name="deployments")
     app.add_typer(drift, name="drift")
     app.add_typer(servers, name="servers")
+    app.add_typer(keys, name="keys")
     app.add_typer(events, name="events")
     app.add_typer(dead, name="dead")
     register_whoami(app)

@@ -33,6 +33,7 @@ from services.deployer.jobs.drift import drift_job
 from services.deployer.jobs.keys import keep_keys, keep_trust
 from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
+from services.deployer.joining import OriginDesk
 from services.deployer.key_ring import KeyRing, key_material
 from services.deployer.secrets import SealedLogins
 from services.deployer.settings import DeployerSettings
@@ -210,11 +211,13 @@ class DeployerApp:
 
     def _wire_servers(self) -> None:
         """Servers that are reached by SSH, and the messages that are carried over it."""
-        ports = self._ports
+        settings, ports = self._settings, self._ports
         vault = SealedLogins(self._master, self._last_key)
         self._register = RegisterServers(ports.store, ports.ssh, vault, ports.clock)
         self._reach = ReachServers(ports.store, ports.ssh, vault)
-        self._install = InstallAgent(ports.store, ports.ssh, self._reach, build_bundle, ports.clock)
+        self._install = InstallAgent(
+            ports.store, ports.ssh, self._reach, build_bundle, OriginDesk(settings.public_url), ports.clock
+        )
         carry = CarryParcels(ports.store, self._bus, ports.mailbox, ports.clock, ports.randomness)
         keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
         self._links = Links(keep, ports.timer)
