@@ -74,7 +74,7 @@ from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
 from services.node_agent.use_cases.check_orders import checked
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
-from services.node_agent.use_cases.hand_back import HandBack, Shorten
+from services.node_agent.use_cases.hand_back import HandBack, StoredForm
 from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.look_at_files import LookAtFiles
@@ -160,7 +160,7 @@ class Ports:
     clock: Clock
     randomness: Randomness
     logins: HeldLogins = field(default_factory=Logins)
-    shorten: Shorten = _as_it_is
+    stored_form: StoredForm = _as_it_is
     timer: Timer = field(default_factory=NoTimer)
     close: Callable[[], Awaitable[None]] = _nothing
 
@@ -279,7 +279,7 @@ def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Id
         assignments=Assignments(),
         deadman=Deadman(ports.timer),
         sealer=sealer,
-        hand_back=HandBack(ports.logins, ports.sessions, handed_back, sealer, ports.shorten),
+        hand_back=HandBack(ports.logins, ports.sessions, handed_back, sealer, ports.stored_form),
         beats=beats,
         stage=stage,
         unsaid=unsaid,
@@ -470,7 +470,7 @@ def build(settings: AgentSettings, membership: Membership, clock: Clock, randomn
         clock=clock,
         randomness=randomness,
         logins=logins,
-        shorten=lambda content: load_session(content, sandbox).content(),
+        stored_form=lambda content: load_session(content, sandbox).content(),
         timer=KernelTimer(),
         close=transport.close,
     )

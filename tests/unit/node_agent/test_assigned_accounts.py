@@ -345,22 +345,16 @@ async def test_the_process_ends_with_the_lease_while_an_account_is_connected() -
     """A blocked loop or a stopped process would stay connected while the account starts elsewhere."""
     world, _ = with_vault("anna")
     async with world.online():
-        [first] = [beat for beat in world.registry.beats if beat.seq == len(world.registry.beats)]
-        sent = (first.sent_at - world.clock.now()).total_seconds() + world.clock.monotonic()
-        assert world.timer.at == sent + world.registry.lease_seconds
-        armed = world.timer.at
-        await world.clock.run_for(11)
-        assert world.timer.at is not None and world.timer.at > armed
-        world.registry.granting = False
-        await world.clock.run_for(60)
-        assert world.timer.at is None
-        world.registry.granting = True
-        await world.clock.run_for(15)
-        assert world.timer.at is not None
-        world.telegram.go_away()
-        await world.clock.run_for(15)
-        assert world.timer.at is None
-    assert world.timer.at is None
+        sent = (world.registry.beats[-1].sent_at - world.clock.now()).total_seconds() + world.clock.monotonic()
+        moments = [world.timer.at]
+        for act in (lambda: None, world.registry_falls_silent, world.registry_answers, world.telegram.go_away):
+            act()
+            await world.clock.run_for(60)
+            moments.append(world.timer.at)
+    first, moved, silent, again, away = moments
+    assert first == sent + world.registry.lease_seconds
+    assert moved is not None and moved > first + 40
+    assert (silent, away) == (None, None) and again is not None
 
 
 async def test_an_agent_tells_that_it_follows_sets_before_it_knows_one() -> None:
