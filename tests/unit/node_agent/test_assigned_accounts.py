@@ -347,7 +347,12 @@ async def test_the_process_ends_with_the_lease_while_an_account_is_connected() -
     async with world.online():
         sent = (world.registry.beats[-1].sent_at - world.clock.now()).total_seconds() + world.clock.monotonic()
         moments = [world.timer.at]
-        for act in (lambda: None, world.registry_falls_silent, world.registry_answers, world.telegram.go_away):
+        for act in (
+            world.registry_answers,
+            world.registry_falls_silent,
+            world.registry_answers,
+            world.telegram.go_away,
+        ):
             act()
             await world.clock.run_for(60)
             moments.append(world.timer.at)
