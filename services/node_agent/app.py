@@ -36,6 +36,7 @@ from services.node_agent.domain.ports import (
     ScriptFiles,
     SessionFiles,
 )
+from services.node_agent.domain.sign_in import SignInDoor
 from services.node_agent.domain.telegram import Telegram
 from services.node_agent.domain.trust import Trust
 from services.node_agent.handlers.commands import Fleet, Orders, Vault, commands_route
@@ -47,7 +48,7 @@ from services.node_agent.jobs.deliveries import DeliveryQueue
 from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter, Standing
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.jobs.login_sync import LoginSync
-from services.node_agent.jobs.outbox import ChangeOutbox, LoginOutbox, ReportOutbox
+from services.node_agent.jobs.outbox import ChangeOutbox, LoginOutbox, ReportOutbox, SignInOutbox
 from services.node_agent.jobs.script_files import watch_script_files
 from services.node_agent.jobs.turns import Turns
 from services.node_agent.publisher import BusPublisher
@@ -62,9 +63,12 @@ from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
+from services.node_agent.store.sign_ins import SqliteSignIns
 from services.node_agent.store.status_file import Status, StatusFile
 from services.node_agent.store.time_zone import local_time_zone
+from services.node_agent.telegram.in_memory_sign_in import InMemoryDoor
 from services.node_agent.telegram.sessions import Place, load_session
+from services.node_agent.telegram.sign_in import TelethonDoor
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
 from services.node_agent.transports.amqp import AmqpTransport, address_of
 from services.node_agent.transports.folder import FolderTransport
@@ -81,6 +85,7 @@ from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.sealing_logins import LoginSealer
+from services.node_agent.use_cases.sign_ins import SignIns
 from services.node_agent.use_cases.stage import Stage
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.take_login import TakeLogin
@@ -143,7 +148,7 @@ class Ports:
     """What the agent is connected to; `close` gives the connections back.
 
     `trust` says whose orders it takes, and `kept` keeps that across restarts. `logins` is where `telegram` finds the
-    logins that are not among `sessions`. `timer` ends the process.
+    logins that are not among `sessions`, `door` where new ones are made. `timer` ends the process.
     """
 
     bus: Bus
@@ -161,6 +166,7 @@ class Ports:
     randomness: Randomness
     logins: HeldLogins = field(default_factory=Logins)
     stored_form: StoredForm = _as_it_is
+    door: SignInDoor = field(default_factory=InMemoryDoor)
     timer: Timer = field(default_factory=NoTimer)
     close: Callable[[], Awaitable[None]] = _nothing
 
@@ -226,6 +232,7 @@ class _Core:
     accounts: SqliteAccounts
     deliveries: SqliteDeliveries
     handed_back: SqliteHandedBack
+    sign_ins: SqliteSignIns
     publisher: BusPublisher
     lease: Lease
     assignments: Assignments
@@ -274,6 +281,7 @@ def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Id
         accounts=accounts,
         deliveries=SqliteDeliveries(database, randomness),
         handed_back=handed_back,
+        sign_ins=SqliteSignIns(database),
         publisher=BusPublisher(ports.bus, settings.node_id),
         lease=Lease(identity.boot),
         assignments=Assignments(),
@@ -360,8 +368,19 @@ def _logins(core: _Core, crew: Crew) -> tuple[Vault, Jobs, Callable[[], Awaitabl
             log.warning("logins_not_handed_back", reason=str(error) or "there was no time", advice="what the ledger "
                         "has is sent when the agent starts again")  # fmt: skip
 
-    vault = Vault(take, KnowStored(node_id, hand_back, core.roster))
-    return vault, {"logins": sending.run, "login sync": sync.run}, farewell
+    sign_ins, signing_in = _sign_ins(core)
+    vault = Vault(take, KnowStored(node_id, hand_back, core.sign_ins, core.roster), sign_ins)
+    return vault, {"logins": sending.run, "login sync": sync.run, **signing_in}, farewell
+
+
+def _sign_ins(core: _Core) -> tuple[SignIns, Jobs]:
+    """Sign-ins at Telegram, and what is said of them."""
+    ports = core.ports
+    sign_ins = SignIns(ports.door, ports.trust, core.sealer, core.sign_ins, ports.clock)
+    outbox = SignInOutbox(core.sign_ins, core.publisher, ports.clock, ports.randomness)
+    telling = core.drain("sign-in reports", outbox.send_some, LOGINS_POLL_SECONDS)
+    sign_ins.told = telling.wake
+    return sign_ins, {"sign-ins": sign_ins.run, "sign-in reports": telling.run}
 
 
 def _leasing(core: _Core, crew: Crew, orders: Orders, vault: Vault) -> Jobs:
@@ -471,6 +490,7 @@ def build(settings: AgentSettings, membership: Membership, clock: Clock, randomn
         randomness=randomness,
         logins=logins,
         stored_form=lambda content: load_session(content, sandbox).content(),
+        door=TelethonDoor(telegram.api_id, telegram.api_hash.get_secret_value(), sandbox),
         timer=KernelTimer(),
         close=transport.close,
     )
