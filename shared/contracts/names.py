@@ -134,8 +134,8 @@ def heartbeats_queue(lease_seconds: float) -> Queue:
 
 
 def registry_reports_queue() -> Queue:
-    """Account changes, and the deployer's keys: each one counts, so a poisonous one is dead-lettered."""
-    return _reports(REGISTRY_REPORTS_QUEUE, "node.*.account", "deploy.keys.*")
+    """Account changes, and the vault's logins and keys: each one counts, so a poisonous one is dead-lettered."""
+    return _reports(REGISTRY_REPORTS_QUEUE, "node.*.account", "deploy.session.*", "deploy.keys.*")
 
 
 def deployer_reports_queue() -> Queue:

@@ -39,7 +39,13 @@ def proxy_router(upstreams: Sequence[Upstream], clients: Clients, sign_in: SignI
         client = clients[polls_of(upstream.name) if polls else upstream.name]
         return Relay(upstream, client, [bearer, *named(actor_of(request))], sign_in.still(request))
 
-    return _router(upstreams, lambda upstream: upstream.prefixes, METHODS, relay)
+    # Single paths come first: they lie below another one's prefix.
+    router = APIRouter(include_in_schema=False)
+    for upstream in upstreams:
+        for path in upstream.paths:
+            router.add_api_route(path, _forwarder(upstream, relay), methods=METHODS)
+    router.include_router(_router(upstreams, lambda upstream: upstream.prefixes, METHODS, relay))
+    return router
 
 
 def signed_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
