@@ -7,10 +7,8 @@ is named here comes out as a `TelegramTrouble`. No text of an error has the phon
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.node_agent.domain.telegram import TelegramTrouble
 
-
-class WrongAnswer(TelegramTrouble):
+class WrongAnswer(Exception):
     """The code or the password is not the right one; another may be given."""
 
 

@@ -129,17 +129,19 @@ class TelethonSigningIn:
         raise Refused("Telegram sends this sign-in from one data centre to the next: try again later")
 
     async def _once(self, request: Any) -> Any:
+        outcome: Exception
         async with in_our_words(CALL_SECONDS):
             try:
                 return await self._client(request)
             except errors.SessionPasswordNeededError:
-                raise _PasswordNeeded from None
+                outcome = _PasswordNeeded()
             except _MOVED as moved:
-                raise _Elsewhere(moved.new_dc) from None
+                outcome = _Elsewhere(moved.new_dc)
             except tuple(_WRONG) as error:
-                raise WrongAnswer(_WRONG[type(error)]) from None
+                outcome = WrongAnswer(_WRONG[type(error)])
             except tuple(_REFUSED) as error:
-                raise Refused(_REFUSED[type(error)]) from None
+                outcome = Refused(_REFUSED[type(error)])
+        raise outcome
 
     async def _connect(self, dc_id: int) -> None:
         place = self._sandbox or Place(dc_id, DATA_CENTRES[dc_id], PORT)
@@ -152,18 +154,15 @@ class TelethonSigningIn:
             self._client.disconnected.add_done_callback(_look_at)
 
 
-class _PasswordNeeded(Refused):
+class _PasswordNeeded(Exception):
     """The code was right, and there is a password besides."""
 
-    def __init__(self) -> None:
-        super().__init__("the account has a two-step password")
 
-
-class _Elsewhere(Refused):
+class _Elsewhere(Exception):
     """Another data centre knows the number."""
 
     def __init__(self, dc_id: int) -> None:
-        super().__init__(f"the account lives in data centre {dc_id}")
+        super().__init__(dc_id)
         self.dc_id = dc_id
 
 
