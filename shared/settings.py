@@ -7,8 +7,17 @@ does not parse ends the process with one sentence per setting, never with a trac
 import sys
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    Field,
+    FilePath,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from yarl import URL
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Token = Annotated[SecretStr, Field(min_length=16)]
@@ -28,6 +37,22 @@ class ServiceSettings(BaseSettings):
     log_level: Annotated[str, StringConstraints(to_upper=True)] = "INFO"
     log_format: Literal["json", "console"] = "json"
     http_host: str = "127.0.0.1"
+
+
+class BrokerSettings(ServiceSettings):
+    """What a service has that speaks to the broker. With `amqps://` the certificate is checked, and its name.
+
+    `amqp_ca_file` are certificates in PEM to trust instead of the system's.
+    """
+
+    amqp_ca_file: FilePath | None = None
+    amqp_url: AmqpUrl
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _with_authorities(cls, value: str, info: ValidationInfo) -> str:
+        file = info.data.get("amqp_ca_file")
+        return value if file is None else str(URL(value).update_query(cafile=str(file)))
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

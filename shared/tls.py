@@ -1,6 +1,7 @@
 """Whom to trust when somebody shows a certificate: the given authorities alone, or without any the system's."""
 
 import ssl
+from pathlib import Path
 
 
 def trusting(ca: str | None) -> ssl.SSLContext | bool:
@@ -11,3 +12,8 @@ def trusting(ca: str | None) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cadata=ca)
     except ssl.SSLError as error:
         raise ValueError(f"the CA is no certificate in PEM: {error}") from error
+
+
+def trusting_file(path: Path | None) -> ssl.SSLContext | bool:
+    """The same, from a file. Raises OSError or ValueError."""
+    return trusting(None if path is None else path.read_text("ascii"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from services.node_agent.domain.accounts import Account, Seen, SessionFile
-from services.node_agent.domain.deliveries import Delivery, StoredArtifact
+from services.node_agent.domain.deliveries import Delivery, NewestOrder, StoredArtifact
 from services.node_agent.domain.journal import Progress
 from services.node_agent.domain.logins import HandedBack, Login, LoginState, PendingState
 from services.node_agent.domain.sending import Outgoing, Silence
@@ -121,6 +121,10 @@ class DeliveryLedger(Protocol):
 
     async def forget(self, delivery_id: str) -> None:
         """Drop an order that is not applied yet, with its report, and know its id; what is finished stays."""
+        ...
+
+    async def newest_order(self, script_id: str) -> NewestOrder | None:
+        """The order of a script that was issued last of all that were received."""
         ...
 
     async def is_forgotten(self, delivery_id: str) -> bool:
