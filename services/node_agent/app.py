@@ -44,6 +44,7 @@ from services.node_agent.jobs.account_runner import RunnerParts
 from services.node_agent.jobs.command_intake import CommandIntake
 from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew, Quarters
+from services.node_agent.jobs.deadman_mark import DeadmanMark
 from services.node_agent.jobs.deliveries import DeliveryQueue
 from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter, Standing
 from services.node_agent.jobs.lease_watch import LeaseWatch
@@ -66,6 +67,7 @@ from services.node_agent.store.session_files import SessionFolder
 from services.node_agent.store.sign_ins import SqliteSignIns
 from services.node_agent.store.status_file import Status, StatusFile
 from services.node_agent.store.time_zone import local_time_zone
+from services.node_agent.store.watch import SqliteWatch
 from services.node_agent.telegram.in_memory_sign_in import InMemoryDoor
 from services.node_agent.telegram.sessions import Place, load_session
 from services.node_agent.telegram.sign_in import TelethonDoor
@@ -204,6 +206,7 @@ class Agent:
 
     async def _run(self, parts: "_Parts") -> None:
         try:
+            await parts.look_back()
             await parts.restore()
             await parts.roster.load()
             async with asyncio.TaskGroup() as group:
@@ -219,6 +222,7 @@ class _Parts:
     restore: RestoreStage
     roster: Roster
     jobs: Jobs
+    look_back: Callable[[], Awaitable[None]]
     farewell: Callable[[], Awaitable[None]]
 
 
@@ -255,17 +259,24 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
     core = _core(settings, ports, database, identity)
     crew = _crew(core)
     orders, applying = _applying(core, crew)
-    vault, returning, farewell = _logins(core, crew)
+    vault, returning, hand_over = _logins(core, crew)
+    mark, marking = _deadman_mark(core, database)
     restore = RestoreStage(core.deliveries, core.accounts, ports.files, core.stage, core.unsaid, ports.offload)
     jobs: Jobs = {
         **_leasing(core, crew, orders, vault),
         **applying,
         **returning,
+        **marking,
         "crew": crew.run,
         "heartbeat": _heartbeat(core),
         "counters": lambda: keep_counters(core.roster, ports.clock),
     }
-    return _Parts(restore, core.roster, jobs, farewell)
+
+    async def farewell() -> None:
+        await hand_over()
+        await mark.note()
+
+    return _Parts(restore, core.roster, jobs, mark.look_back, farewell)
 
 
 def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Core:
@@ -371,6 +382,14 @@ def _logins(core: _Core, crew: Crew) -> tuple[Vault, Jobs, Callable[[], Awaitabl
     sign_ins, signing_in = _sign_ins(core)
     vault = Vault(take, KnowStored(node_id, hand_back, core.sign_ins, core.roster), sign_ins)
     return vault, {"logins": sending.run, "login sync": sync.run, **signing_in}, farewell
+
+
+def _deadman_mark(core: _Core, database: Database) -> tuple[DeadmanMark, Jobs]:
+    """Whether accounts are connected, for the next start of the agent to know."""
+    changed = Alarm(core.ports.clock)
+    core.deadman.changed = changed.ring
+    mark = DeadmanMark(core.deadman, SqliteWatch(database), changed)
+    return mark, {"deadman mark": mark.run}
 
 
 def _sign_ins(core: _Core) -> tuple[SignIns, Jobs]:

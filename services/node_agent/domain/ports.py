@@ -257,6 +257,18 @@ class HandedBackLedger(Protocol):
         ...
 
 
+class WatchLedger(Protocol):
+    """Whether accounts are connected, for the start after this one."""
+
+    async def note(self, *, connected: bool) -> None:
+        """Accounts may be connected from now on, or nobody is."""
+        ...
+
+    async def was_connected(self) -> bool:
+        """What was noted last."""
+        ...
+
+
 class SignInLedger(Protocol):
     """The newest report of each sign-in, until somebody has it."""
 
