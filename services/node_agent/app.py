@@ -46,7 +46,7 @@ from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew, Quarters
 from services.node_agent.jobs.deadman_mark import DeadmanMark
 from services.node_agent.jobs.deliveries import DeliveryQueue
-from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter, Standing
+from services.node_agent.jobs.heartbeat import ASK_AGAIN_SHARE, HeartbeatJob, HeartbeatWriter, Standing
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.jobs.login_sync import LoginSync
 from services.node_agent.jobs.outbox import ChangeOutbox, LoginOutbox, ReportOutbox, SignInOutbox
@@ -448,7 +448,7 @@ def _know_assignments(core: _Core, crew: Crew) -> KnowAssignments:
 
 def _heartbeat(core: _Core) -> Job:
     settings, ports = core.settings, core.ports
-    standing = Standing(core.assignments, ports.logins)
+    standing = Standing(core.assignments, ports.logins, settings.heartbeat_seconds * ASK_AGAIN_SHARE)
 
     def facts() -> NodeFacts:
         return ports.trust.told_in(settings.facts)

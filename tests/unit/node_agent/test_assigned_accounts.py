@@ -1,6 +1,7 @@
 """The whole agent under a registry that assigns, in virtual time: sets, logins that come and go back, the end."""
 
 import zlib
+from itertools import pairwise
 
 import pytest
 
@@ -302,6 +303,20 @@ async def test_logins_for_other_keys_accounts_and_epochs_are_not_taken() -> None
         await world.bus.publish(good)
         await world.clock.run_for(15)
         assert world.status_of("anna") == "online"
+
+
+async def test_a_login_is_asked_for_once_in_a_beats_time() -> None:
+    """Accounts that come online make the node beat each second, and every beat would ask for all the others again."""
+    world, vault = with_vault("anna", "bert")
+    del vault.versions["bert"]
+    async with world.running():
+        for _ in range(10):
+            await world.clock.run_for(6)
+            world.telegram.drop("anna")
+        asked = [beat.sent_at for beat in world.registry.beats if "bert" in beat.wanting]
+        assert len(world.registry.beats) > 15
+        assert all((later - sooner).total_seconds() >= 8 for sooner, later in pairwise(asked))
+        assert 4 <= len(asked) <= 8
 
 
 async def test_a_large_login_is_fetched() -> None:
