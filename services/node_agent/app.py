@@ -521,7 +521,14 @@ def build(settings: AgentSettings, membership: Membership, clock: Clock, randomn
         time_zone=local_time_zone(),
     )
     beat = settings.heartbeat_seconds or membership.given.heartbeat_seconds
-    node = NodeSettings(node_id, facts, beat, settings.transport, settings.script_check_seconds)
+    node = NodeSettings(
+        node_id,
+        facts,
+        beat,
+        settings.transport,
+        settings.script_check_seconds,
+        settings.login_sync_seconds,
+    )
     return Agent(node, ports)
 
 
