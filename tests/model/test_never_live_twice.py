@@ -1,4 +1,4 @@
-"""At most one machine is live, whatever happens within the bounds; and each guard of the protocol is there for a reason.
+"""At most one machine is live, whatever happens within the bounds; and each guard of the protocol has its reason.
 
 With all guards in place every world that can come about is looked at. Without one of them, or without both of two that
 back each other up, the search finds two live machines, and prints how. A story says how the search begins, so that it

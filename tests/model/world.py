@@ -1,8 +1,8 @@
 """What there is in the model of assignments: one account, the registry's rows, machines, and what is on its way.
 
-Everything is a tuple of small numbers, so that equal situations are equal. Nothing counts up without end: clocks are kept
-as what is left of them, beats and boots by their order. The network is never asked to lose, double or delay anything in
-a step of its own: what was once sent may be taken at any later moment, any number of times, or never.
+Everything is a tuple of small numbers, so that equal situations are equal. Nothing counts up without end: clocks are
+kept as what is left of them, beats and boots by their order. The network is never asked to lose, double or delay
+anything in a step of its own: what was once sent may be taken at any later moment, any number of times, or never.
 """
 
 from enum import IntEnum
@@ -119,8 +119,8 @@ class Grant(NamedTuple):
 class Beat(NamedTuple):
     """A beat that was sent, as long as anything may come of it.
 
-    `age` is what its sender's clock has counted since, `lost` what that clock has missed. `stale` says that the registry
-    has judged it, or a newer one.
+    `age` is what its sender's clock has counted since, `lost` what that clock has missed. `stale`: the registry has
+    judged it, or a newer one.
     """
 
     age: int = 0
