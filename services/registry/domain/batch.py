@@ -13,7 +13,6 @@ from services.registry.domain.node import StoredNode
 from shared.contracts.accounts import AccountReport
 from shared.contracts.heartbeats import HeartbeatReported
 
-
 _NO_WORD: dict[str, object] = {"assignments": None, "released": [], "wanting": []}
 
 

@@ -93,7 +93,9 @@ class RecordHeartbeats:
         """Of nodes that beat from another machine than before: those whose earlier start may still be running."""
         held = await transaction.hold_nodes(node_ids, self._margin)
         if held:
-            log.warning("nodes_held", nodes=sorted(held)[:20], reason="started on another machine under a running lease")
+            log.warning(
+                "nodes_held", nodes=sorted(held)[:20], reason="started on another machine under a running lease"
+            )
         return held
 
     def _answer(

@@ -1,4 +1,4 @@
-"""A lease in the registry's rows covers every grant that is out: an account is moved by it, so it never ends too early."""
+"""A lease in the registry's rows covers every grant that is out, because accounts are moved by it."""
 
 from datetime import datetime, timedelta
 
@@ -88,7 +88,7 @@ async def test_what_a_held_node_says_it_gave_back_counts_for_nothing(office: Off
 
 
 async def test_a_restart_on_the_same_machine_waits_for_nothing(office: Office) -> None:
-    """Every restart of an agent would keep its accounts away for a lease: its folder's lock says the old one is dead."""
+    """Every restart would keep accounts away for a lease; the folder's lock says that the older one is dead."""
     n = await office.node("n", "a")
     again = Agent(office, "n", "a")
     await again.beats(boot=2)
