@@ -16,6 +16,7 @@ HASH_PATTERN = r"^sha256:[0-9a-f]{64}$"
 DELIVERY_ID_PATTERN = r"^dlv_[0-9a-f]{32}$"
 DEPLOYMENT_ID_PATTERN = r"^dep_[0-9a-f]{32}$"
 DEAD_LETTER_ID_PATTERN = r"^dl_[0-9a-f]{32}$"
+LOGIN_ID_PATTERN = r"^lgn_[0-9a-f]{32}$"
 # A server is named by the operator, as a node is.
 SERVER_ID_PATTERN = NODE_ID_PATTERN
 LABEL_PATTERN = r"^[A-Za-z0-9_.-]{1,63}$"
@@ -29,6 +30,7 @@ IN_WORDS = {
     DELIVERY_ID_PATTERN: "'dlv_' and 32 hexadecimal digits, in lower case",
     DEPLOYMENT_ID_PATTERN: "'dep_' and 32 hexadecimal digits, in lower case",
     DEAD_LETTER_ID_PATTERN: "'dl_' and 32 hexadecimal digits, in lower case",
+    LOGIN_ID_PATTERN: "'lgn_' and 32 hexadecimal digits, in lower case",
     LABEL_PATTERN: "1 to 63 characters of a-z, A-Z, 0-9 and '_', '.', '-'",
 }
 
@@ -39,6 +41,7 @@ ContentHash = Annotated[str, StringConstraints(pattern=HASH_PATTERN)]
 DeliveryId = Annotated[str, StringConstraints(pattern=DELIVERY_ID_PATTERN)]
 DeploymentId = Annotated[str, StringConstraints(pattern=DEPLOYMENT_ID_PATTERN)]
 DeadLetterId = Annotated[str, StringConstraints(pattern=DEAD_LETTER_ID_PATTERN)]
+LoginId = Annotated[str, StringConstraints(pattern=LOGIN_ID_PATTERN)]
 ServerId = Annotated[str, StringConstraints(pattern=SERVER_ID_PATTERN)]
 Label = Annotated[str, StringConstraints(pattern=LABEL_PATTERN)]
 
