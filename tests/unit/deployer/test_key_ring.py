@@ -84,8 +84,14 @@ def test_a_key_file_that_is_none_any_more_changes_nothing(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("", "holds no key"), ("planted", "key 1 is no key"), (f"{OLD} {OLD[:-1]}", "key 2 is no key")]
-    + [("ab" * 32, "not random"), (f"{OLD}\n{OLD}", "twice"), ("\u00e9" * 64, "no key")],
+    [
+        ("", "holds no key"),
+        ("planted", "key 1 is no key"),
+        (f"{OLD} {OLD[:-1]}", "key 2 is no key"),
+        ("ab" * 32, "not random"),
+        (f"{OLD}\n{OLD}", "twice"),
+        ("\u00e9" * 64, "no key"),
+    ],
 )
 def test_what_is_no_key_is_refused_without_being_shown(text: str, told: str) -> None:
     """Logins would be sealed under an empty or half-copied key, or the log would show it."""
