@@ -15,7 +15,10 @@ from services.deployer.store.desired import PostgresDesired
 from services.deployer.store.nodes import PostgresNodes
 from services.deployer.store.plans import PostgresPlans
 from services.deployer.store.scripts import PostgresScripts
+from services.deployer.store.sealed import PostgresKeyPairs, PostgresSealed
 from services.deployer.store.servers import PostgresServers
+from services.deployer.store.sessions import PostgresSessions
+from services.deployer.store.sign_ins import PostgresSignIns
 from services.deployer.store.verified_bindings import PostgresVerifiedBindings
 from shared.contracts.contract import Contract
 from shared.db import Database, Outbox
@@ -39,6 +42,10 @@ class PostgresTransaction:
         self.desired = PostgresDesired(connection)
         self.verified_bindings = PostgresVerifiedBindings(connection)
         self.servers = PostgresServers(connection)
+        self.sessions = PostgresSessions(connection)
+        self.sign_ins = PostgresSignIns(connection)
+        self.sealed = PostgresSealed(connection)
+        self.key_pairs = PostgresKeyPairs(connection)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""
