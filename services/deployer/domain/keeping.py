@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -38,7 +37,6 @@ class Shelf(StrEnum):
 
     SESSION_KEYS = "session keys"
     SERVER_LOGINS = "logins of servers"
-    KEY_PAIRS = "key pairs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +64,9 @@ class SealedRows(Protocol):
         ...
 
 
-class KeyUse(StrEnum):
-    """What a key pair of the deployer's is for."""
+class VaultKeys(Protocol):
+    """The key pairs that nodes seal logins to."""
 
-    SEALING = "sealing"
-    SIGNING = "signing"
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPair:
-    """A key pair; the private half is sealed (`Shelf.KEY_PAIRS`, bound to `key_id`)."""
-
-    key_id: str
-    use: KeyUse
-    public: bytes
-    sealed: bytes = field(repr=False)
-    created_at: datetime
-
-
-class KeyPairs(Protocol):
-    """The deployer's own key pairs, which every replica has alike."""
-
-    async def of(self, use: KeyUse) -> Sequence[KeptPair]:
-        """The pairs for one use, the newest first."""
-        ...
-
-    async def lock(self) -> None:
-        """Keep other transactions from adding a pair until the end of this one."""
-        ...
-
-    async def add(self, pair: KeptPair) -> None:
-        """Insert one."""
-        ...
-
-    async def remove(self, key_id: str) -> None:
-        """Forget one."""
+    def opening(self) -> Sequence[bytes]:
+        """The private halves, the one that nodes are told first. Raises Unavailable while there is none."""
         ...

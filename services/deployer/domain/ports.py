@@ -14,7 +14,7 @@ from typing import Protocol
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.desired import Desired
-from services.deployer.domain.keeping import KeyPairs, SealedRows
+from services.deployer.domain.keeping import SealedRows
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
@@ -358,11 +358,6 @@ class Transaction(Protocol):
     @property
     def sealed(self) -> SealedRows:
         """Every sealed secret."""
-        ...
-
-    @property
-    def key_pairs(self) -> KeyPairs:
-        """The deployer's own key pairs."""
         ...
 
     @property

@@ -30,7 +30,6 @@ from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVer
 from services.deployer.domain.servers import Server, ServerState
 from services.deployer.store.in_memory_desired import InMemoryDesired, InMemoryVerifiedBindings
 from services.deployer.store.in_memory_sessions import (
-    InMemoryKeyPairs,
     InMemorySealed,
     InMemorySessions,
     InMemorySignIns,
@@ -81,7 +80,6 @@ class InMemoryTransaction:
         self.sessions = InMemorySessions(tables.vault)
         self.sign_ins = InMemorySignIns(tables.vault)
         self.sealed = InMemorySealed(tables.vault, tables.logins)
-        self.key_pairs = InMemoryKeyPairs(tables.vault)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from services.deployer.domain.keeping import KeptPair, KeyUse, SealedRow, Shelf
+from services.deployer.domain.keeping import SealedRow, Shelf
 from services.deployer.domain.sessions import MOST_EPOCHS, Holder, Session, SessionVersion, SessionView
 from services.deployer.domain.sign_ins import SignIn
 from shared.contracts.sessions import SessionOrigin
@@ -23,7 +23,6 @@ class VaultTables:
     fingerprints: dict[bytes, str] = field(default_factory=dict)
     holders: dict[tuple[str, int], Holder] = field(default_factory=dict)
     sign_ins: dict[str, SignIn] = field(default_factory=dict)
-    pairs: dict[str, KeptPair] = field(default_factory=dict)
 
     def copy(self) -> "VaultTables":
         """A snapshot: the rows are frozen."""
@@ -179,38 +178,11 @@ class InMemorySealed:
                     self._tables.sessions[row.row_id] = replace(session, data_key=row.sealed)
                 case Shelf.SERVER_LOGINS:
                     self._logins[row.row_id] = row.sealed
-                case Shelf.KEY_PAIRS:
-                    pair = self._tables.pairs[row.row_id]
-                    self._tables.pairs[row.row_id] = replace(pair, sealed=row.sealed)
 
     def _all(self) -> list[SealedRow]:
         sessions = [SealedRow(Shelf.SESSION_KEYS, id_, one.data_key) for id_, one in self._tables.sessions.items()]
         logins = [SealedRow(Shelf.SERVER_LOGINS, id_, sealed) for id_, sealed in self._logins.items()]
-        pairs = [SealedRow(Shelf.KEY_PAIRS, id_, one.sealed) for id_, one in self._tables.pairs.items()]
-        return [row for shelf in (sessions, logins, pairs) for row in sorted(shelf, key=lambda one: one.row_id)]
-
-
-class InMemoryKeyPairs:
-    """Implements `domain.keeping.KeyPairs`."""
-
-    def __init__(self, tables: VaultTables) -> None:
-        self._pairs = tables.pairs
-
-    async def of(self, use: KeyUse) -> list[KeptPair]:
-        """The pairs for one use, the newest first."""
-        ours = sorted((pair for pair in self._pairs.values() if pair.use is use), key=lambda pair: pair.key_id)
-        return sorted(ours, key=lambda pair: pair.created_at, reverse=True)
-
-    async def lock(self) -> None:
-        """One transaction at a time anyway."""
-
-    async def add(self, pair: KeptPair) -> None:
-        """Insert one."""
-        self._pairs[pair.key_id] = pair
-
-    async def remove(self, key_id: str) -> None:
-        """Forget one."""
-        self._pairs.pop(key_id, None)
+        return [row for shelf in (sessions, logins) for row in sorted(shelf, key=lambda one: one.row_id)]
 
 
 class InMemorySignIns:

@@ -15,7 +15,7 @@ from services.deployer.store.desired import PostgresDesired
 from services.deployer.store.nodes import PostgresNodes
 from services.deployer.store.plans import PostgresPlans
 from services.deployer.store.scripts import PostgresScripts
-from services.deployer.store.sealed import PostgresKeyPairs, PostgresSealed
+from services.deployer.store.sealed import PostgresSealed
 from services.deployer.store.servers import PostgresServers
 from services.deployer.store.sessions import PostgresSessions
 from services.deployer.store.sign_ins import PostgresSignIns
@@ -45,7 +45,6 @@ class PostgresTransaction:
         self.sessions = PostgresSessions(connection)
         self.sign_ins = PostgresSignIns(connection)
         self.sealed = PostgresSealed(connection)
-        self.key_pairs = PostgresKeyPairs(connection)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from services.deployer.domain.keeping import KeptPair, KeyUse, SealedRow, Shelf
+from services.deployer.domain.keeping import SealedRow, Shelf
 from services.deployer.domain.sessions import Holder, Session, SessionVersion, SyncPlace, with_version
 from services.deployer.domain.sign_ins import SignIn
 from shared.contracts.identifiers import content_hash
@@ -199,45 +199,25 @@ async def test_the_registrys_later_word_on_an_epoch_counts(side: Side) -> None:
 async def test_secrets_under_another_master_key_are_found_and_written(side: Side) -> None:
     """An old key would be taken away while something still needs it."""
     old, new = b"\x02" + b"o" * 8 + b"rest", b"\x02" + b"n" * 8 + b"rest"
-    pair = KeptPair("0" * 16, KeyUse.SEALING, b"public", old, START)
     async with side.store.begin() as transaction:
         await transaction.sessions.enter(Session("ana", old, START, START))
         await transaction.sessions.enter(Session("bob", new, START, START))
         await transaction.servers.add(server("a"), b"\x01 sealed before the ring")
-        await transaction.key_pairs.lock()
-        await transaction.key_pairs.add(pair)
     async with side.store.begin() as transaction:
-        assert await transaction.sealed.counts() == {(b"o" * 8).hex(): 2, (b"n" * 8).hex(): 1, "former": 1}
+        assert await transaction.sealed.counts() == {(b"o" * 8).hex(): 1, (b"n" * 8).hex(): 1, "former": 1}
         found = list(await transaction.sealed.claim((b"n" * 8).hex(), 10))
         assert [(row.shelf, row.row_id) for row in found] == [
             (Shelf.SESSION_KEYS, "ana"),
             (Shelf.SERVER_LOGINS, "a"),
-            (Shelf.KEY_PAIRS, "0" * 16),
         ]
-        assert len(await transaction.sealed.claim((b"n" * 8).hex(), 2)) == 2
+        assert len(await transaction.sealed.claim((b"n" * 8).hex(), 1)) == 1
         await transaction.sealed.put([SealedRow(row.shelf, row.row_id, new) for row in found])
     async with side.store.begin() as transaction:
-        assert await transaction.sealed.counts() == {(b"n" * 8).hex(): 4}
+        assert await transaction.sealed.counts() == {(b"n" * 8).hex(): 3}
         assert list(await transaction.sealed.claim((b"n" * 8).hex(), 10)) == []
         session = await transaction.sessions.one("ana")
         assert session is not None and session.data_key == new
         assert await transaction.servers.sealed("a") == new
-        assert await transaction.key_pairs.of(KeyUse.SEALING) == [replace(pair, sealed=new)]
-
-
-async def test_key_pairs_are_listed_by_use_the_newest_first(side: Side) -> None:
-    """A replica would seal or sign with a pair that is on its way out."""
-    pairs = [
-        KeptPair("a" * 16, KeyUse.SEALING, b"1", b"s1", START),
-        KeptPair("b" * 16, KeyUse.SEALING, b"2", b"s2", START + MINUTE),
-        KeptPair("c" * 16, KeyUse.SIGNING, b"3", b"s3", START),
-    ]
-    async with side.store.begin() as transaction:
-        for pair in pairs:
-            await transaction.key_pairs.add(pair)
-        assert await transaction.key_pairs.of(KeyUse.SEALING) == [pairs[1], pairs[0]]
-        await transaction.key_pairs.remove("b" * 16)
-        assert await transaction.key_pairs.of(KeyUse.SEALING) == [pairs[0]]
 
 
 async def test_sign_ins_are_kept_for_a_day(side: Side) -> None:

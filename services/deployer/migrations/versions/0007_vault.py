@@ -1,9 +1,9 @@
-"""The vault: sessions, their versions, who had which account when, sign-ins on nodes, and the deployer's key pairs."""
+"""The vault: sessions, their versions, who had which account when, and sign-ins on nodes."""
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -97,16 +97,6 @@ create table deployer.sign_ins (
 )
 """
 
-KEY_PAIRS = """
-create table deployer.key_pairs (
-    key_id text collate "C" primary key,
-    use text not null,
-    public bytea not null,
-    sealed bytea not null,
-    created_at timestamptz not null
-)
-"""
-
 SEALING_KEY = "alter table deployer.nodes add column sealing_key text"
 
 
@@ -120,7 +110,6 @@ def upgrade() -> None:
         KEYS_BY_ACCOUNT,
         HOLDERS,
         SIGN_INS,
-        KEY_PAIRS,
         SEALING_KEY,
     ):
         op.execute(statement)
@@ -130,5 +119,5 @@ def downgrade() -> None:
     op.execute("alter table deployer.nodes drop column sealing_key")
     for table in ("session_contents", "session_fingerprints", "session_versions", "sessions"):
         op.execute(f"drop table deployer.{table}")
-    for table in ("session_holders", "sign_ins", "key_pairs"):
+    for table in ("session_holders", "sign_ins"):
         op.execute(f"drop table deployer.{table}")
