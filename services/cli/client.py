@@ -202,7 +202,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _code(status: int) -> ExitCode:
     match status:
-        case 401 | 403 | 502 | 503 | 504:
+        case 401 | 429 | 502 | 503 | 504:
             return ExitCode.UNREACHABLE
         case 404:
             return ExitCode.NOT_FOUND

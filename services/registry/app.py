@@ -11,10 +11,13 @@ from typing import Any, Protocol
 
 from services.registry.api.accounts import accounts_router
 from services.registry.api.events import events_router
+from services.registry.api.internal import internal_router
+from services.registry.api.tokens import tokens_router, whoami_router
 from services.registry.api.worker_orders import worker_orders_router
 from services.registry.api.workers import workers_router
 from services.registry.domain.event_log import EventLog
 from services.registry.domain.ports import FleetReader, FleetStore
+from services.registry.domain.tokens import TokenStore
 from services.registry.domain.verdicts import Verdicts
 from services.registry.handlers import events, reports
 from services.registry.jobs import timers
@@ -22,6 +25,7 @@ from services.registry.jobs.own_accounts import refresh_own_accounts
 from services.registry.publisher import BusAnswers
 from services.registry.settings import Settings
 from services.registry.store.postgres import SCHEMA, PostgresStore
+from services.registry.store.tokens import PostgresTokens
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.follow_events import KEPT_EVENTS, EventStream
 from services.registry.use_cases.hand_over_orders import HandOverOrders
@@ -33,6 +37,9 @@ from services.registry.use_cases.record_account_changes import RecordAccountChan
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
 from services.registry.use_cases.sweep_leases import SweepLeases
 from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeartbeat
+from services.registry.use_cases.tokens import Tokens
+from shared.audit.log import AuditLog
+from shared.audit.postgres import PostgresAuditLog
 from shared.batching import Batcher
 from shared.clock import Clock, SystemClock
 from shared.contracts import names
@@ -40,6 +47,7 @@ from shared.contracts.parcels import LARGEST_PARCEL
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
+from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
 from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
@@ -58,7 +66,8 @@ TAGS = {
     "workers": "The nodes of the fleet; heartbeats, commands and reports of those that speak only HTTP.",
     "accounts": "Every account of every node, as it is shown to the operator.",
     "events": "What happens, as it happens.",
-}
+    "tokens": "Who may ask, with which role and until when.",
+} | TAG
 
 
 class Store(FleetStore, FleetReader, Protocol):
@@ -74,6 +83,8 @@ class Ports:
     """
 
     store: Store
+    tokens: TokenStore
+    audit: AuditLog
     bus: Bus
     mailbox: Mailbox
     consumer: Callable[[Sequence[Route]], Consumer]
@@ -100,6 +111,8 @@ def real_ports(settings: Settings) -> Ports:
 
     return Ports(
         store=PostgresStore(database, Outbox(SCHEMA, randomness)),
+        tokens=PostgresTokens(database),
+        audit=PostgresAuditLog(SCHEMA, database),
         bus=bus,
         mailbox=mailbox,
         consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
@@ -187,15 +200,21 @@ class Registry:
     def _wire_api(self) -> None:
         settings, ports = self._settings, self._ports
         self._hand_over = HandOverOrders(ports.mailbox, self._store, settings.waiting_polls)
+        tokens = Tokens(ports.tokens, ports.randomness)
         self.api = create_api(
             "Callboard registry",
             version=VERSION,
             token=settings.token,
+            audit=ports.audit,
             routers=[
                 workers_router(self._store, self._take_heartbeat, self._hand_over, self._clock, settings.lease_seconds),
                 worker_orders_router(self._hand_over, PassOnReports(ports.bus), self._clock, ports.randomness),
                 accounts_router(self._store),
                 events_router(self._stream),
+                tokens_router(tokens),
+                whoami_router(tokens),
+                audit_router(ports.audit),
+                internal_router(tokens, ports.audit),
             ],
             tags=TAGS,
             ready=self._missing,

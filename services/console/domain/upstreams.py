@@ -11,12 +11,16 @@ REGISTRY_PREFIXES = (
     "/api/v1/workers",
     "/api/v1/group-ai/accounts",
     "/api/v1/events",
+    "/api/v1/tokens",
+    "/api/v1/whoami",
+    "/api/v1/audit/registry",
 )
 DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
     "/api/v1/group-ai/servers",
     "/api/v1/dead-letters",
+    "/api/v1/audit/deployer",
 )
 # Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.
 POLLED = r"/api/v1/workers/[^/]+/commands"

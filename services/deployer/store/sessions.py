@@ -190,7 +190,7 @@ class PostgresSessions:
     async def hold(self, holder: Holder) -> None:
         """Note who has an account."""
         await self._connection.execute(_HOLD, asdict(holder))
-        old = {"account_id": holder.account_id, "epoch": holder.epoch, "most": MOST_EPOCHS}
+        old = {"account_id": holder.account_id, "oldest": holder.epoch - MOST_EPOCHS}
         await self._connection.execute(_FORGET_HOLDERS, old)
 
     async def holder(self, account_id: str, epoch: int) -> Holder | None:

@@ -135,6 +135,10 @@ async def test_positions_count_through_groups_and_statements(subject: Subject) -
         assert await transaction.write_accounts(groups) == Written(changed={1700}, counted={2400})
 
 
+# What an account's report says to the back office itself: kept for the nodes (`user_ids`) and for assignments.
+NOT_SHOWN = {"user_id", "epoch", "session_version", "session_hash"}
+
+
 async def test_every_column_of_an_account_survives(subject: Subject) -> None:
     """An unusual text would be cut, split or refused with the hundred rows beside it."""
     odd = account(
@@ -155,7 +159,7 @@ async def test_every_column_of_an_account_survives(subject: Subject) -> None:
         await transaction.save_nodes([NODE], 30)
         await transaction.write_accounts([group(1, 1, odd, account("plain"))])
     shown = await views(subject)
-    expected = odd.model_dump(exclude={"user_id", "epoch"})  # kept for the nodes, not shown: see `user_ids`
+    expected = odd.model_dump(exclude=NOT_SHOWN)
     reason = shown[odd.account_id].status_reason or ""
     assert reason.replace("\N{REPLACEMENT CHARACTER}", "\0") == expected.pop("status_reason")
     assert {name: getattr(shown[odd.account_id], name) for name in expected} == expected
