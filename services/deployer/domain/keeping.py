@@ -70,3 +70,22 @@ class VaultKeys(Protocol):
     def opening(self) -> Sequence[bytes]:
         """The private halves, the one that nodes are told first. Raises Unavailable while there is none."""
         ...
+
+
+class SessionSafe(Protocol):
+    """Sessions at rest: each under a data key of its own, which is sealed under a master key.
+
+    What comes out of it is packed (`shared.packing`), as it travels.
+    """
+
+    def new_key(self, account_id: str) -> bytes:
+        """A data key, sealed."""
+        ...
+
+    def put(self, account_id: str, data_key: bytes, hash_: str, packed: bytes) -> bytes:
+        """What may be stored. Raises NotOpened when the data key does not open."""
+        ...
+
+    def take(self, account_id: str, data_key: bytes, hash_: str, sealed: bytes) -> bytes:
+        """The packed content. Raises NotOpened."""
+        ...

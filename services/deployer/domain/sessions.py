@@ -100,18 +100,23 @@ def overtakes(session: Session, current: SessionVersion | None, place: SyncPlace
     return current.place is None or place > current.place
 
 
-def with_version(session: Session, version: SessionVersion, *, current: bool, chosen_at: int | None = None) -> Session:
-    """The session after a version has come; `chosen_at` is the newest known epoch, for an operator's act."""
-    after = replace(
+def chosen(session: Session, version: SessionVersion, epoch: int | None, now: datetime) -> Session:
+    """The session when an operator's act has made a version current; `epoch` is the newest that is known."""
+    latest = max(session.latest_version, version.version)
+    return replace(
+        session, latest_version=latest, current_version=version.version, chosen_at_epoch=epoch, updated_at=now
+    )
+
+
+def synced(session: Session, version: SessionVersion, now: datetime, *, current: bool) -> Session:
+    """The session when a node's state has come, current or not."""
+    return replace(
         session,
         latest_version=max(session.latest_version, version.version),
-        updated_at=version.stored_at,
-        synced_at=version.stored_at if version.place is not None else session.synced_at,
+        current_version=version.version if current else session.current_version,
+        synced_at=now,
+        updated_at=now,
     )
-    if not current:
-        return after
-    chosen = session.chosen_at_epoch if version.place is not None else chosen_at
-    return replace(after, current_version=version.version, chosen_at_epoch=chosen)
 
 
 def changed(version: SessionVersion, change: str, at: datetime) -> SessionChanged:

@@ -85,9 +85,7 @@ _HOLD = text(
     "node_id = excluded.node_id, held = excluded.held, said_at = excluded.said_at "
     "where h.said_at <= excluded.said_at"
 )
-_FORGET_HOLDERS = text(
-    "delete from deployer.session_holders where account_id = :account_id and epoch <= :oldest"
-)
+_FORGET_HOLDERS = text("delete from deployer.session_holders where account_id = :account_id and epoch <= :oldest")
 _HOLDERS = (
     "select account_id, epoch, node_id, held, said_at from deployer.session_holders where account_id = :account_id"
 )

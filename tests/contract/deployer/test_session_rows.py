@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.deployer.domain.keeping import SealedRow, Shelf
-from services.deployer.domain.sessions import Holder, Session, SessionVersion, SyncPlace, with_version
+from services.deployer.domain.sessions import Holder, Session, SessionVersion, SyncPlace, chosen, synced
 from services.deployer.domain.sign_ins import SignIn
 from shared.contracts.identifiers import content_hash
 from shared.contracts.logins import LoginKind, LoginState
@@ -33,7 +33,7 @@ def version(number: int, *, account: str = "ana", **changes: object) -> SessionV
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def synced(number: int, account: str = "ana") -> SessionVersion:
+def of_a_node(number: int, account: str = "ana") -> SessionVersion:
     """A version that a node handed back."""
     return version(
         number,
@@ -55,12 +55,12 @@ async def stored(side: Side, *versions: SessionVersion) -> None:
             session = await transaction.sessions.lock(one.account_id)
             assert session is not None
             await transaction.sessions.add(one, f"sealed {one.version}".encode())
-            await transaction.sessions.save(with_version(session, one, current=True, chosen_at=7))
+            await transaction.sessions.save(chosen(session, one, 7, one.stored_at))
 
 
 async def test_versions_are_found_as_they_were_stored(side: Side) -> None:
     """An operator would choose a version by what it is not."""
-    ones = version(1), synced(2), version(3, user_id=None, form=None, by=None)
+    ones = version(1), of_a_node(2), version(3, user_id=None, form=None, by=None)
     await stored(side, *ones)
     async with side.store.begin() as transaction:
         rows = transaction.sessions
@@ -91,7 +91,7 @@ async def test_what_is_current_is_kept(side: Side) -> None:
         assert session is not None
         assert (session.latest_version, session.current_version, session.chosen_at_epoch) == (2, 2, 7)
         assert (session.updated_at, session.synced_at) == (START + 2 * MINUTE, None)
-        await transaction.sessions.save(with_version(session, synced(3), current=False))
+        await transaction.sessions.save(synced(session, of_a_node(3), START + 3 * MINUTE, current=False))
         session = await transaction.sessions.one("ana")
         assert session is not None
         assert (session.latest_version, session.current_version) == (3, 2)
@@ -157,7 +157,7 @@ async def test_removing_takes_everything_but_who_had_it(side: Side) -> None:
 
 async def test_only_old_states_of_nodes_are_forgotten(side: Side) -> None:
     """What an operator uploaded, or what is current, would be gone."""
-    await stored(side, version(1), synced(2), synced(3), synced(4), version(5), synced(6))
+    await stored(side, version(1), of_a_node(2), of_a_node(3), of_a_node(4), version(5), of_a_node(6))
     async with side.store.begin() as transaction:
         await transaction.sessions.forget_syncs("ana", 2, but=2)
         left = [one.version for one in await transaction.sessions.versions("ana", None, 10)]
@@ -168,8 +168,8 @@ async def test_only_old_states_of_nodes_are_forgotten(side: Side) -> None:
 
 async def test_the_same_content_at_a_newer_place_moves(side: Side) -> None:
     """A state that came again later would lose against one before it."""
-    await stored(side, synced(1))
-    later = replace(synced(1), place=SyncPlace(3, 1, 1), node_id="node-b", final=True)
+    await stored(side, of_a_node(1))
+    later = replace(of_a_node(1), place=SyncPlace(3, 1, 1), node_id="node-b", final=True)
     async with side.store.begin() as transaction:
         await transaction.sessions.move(later)
         assert await transaction.sessions.version("ana", 1) == later
