@@ -91,6 +91,17 @@ class Holder:
     held: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Which version is sealed to whom. `sealing_key` is the node's, in base64."""
+
+    node_id: str
+    account_id: str
+    epoch: int
+    version: int
+    sealing_key: str
+
+
 def overtakes(session: Session, current: SessionVersion | None, place: SyncPlace) -> bool:
     """Whether a node's state becomes current; see the table above."""
     if current is None:

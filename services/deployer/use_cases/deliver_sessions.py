@@ -6,13 +6,13 @@ not delivered: the next question finds it. Who has which account is noted on the
 """
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import structlog
 
 from services.deployer.domain.keeping import NotOpened, SessionSafe
 from services.deployer.domain.ports import Store, Transaction
-from services.deployer.domain.sessions import Holder, SessionVersion
+from services.deployer.domain.sessions import Destination, Holder, SessionVersion
 from shared.clock import Clock
 from shared.contracts.assignments import AssignmentChanged, AssignmentState, SessionWanted
 from shared.contracts.sessions import SEALED_INLINE_LIMIT, DeliverSession, sealed_for
@@ -21,32 +21,16 @@ from shared.sealing import seal
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Whom a version is sealed to, for a download. `sealing_key` is in base64."""
-
-    node_id: str
-    account_id: str
-    epoch: int
-    version: int
-    sealing_key: str
-
-
-class SessionLinks:
-    """The port of signed download URLs (`session_downloads`)."""
-
-    def url_of(self, destination: Destination) -> str:
-        """A URL from which the sealed bytes can be fetched for some minutes."""
-        raise NotImplementedError
+UrlOf = Callable[[Destination], str]
 
 
 class DeliverSessions:
     """See the module's docstring."""
 
-    def __init__(self, store: Store, safe: SessionSafe, links: SessionLinks, clock: Clock) -> None:
+    def __init__(self, store: Store, safe: SessionSafe, url_of: UrlOf, clock: Clock) -> None:
         self._store = store
         self._safe = safe
-        self._links = links
+        self._url_of = url_of
         self._clock = clock
 
     async def note(self, change: AssignmentChanged) -> None:
@@ -103,7 +87,7 @@ class DeliverSessions:
             hash=version.hash,
             size=version.size,
             sealed=base64.b64encode(sealed).decode() if inline else None,
-            url=None if inline else self._links.url_of(to),
+            url=None if inline else self._url_of(to),
             issued_at=self._clock.now(),
         )
 

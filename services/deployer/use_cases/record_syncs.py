@@ -83,9 +83,14 @@ class RecordSyncs:
                 kept = await self._keep(transaction, brought)
                 if isinstance(kept, KeyTaken):
                     raise Rejected(f"the key of this login is account {kept.account_id!r}'s in the vault")
-                await transaction.announce(
-                    [stored(state.node_id, state.account_id, state.epoch, state.hash, self._clock)]
+                told = SessionStored(
+                    node_id=state.node_id,
+                    account_id=state.account_id,
+                    epoch=state.epoch,
+                    hash=state.hash,
+                    stored_at=self._clock.now(),
                 )
+                await transaction.announce([told])
         except NotOpened as error:
             # The operator has to bring the master key back: until then the node keeps what it has.
             raise Unavailable(str(error)) from error
@@ -103,8 +108,3 @@ class RecordSyncs:
                 f"{holder.node_id!r} has"
             )
         return True
-
-
-def stored(node_id: str, account_id: str, epoch: int, hash_: str, clock: Clock) -> SessionStored:
-    """What a node is told when the vault has its state."""
-    return SessionStored(node_id=node_id, account_id=account_id, epoch=epoch, hash=hash_, stored_at=clock.now())

@@ -82,7 +82,7 @@ class SignInOnNode:
             if node.sealing_key is None:
                 return NodeHasNoKey()
             now = self._clock.now()
-            login_id = f"lgn_{self._randomness.new_id()}"
+            login_id = self._randomness.new_id("lgn_")
             sign_in = SignIn(login_id, new.account_id, new.node_id, new.kind, now, now, now + LASTS, new.by)
             await transaction.sign_ins.add(sign_in)
             order = BeginLogin(
