@@ -8,10 +8,11 @@ from services.deployer.use_cases.deliver_sessions import DeliverSessions
 from services.deployer.use_cases.record_syncs import RecordSyncs
 from services.deployer.use_cases.sign_in import SignInOnNode
 from shared.contracts.assignments import AssignmentChanged, SessionWanted
+from shared.contracts.contract import Contract
 from shared.contracts.logins import LoginReported
 from shared.contracts.names import deployer_sessions_queue
 from shared.contracts.sessions import SessionSynced
-from shared.messaging import Route
+from shared.messaging import Handler, Route
 
 # Each may hold a login of the largest size, sealed and open.
 PREFETCH = 20
@@ -32,7 +33,7 @@ def sessions_route(deliver: DeliverSessions, record: RecordSyncs, sign_in: SignI
     async def on_login(report: LoginReported) -> None:
         await sign_in.record(report)
 
-    handlers = {
+    handlers: dict[type[Contract], Handler] = {
         AssignmentChanged: on_changed,
         SessionWanted: on_wanted,
         SessionSynced: on_synced,

@@ -66,12 +66,12 @@ class DeliverSessions:
         newest = await transaction.sessions.newest_holder(wanted.account_id)
         holder = await transaction.sessions.holder(wanted.account_id, wanted.epoch)
         if newest is None or newest.epoch != wanted.epoch or holder is None or holder.node_id != wanted.node_id:
-            return _silent(wanted, "another node has the account by now")
+            return self._silent(wanted, "another node has the account by now")
         session = await transaction.sessions.one(wanted.account_id)
         if session is None:
-            return _silent(wanted, "the vault has no login of this account")
+            return self._silent(wanted, "the vault has no login of this account")
         if wanted.at_least and await transaction.sessions.by_hash(wanted.account_id, wanted.at_least) is None:
-            return _silent(wanted, "the state that the last node handed back has not come in")
+            return self._silent(wanted, "the state that the last node handed back has not come in")
         version = await transaction.sessions.version(wanted.account_id, session.current_version)
         assert version is not None
         to = Destination(wanted.node_id, wanted.account_id, wanted.epoch, version.version, wanted.sealing_key)
@@ -90,6 +90,10 @@ class DeliverSessions:
             url=None if inline else self._url_of(to),
             issued_at=self._clock.now(),
         )
+
+    def _silent(self, wanted: SessionWanted, why: str) -> DeliverSession | None:
+        log.info("session_not_delivered_yet", account=wanted.account_id, node=wanted.node_id, reason=why)
+        return None
 
     async def _sealed(self, transaction: Transaction, version: SessionVersion, to: Destination) -> bytes | None:
         session = await transaction.sessions.one(to.account_id)
@@ -110,7 +114,3 @@ async def _given_back(transaction: Transaction, change: AssignmentChanged) -> No
     if known is not None:
         back = Holder(change.account_id, change.epoch, known.node_id, change.at, held=False)
         await transaction.sessions.hold(back)
-
-
-def _silent(wanted: SessionWanted, why: str) -> None:
-    log.info("session_not_delivered_yet", account=wanted.account_id, node=wanted.node_id, reason=why)
