@@ -8,6 +8,7 @@ import typer
 
 from services.cli.command import AsJson, Asked, Token, Url, remember
 from services.cli.commands.accounts import accounts
+from services.cli.commands.assigning import register_assigning
 from services.cli.commands.audit import audit
 from services.cli.commands.dead import dead
 from services.cli.commands.deployments import deployments
@@ -40,6 +41,7 @@ def build_app() -> typer.Typer:
     register_trials(scripts)
     register_diff(scripts)
     register_steering(deployments)
+    register_assigning(accounts, nodes)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")

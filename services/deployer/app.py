@@ -18,6 +18,7 @@ from services.deployer.api.dead_letters import dead_letters_router
 from services.deployer.api.deployments import DeploymentDesk, deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.drift import drift_router
+from services.deployer.api.keys import keys_router
 from services.deployer.api.scripts import scripts_router
 from services.deployer.api.servers import servers_router
 from services.deployer.api.session_body import FORM_ROOM
@@ -38,6 +39,7 @@ from services.deployer.handlers.reports import BATCH, reports_route
 from services.deployer.handlers.sessions import sessions_route
 from services.deployer.jobs.advance import advance
 from services.deployer.jobs.drift import drift_job
+from services.deployer.jobs.keys import keep_keys, keep_trust
 from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
 from services.deployer.key_ring import KeyRing, key_material
@@ -45,6 +47,7 @@ from services.deployer.secrets import SealedLogins
 from services.deployer.session_downloads import SignedSessions
 from services.deployer.session_safe import SealedSessions
 from services.deployer.settings import DeployerSettings
+from services.deployer.signing_bus import SigningBus
 from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions, Turns
 from services.deployer.store.postgres import SCHEMA, PostgresStore
@@ -58,7 +61,9 @@ from services.deployer.use_cases.deliver_sessions import DeliverSessions
 from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
+from services.deployer.use_cases.keep_trust import KeepTrust
 from services.deployer.use_cases.keep_version import KeepVersion
+from services.deployer.use_cases.keys import DeployerKeys
 from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
@@ -72,7 +77,6 @@ from services.deployer.use_cases.sign_in import SignInOnNode
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
 from services.deployer.use_cases.store_sessions import StoreSessions
-from services.deployer.vault_keys import DerivedVaultKeys
 from shared.audit.log import AuditLog
 from shared.audit.postgres import PostgresAuditLog
 from shared.backoff import Backoff
@@ -95,6 +99,7 @@ TAGS = {
     "scripts": "Scripts and their immutable versions.",
     "deployments": "Bringing a version of a script to nodes, and how far it has come on each of them.",
     "drift": "Nodes that have lost what was verified on them, or have something that nobody here remembers.",
+    "keys": "The keys that orders are signed with, and their rotation.",
     "dead letters": "Messages that could not be handled, and why.",
     "servers": "Servers that are reached by SSH: their host keys, their state, and files pushed to them.",
     "sessions": "The vault: logins of accounts, their versions, and who has them.",
@@ -106,8 +111,9 @@ TAGS = {
 class Ports:
     """What the deployer is connected to.
 
-    `relay` publishes what the store's transactions have announced. `timer` makes the job that one replica runs every
-    so many seconds. `ping` raises Unavailable when the store is away. `close` gives everything back.
+    `relay` publishes what the store's transactions have announced, on the bus that it is given. `timer` makes the job
+    that one replica runs every so many seconds. `ping` raises Unavailable when the store is away. `close` gives
+    everything back.
     """
 
     store: Store
@@ -115,7 +121,7 @@ class Ports:
     bus: Bus
     mailbox: Mailbox
     consumer: Callable[[Sequence[Route]], Consumer]
-    relay: Callable[[], Coroutine[Any, Any, None]]
+    relay: Callable[[Bus], Coroutine[Any, Any, None]]
     ping: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
     ssh: Ssh
@@ -132,6 +138,10 @@ def real_ports(settings: DeployerSettings) -> Ports:
     mailbox = RabbitMailbox(settings.amqp_url, bus, randomness)
     relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
 
+    def run_relay(bus: Bus) -> Coroutine[Any, Any, None]:
+        relay.bus = bus
+        return relay.run()
+
     async def ping() -> None:
         async with database.begin() as connection:
             await connection.execute(text("select 1"))
@@ -147,7 +157,7 @@ def real_ports(settings: DeployerSettings) -> Ports:
         bus=bus,
         mailbox=mailbox,
         consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
-        relay=relay.run,
+        relay=run_relay,
         ping=ping,
         close=close,
         ssh=SshServers(Sessions(), links=Sessions(Turns(of_one=1, of_all=MOST_LINKS))),
@@ -165,7 +175,8 @@ class DeployerApp:
         self._ports = ports or real_ports(settings)
         self._downloads = SignedDownloads(settings.secret, settings.public_url)
         self._last_key = key_material(settings.secret, settings.secrets_key_file)
-        self._keys = KeyRing(self._last_key, keys=settings.vault_key, key_file=settings.vault_key_file)
+        self._master = KeyRing(self._last_key, keys=settings.vault_key, key_file=settings.vault_key_file)
+        self._wire_keys()
         self._wire_deliveries()
         self._wire_drift()
         self._wire_deployments()
@@ -173,6 +184,13 @@ class DeployerApp:
         self._wire_servers()
         self._wire_sessions()
         self._wire_api()
+
+    def _wire_keys(self) -> None:
+        """The keys that orders are signed with: everything leaves over a bus that signs."""
+        ports = self._ports
+        self._keys = DeployerKeys(ports.store, self._master, ports.clock)
+        self._bus = SigningBus(ports.bus, self._keys.signer)
+        self._trust = keep_trust(KeepTrust(ports.store, self._keys, ports.clock), ports.timer)
 
     def _wire_deliveries(self) -> None:
         """What is due is sent."""
@@ -215,16 +233,17 @@ class DeployerApp:
         settings, ports = self._settings, self._ports
         address, port = settings.telegram_server_address, settings.telegram_server_port
         reader = FormatReader(Sandbox(address, port) if address and port else None)
-        safe = SealedSessions(self._keys)
+        safe = SealedSessions(self._master)
         keep = KeepVersion(safe, ports.clock)
-        open_ = OpenSealed(DerivedVaultKeys(self._last_key), reader)
+        open_ = OpenSealed(self._keys, reader)
         self._session_links = SignedSessions(settings.secret, settings.public_url)
         self._deliver = DeliverSessions(ports.store, safe, self._session_links.url_of, ports.clock)
         self._sign_in = SignInOnNode(ports.store, open_, keep, ports.clock, ports.randomness)
         record = RecordSyncs(ports.store, open_, keep, ports.clock)
         self._sessions = StoreSessions(ports.store, reader, keep, ports.clock)
         self._browse_sessions = BrowseSessions(ports.store, safe)
-        self._rotate = RotateKeys(ports.store, self._keys, {Shelf.SERVER_LOGINS: self._server_logins.reseal})
+        former = {Shelf.SERVER_LOGINS: self._server_logins.reseal}
+        self._rotate = RotateKeys(ports.store, self._master, former, self._keys.refresh)
         announce = AnnounceSessions(ports.store, ports.clock)
         self._announce = ports.timer("deployer sessions", announce.step, STEP_SECONDS)
         routes = [reports_route(self._intake), sessions_route(self._deliver, record, self._sign_in)]
@@ -233,11 +252,11 @@ class DeployerApp:
     def _wire_servers(self) -> None:
         """Servers that are reached by SSH, and the messages that are carried over it."""
         ports = self._ports
-        vault = self._server_logins = SealedLogins(self._keys, self._last_key)
+        vault = self._server_logins = SealedLogins(self._master, self._last_key)
         self._register = RegisterServers(ports.store, ports.ssh, vault, ports.clock)
         self._reach = ReachServers(ports.store, ports.ssh, vault)
         self._install = InstallAgent(ports.store, ports.ssh, self._reach, build_bundle, ports.clock)
-        carry = CarryParcels(ports.store, ports.bus, ports.mailbox, ports.clock, ports.randomness)
+        carry = CarryParcels(ports.store, self._bus, ports.mailbox, ports.clock, ports.randomness)
         keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
         self._links = Links(keep, ports.timer)
 
@@ -254,6 +273,7 @@ class DeployerApp:
                 deployments_router(self._desk),
                 steering_router(self._desk),
                 drift_router(self._settle),
+                keys_router(self._keys),
                 servers_router(self._register, self._reach, self._install),
                 # Before the other: its paths are below those of an account.
                 session_logins_router(self._sign_in),
@@ -281,7 +301,9 @@ class DeployerApp:
             "links": self._links.run,
             "drift": self._drift.run,
             "sessions": self._announce,
-            "relay": self._ports.relay,
+            "trust": self._trust,
+            "keys": keep_keys(self._keys, self._bus, self._ports.clock),
+            "relay": self._relay,
         }
 
     async def run(self) -> int:
@@ -305,12 +327,17 @@ class DeployerApp:
     async def _serve(self) -> None:
         await serve(self.api, self._settings.http_host, self._settings.http_port)
 
+    async def _relay(self) -> None:
+        await self._ports.relay(self._bus)
+
     async def _missing(self) -> Sequence[str]:
         missing = [] if self._consumer.consuming else ["the broker is not consumed from; is RabbitMQ up?"]
         try:
             await self._ports.ping()
         except Unavailable as error:
             missing.append(str(error))
+        if (problem := self._keys.problem) is not None:
+            missing.append(f"orders cannot be signed: {problem}")
         return missing
 
 

@@ -97,6 +97,13 @@ class KeyRing:
         self._look_at_the_file()
         return tuple(self._keys)
 
+    def is_active(self, sealed: bytes) -> bool:
+        """Whether the active key has sealed this."""
+        try:
+            return key_of(sealed) == self.active
+        except NotOpened:
+            return False
+
     def seal(self, purpose: str, bound_to: str, content: bytes) -> bytes:
         """What may be stored: it opens only for this purpose and with this binding."""
         key = self._keys[self.active]

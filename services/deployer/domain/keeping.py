@@ -23,6 +23,10 @@ class Keys(Protocol):
         """The ids of every key, the active one first."""
         ...
 
+    def is_active(self, sealed: bytes) -> bool:
+        """Whether the active key has sealed this."""
+        ...
+
     def seal(self, purpose: str, bound_to: str, content: bytes) -> bytes:
         """What may be stored."""
         ...

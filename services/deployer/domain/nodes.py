@@ -25,6 +25,7 @@ class Node:
     observed_at: datetime
     time_zone: str | None = None
     sealing_key: str | None = None
+    keys_serial: int | None = None
 
     @property
     def online(self) -> bool:
@@ -77,6 +78,7 @@ def observed(event: NodeObserved) -> Node:
         observed_at=event.at,
         time_zone=event.node.time_zone,
         sealing_key=event.sealing_key,
+        keys_serial=event.node.keys_serial,
     )
 
 

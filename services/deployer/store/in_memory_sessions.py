@@ -7,6 +7,7 @@ from datetime import timedelta
 from services.deployer.domain.keeping import SealedRow, Shelf
 from services.deployer.domain.sessions import MOST_EPOCHS, Holder, Session, SessionVersion, SessionView
 from services.deployer.domain.sign_ins import SignIn
+from services.deployer.domain.signing_keys import Keys
 from shared.contracts.sessions import SessionOrigin
 
 _FORM = b"\x02"
@@ -150,17 +151,19 @@ class InMemorySessions:
 
 
 class InMemorySealed:
-    """Implements `domain.keeping.SealedRows`. `logins` are the servers' sealed ones."""
+    """Implements `domain.keeping.SealedRows`. `logins` are the servers' sealed ones, `own` the deployer's own keys."""
 
-    def __init__(self, tables: VaultTables, logins: dict[str, bytes]) -> None:
+    def __init__(self, tables: VaultTables, logins: dict[str, bytes], own: Mapping[str, Keys]) -> None:
         self._tables = tables
         self._logins = logins
+        self._own = own
 
     async def counts(self) -> Mapping[str, int]:
         """How many secrets are sealed under each master key."""
         counts: dict[str, int] = {}
-        for row in self._all():
-            name = row.sealed[1:_HEAD_BYTES].hex() if row.sealed[:1] == _FORM else "former"
+        own = [key.sealed for keys in self._own.values() for key in keys.keys]
+        for sealed in [*(row.sealed for row in self._all()), *own]:
+            name = sealed[1:_HEAD_BYTES].hex() if sealed[:1] == _FORM else "former"
             counts[name] = counts.get(name, 0) + 1
         return counts
 

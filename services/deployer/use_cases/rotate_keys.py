@@ -5,7 +5,7 @@ meanwhile, because every key of the ring opens. Contents are not touched: only t
 does not open is left as it is and told. Raises Unavailable.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -39,12 +39,18 @@ class Rotation:
 
 
 class RotateKeys:
-    """See the module's docstring. `former` seals anew what was sealed before there was a ring, by shelf."""
+    """See the module's docstring.
 
-    def __init__(self, store: Store, keys: Keys, former: Mapping[Shelf, Reseal]) -> None:
+    `former` seals anew what was sealed before there was a ring, by shelf; `own` does it for the deployer's own keys.
+    """
+
+    def __init__(
+        self, store: Store, keys: Keys, former: Mapping[Shelf, Reseal], own: Callable[[], Awaitable[None]]
+    ) -> None:
         self._store = store
         self._keys = keys
         self._former = former
+        self._own = own
 
     async def state(self) -> Rotation:
         """How far it is, without doing anything."""
@@ -54,6 +60,7 @@ class RotateKeys:
     async def __call__(self) -> Rotation:
         """Seal anew what is left, up to a bound."""
         resealed = unreadable = 0
+        await self._own()
         for _ in range(MOST_BATCHES):
             async with self._store.begin() as transaction:
                 found = await transaction.sealed.claim(self._keys.active, BATCH)

@@ -15,9 +15,10 @@ from shared.http.document import operations
 from tests.contract.http.documents import deployer_api, merged_document, registry_api, sandbox_document
 
 VERBS = {
-    "Abort", "Add", "Adopt", "Apply", "Approve", "Clear", "Compare", "Confirm", "Count", "Deploy", "Drop", "Fetch",
-    "Follow", "Forget", "Inject", "Install", "Kill", "List", "Look", "Overwrite", "Pause", "Plan", "Push", "Read",
-    "Remove", "Replay", "Report", "Resume", "Retry", "Revoke", "Roll", "Say", "Scan", "Set", "Tell", "Test",
+    "Abort", "Add", "Adopt", "Apply", "Approve", "Assign", "Clear", "Compare", "Confirm", "Count", "Deploy", "Drain",
+    "Drop", "End", "Fetch", "Follow", "Forget", "Inject", "Install", "Kill", "List", "Look", "Overwrite", "Pause",
+    "Plan", "Push", "Read", "Remove", "Replay", "Report", "Resume", "Retry", "Revoke", "Roll", "Say", "Scan", "Set",
+    "Take", "Tell", "Test",
 }  # fmt: skip
 # What needs no token, because it tells nothing of the fleet or brings an authorisation of its own.
 OPEN = {"/health/live", "/health/ready", "/api/v1/group-ai/script-artifacts/{content_hash}"}
