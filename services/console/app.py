@@ -1,10 +1,12 @@
 """Builds the console: the only place where its parts are constructed and wired.
 
 The bearer token is checked here and again by the service that a request is forwarded to; that service alone judges the
-rest of it. Open are health, the pages, the API document and signed downloads. Each service has a connection pool of its
-own, so that one that hangs does not take the others' connections.
+rest of it. Open are health, the API document with its pages, and signed downloads; the operator's pages are for whoever
+has signed in. Each service has a connection pool of its own, so that one that hangs does not take the others'
+connections.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError
@@ -16,15 +18,27 @@ from starlette.staticfiles import StaticFiles
 
 from services.console.api.documents import ApiDocument, Chapters, document_router
 from services.console.api.pages import ASSETS, pages_router, swagger_files
-from services.console.api.proxy import Clients, polls_of, proxy_router, signed_router
+from services.console.api.proxy import polls_of, proxy_router, signed_router
 from services.console.api.readiness import upstreams_ready
-from services.console.domain.upstreams import upstreams
+from services.console.clients.accounts import Accounts
+from services.console.clients.api import Api
+from services.console.domain.upstreams import Upstream, upstreams
+from services.console.live.follow import Follower, Registry
+from services.console.live.hub import Hub
+from services.console.live.rates import Rates
+from services.console.live.window import EventWindow
+from services.console.pages import site
+from services.console.pages.desk import Desk
+from services.console.pages.screen import Screen
+from services.console.session import Sessions
 from services.console.settings import ConsoleSettings
+from services.console.whoami import Whoami
 from shared.clock import Clock
 from shared.contracts.parcels import LARGEST_PARCEL
 from shared.http import create_api
 from shared.http.api import bearer_check
 from shared.http.questions import understood
+from shared.randomness import SystemRandomness
 
 TITLE = "Callboard"
 # Event streams hold a connection each for as long as somebody watches.
@@ -45,23 +59,52 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     clients = {upstream.name: _client(MOST_CONNECTIONS) for upstream in behind}
     clients |= {polls_of(upstream.name): _client(MOST_POLLS) for upstream in behind if upstream.polled}
     version = _version()
+    desk = _desk(settings, behind, clients, version, clock)
     api = create_api(
         TITLE,
         version=version,
         token=settings.token,
         ready=upstreams_ready(behind, clients),
         document=False,
-        lifespan=_closing(clients),
+        lifespan=_living(desk, _follower(desk, settings, clock)),
         largest_body=LARGEST_PARCEL,
     )
     api.include_router(proxy_router(behind, clients), dependencies=[Depends(bearer_check(settings.token))])
     api.include_router(signed_router(behind, clients))
     chapters = [Chapters(upstream, clients[upstream.name], clock) for upstream in behind]
     document = document_router(ApiDocument(TITLE, version, chapters, api.openapi))
-    for router in (document, pages_router(behind, version)):
+    for router in (document, pages_router()):
         api.include_router(router, dependencies=[Depends(understood)])
     api.mount(ASSETS, StaticFiles(directory=swagger_files()))
+    site.install(api, desk)
     return api
+
+
+def _desk(
+    settings: ConsoleSettings,
+    behind: tuple[Upstream, ...],
+    clients: dict[str, httpx.AsyncClient],
+    version: str,
+    clock: Clock,
+) -> Desk:
+    hub = Hub()
+    own = Api(behind, clients, settings.token.get_secret_value())
+    return Desk(
+        upstreams=behind,
+        clients=clients,
+        sessions=Sessions(settings.token, clock),
+        whoami=Whoami(settings.token, clock),
+        screen=Screen(version),
+        hub=hub,
+        window=EventWindow(hub, clock),
+        rates=Rates(Accounts(own).summary, hub, clock),
+        clock=clock,
+    )
+
+
+def _follower(desk: Desk, settings: ConsoleSettings, clock: Clock) -> Follower:
+    registry = Registry(desk.clients["registry"], settings.registry_url, settings.token.get_secret_value())
+    return Follower(registry, desk.hub, desk.window, clock, SystemRandomness())
 
 
 def _client(most: int) -> httpx.AsyncClient:
@@ -70,15 +113,22 @@ def _client(most: int) -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False)
 
 
-def _closing(clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _living(desk: Desk, follower: Follower) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for client in clients.values():
+            for client in desk.clients.values():
                 stack.push_async_callback(client.aclose)
+            for name, job in (("follow events", follower.run), ("rates", desk.rates.run)):
+                stack.push_async_callback(_ended, asyncio.create_task(job(), name=name))
             yield
 
     return lifespan
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _version() -> str:
