@@ -16,7 +16,7 @@ from shared.clock import Clock
 
 RATES = "rates"
 LOOK_EVERY = 10.0
-# Nodes report their counters every few seconds, each at its own time: over less than a minute the lines would only jump.
+# Nodes report their counters every few seconds, each at its own time: over less than a minute the lines only jump.
 OVER_SECONDS = 60.0
 KEPT_SECONDS = 1800.0
 

@@ -2,14 +2,14 @@
 // A region follows topics: `accounts` always, `accounts?` only for rows that it shows, `accounts~` at once for rows that
 // it shows and at leisure for others (one may have come that belongs here). After a cut everything is read again.
 
-import { LAZY_PACE, regions, soon } from "./regions.js";
+import { goOn, LAZY_PACE, regions, soon } from "./regions.js";
 
 const RETRY = 1500;
 let lost = 0;
 
 export function followChanges() {
   const followed = regions().flatMap((region) => topicsOf(region).map(([topic]) => topic));
-  for (const region of regions()) if ("away" in region.dataset) soon(region, 2500);
+  for (const region of regions()) goOn(region);
   document.addEventListener("visibilitychange", () => document.hidden || everything());
   if (followed.length) connect([...new Set(followed)]);
 }

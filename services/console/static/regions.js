@@ -22,8 +22,7 @@ export async function readRegions(names, address = location.pathname + location.
       if (!region) continue;
       humanise(fresh);
       morph(region, fresh);
-      region.dispatchEvent(new CustomEvent("shown", { bubbles: true }));
-      if ("away" in region.dataset) soon(region, AWAY_PACE);
+      goOn(region);
     }
   } finally {
     for (const region of found) region.removeAttribute("aria-busy");
@@ -68,8 +67,15 @@ async function readQuietly(region) {
     if (fresh.dataset.region !== region.dataset.region) continue;
     humanise(fresh);
     morph(region, fresh);
-    if ("away" in region.dataset) soon(region, AWAY_PACE);
+    goOn(region);
   }
+}
+
+// What is away is asked for again until it is there; what is at work says how soon it wants to be looked at again.
+export function goOn(region) {
+  const again = region.querySelector("[data-again]");
+  if ("away" in region.dataset) soon(region, AWAY_PACE);
+  else if (again) soon(region, Number(again.dataset.again));
 }
 
 export { LAZY_PACE };

@@ -162,7 +162,9 @@ async def test_every_column_of_an_account_survives(subject: Subject) -> None:
         await transaction.save_nodes([NODE], 30)
         await transaction.write_accounts([group(1, 1, odd, account("plain"))])
     shown = await views(subject)
-    expected = odd.model_dump(exclude={"user_id", "epoch", "session_version", "session_hash"})  # kept for the nodes, not shown: see `user_ids`
+    expected = odd.model_dump(
+        exclude={"user_id", "epoch", "session_version", "session_hash"}
+    )  # kept for the nodes, not shown: see `user_ids`
     reason = shown[odd.account_id].status_reason or ""
     assert reason.replace("\N{REPLACEMENT CHARACTER}", "\0") == expected.pop("status_reason")
     assert {name: getattr(shown[odd.account_id], name) for name in expected} == expected
