@@ -64,6 +64,14 @@ class Operator:
         """The row of a table that begins with this name."""
         return self.page.locator("table.rows tbody tr").filter(has=self.page.get_by_role("rowheader", name=name))
 
+    def filter(self, name: str) -> Locator:
+        """A field of the filters above a list."""
+        return self.page.locator(f".filters [name={name}]")
+
+    def region(self, name: str) -> Locator:
+        """A part of the page."""
+        return self.page.locator(f"[data-region={name}]")
+
     def choose(self, name: str) -> None:
         """Choose a button of the dialog that is open."""
         self.page.get_by_role("dialog").get_by_role("button", name=name).click()

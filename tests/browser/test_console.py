@@ -7,6 +7,7 @@ import json
 import signal
 import urllib.request
 
+import httpx
 import psutil
 import pytest
 from playwright.sync_api import Browser, expect
@@ -16,6 +17,8 @@ from tests.support.demo import Demo
 from tests.support.stack import Stack
 
 MARKUP = "<img src=x onerror=alert(1)>"
+PAGES = ("/", "/accounts", "/nodes", "/servers", "/scripts", "/scripts/new", "/scripts/welcome-desk",
+         "/scripts/welcome-desk/push", "/deployments", "/drift", "/events", "/dead-letters")  # fmt: skip
 
 
 def call(stack: Stack, method: str, path: str, body: object = None, media_type: str = "application/json") -> object:
@@ -63,24 +66,24 @@ def test_the_accounts_of_all_nodes_and_those_of_one(somebody: Operator) -> None:
     """The first scenario: remote accounts are seen, with their node, and can be narrowed down to it."""
     somebody.go("/accounts")
     expect(somebody.page.locator("tbody tr")).to_have_count(6)
-    somebody.page.get_by_label("Source").select_option("remote")
+    somebody.filter("source").select_option("remote")
     expect(somebody.page.locator("tbody tr")).to_have_count(3)
     expect(somebody.page.locator("tbody tr").first).to_contain_text("demo-b")
     expect(somebody.page).to_have_url(f"{somebody.stack.url}/accounts?source=remote")
-    somebody.page.get_by_label("Source").select_option("")
-    somebody.page.get_by_label("Node").first.fill("demo-a")
+    somebody.filter("source").select_option("")
+    somebody.filter("node_id").fill("demo-a")
     expect(somebody.page.locator("tbody tr")).to_have_count(3)
-    somebody.page.get_by_label("Node").first.fill("")
-    somebody.page.get_by_label("Label").fill("site=far-away")
+    somebody.filter("node_id").fill("")
+    somebody.filter("label").fill("site=far-away")
     expect(somebody.page.locator("tbody tr")).to_have_count(3)
-    somebody.page.get_by_label("Label").fill("")
+    somebody.filter("label").fill("")
     expect(somebody.page.locator("tbody tr")).to_have_count(6)
     expect(somebody.row("demo_a_1")).to_contain_text("online")
     assert somebody.faults() == []
     somebody.picture("accounts")
     somebody.row("demo_a_1").get_by_role("link", name="demo_a_1").click()
     expect(somebody.page.get_by_role("heading", name="demo_a_1")).to_be_visible()
-    expect(somebody.page.locator("[data-region=history]")).to_contain_text("connecting")
+    expect(somebody.region("history")).to_contain_text("connecting")
     assert somebody.faults() == []
     somebody.picture("account")
 
@@ -106,7 +109,7 @@ def test_lists_are_sorted_and_their_columns_chosen(somebody: Operator, stack: St
     somebody.go("/accounts?node_id=sorted")
     first = somebody.page.locator("tbody tr").first
     expect(first).to_contain_text("s0")
-    somebody.page.get_by_role("link", name="Messages").click()
+    somebody.page.get_by_role("columnheader", name="Messages").get_by_role("link").click()
     expect(first).to_contain_text("s59")
     somebody.page.get_by_role("link", name="Next page").click()
     expect(first).to_contain_text("s9")
@@ -125,13 +128,13 @@ def test_what_comes_from_outside_is_text(somebody: Operator, stack: Stack) -> No
     """A node that calls itself a script tag must not run as one in the operator's browser."""
     beat(stack, "hostile", accounts=[account("odd", session_file=MARKUP)], hostname=MARKUP)
     scene = "{triggers: [{command: /a}], steps: [{reply: b}]}"
-    script = f"id: hostile\ntitle: '{MARKUP}'\nchats: ['@c']\nscenes: {{a: {scene}}}\n"
+    script = f"id: hostile\ntitle: '{MARKUP}'\nchats: ['@my_chat']\nscenes: {{a: {scene}}}\n"
     call(stack, "POST", "/api/v1/group-ai/scripts", script, "application/yaml")
     for path in ("/accounts?node_id=hostile", "/nodes", "/nodes/hostile", "/accounts?q=" + MARKUP.replace(" ", "%20")):
         somebody.go(path)
         somebody.page.wait_for_load_state("networkidle")
         assert somebody.page.locator("img").count() == 0
-    expect(somebody.page.get_by_label("Find")).to_have_value(MARKUP)
+    expect(somebody.filter("q")).to_have_value(MARKUP)
     somebody.go("/nodes/hostile")
     expect(somebody.page.locator("main")).to_contain_text(MARKUP)
 
@@ -140,21 +143,21 @@ def test_nodes_and_one_of_them(somebody: Operator) -> None:
     """Where the accounts run: the lease, the last beat, what is loaded and whether it is as it should be."""
     somebody.go("/nodes")
     expect(somebody.row("demo-b")).to_contain_text("remote")
-    somebody.page.get_by_label("Label").fill("site=office")
+    somebody.filter("label").fill("site=office")
     expect(somebody.page.locator("tbody tr")).to_have_count(1)
     assert somebody.faults() == []
     somebody.picture("nodes")
     somebody.row("demo-a").get_by_role("link", name="demo-a", exact=True).click()
-    expect(somebody.page.locator("[data-region=scripts]")).to_contain_text("welcome-desk")
-    expect(somebody.page.locator("[data-region=scripts]")).to_contain_text("in sync")
-    expect(somebody.page.locator("[data-region=accounts]")).to_contain_text("demo_a_2")
+    expect(somebody.region("scripts")).to_contain_text("welcome-desk")
+    expect(somebody.region("scripts")).to_contain_text("in sync")
+    expect(somebody.region("accounts")).to_contain_text("demo_a_2")
     assert somebody.faults() == []
     somebody.picture("node")
 
 
 def test_a_deployment_is_watched_and_rolled_back(somebody: Operator, stack: Stack) -> None:
     """Each node's way to 'verified' is seen as it goes; the way back asks first, and says what it touches."""
-    source = "id: watched\nchats: ['@c']\nscenes: {a: {triggers: [{command: /a}], steps: [{reply: %s}]}}\n"
+    source = "id: watched\nchats: ['@my_chat']\nscenes: {a: {triggers: [{command: /a}], steps: [{reply: %s}]}}\n"
     for words in ("one", "two"):
         call(stack, "POST", "/api/v1/group-ai/scripts", source % words, "application/yaml")
         body = {"node_ids": ["demo-a", "demo-b"], "rollout": {"groups": [1, "100%"]}}
@@ -180,6 +183,146 @@ def test_a_deployment_is_watched_and_rolled_back(somebody: Operator, stack: Stac
     somebody.picture("deployments")
 
 
+def test_a_script_is_written_rehearsed_and_pushed_to_chosen_nodes(somebody: Operator) -> None:
+    """The second scenario, from an empty page to 'verified': mistakes at their lines, a rehearsal, a plan."""
+    somebody.go("/scripts/new")
+    text = somebody.page.get_by_label("The script, in YAML")
+    verdict = somebody.page.locator("#verdict")
+    expect(verdict).to_contain_text("1 tests passed")
+    text.fill(text.input_value().replace("id: my-script", "id: by-hand").replace("reply:", "repyl:"))
+    expect(verdict).to_contain_text("to mend")
+    expect(somebody.page.locator(".paint .wrong")).to_contain_text("repyl")
+    expect(somebody.page.locator(".gutter .wrong").first).to_have_text("10")
+    assert somebody.faults() == []
+    text.fill(text.input_value().replace("repyl:", "reply:"))
+    expect(verdict).to_contain_text("tests passed")
+    somebody.page.get_by_label("What the guest says").fill("hello")
+    somebody.page.keyboard.press("Enter")
+    expect(somebody.page.locator(".bubble.account")).to_contain_text("Hello guest, welcome!")
+    somebody.page.get_by_label("What the guest says").fill(MARKUP)
+    somebody.page.keyboard.press("Enter")
+    expect(somebody.page.locator(".aside").first).to_contain_text("no answer")
+    assert somebody.page.locator("img").count() == 0
+    assert somebody.faults() == []
+    somebody.picture("editor")
+    somebody.page.get_by_role("button", name="Store as a new version").click()
+    expect(somebody.page.get_by_role("heading", name="by-hand")).to_be_visible()
+    somebody.page.get_by_role("link", name="Push to nodes").first.click()
+    somebody.page.get_by_label("Find a node").fill("demo")
+    somebody.page.get_by_role("checkbox", name="demo-a").check()
+    somebody.page.get_by_role("checkbox", name="demo-b").check()
+    expect(somebody.page.get_by_text("2 chosen")).to_be_visible()
+    assert somebody.faults() == []
+    somebody.picture("push")
+    somebody.page.get_by_role("button", name="Show the plan").click()
+    expect(somebody.region("deliveries")).to_contain_text("nothing of it")
+    expect(somebody.region("deliveries")).to_contain_text("welcome-desk")
+    assert somebody.faults() == []
+    somebody.picture("plan")
+    somebody.page.get_by_role("link", name="Start").click()
+    somebody.choose("Start")
+    expect(somebody.row("demo-a")).to_contain_text("verified")
+    expect(somebody.row("demo-b")).to_contain_text("verified")
+    expect(somebody.page.locator("h1")).to_contain_text("succeeded")
+    somebody.go("/accounts?script_id=by-hand")
+    expect(somebody.page.locator("tbody tr")).to_have_count(6)
+
+
+def test_versions_are_compared(somebody: Operator) -> None:
+    """What changed is seen before it is pushed; a text that is refused stays in the editor."""
+    somebody.go("/scripts/welcome-desk/edit")
+    text = somebody.page.get_by_label("The script, in YAML")
+    text.fill(text.input_value() + "# another line\n")
+    somebody.page.get_by_role("button", name="Store as a new version").click()
+    expect(somebody.page.get_by_role("status").first).to_contain_text("is stored")
+    somebody.page.get_by_role("rowheader", name="v2").get_by_role("link").click()
+    expect(somebody.page.locator(".difference .plus")).to_contain_text("# another line")
+    assert somebody.faults() == []
+    somebody.picture("difference")
+    somebody.go("/scripts/welcome-desk/edit")
+    text.fill("id: broken")
+    somebody.page.get_by_role("button", name="Store as a new version").click()
+    expect(somebody.page.get_by_role("alert")).to_contain_text("nothing was stored")
+    expect(text).to_have_value("id: broken")
+    somebody.go("/scripts")
+    expect(somebody.row("welcome-desk")).to_contain_text("v2")
+    assert somebody.faults() == []
+    somebody.picture("scripts")
+
+
+def test_drift_is_shown_and_settled(somebody: Operator, stack: Stack) -> None:
+    """A node that runs what nobody here ordered is shown, and is asked about before anything is replaced."""
+    beat(
+        stack,
+        "strange",
+        artifacts=[{"id": "by-hand", "version": 9, "hash": "sha256:" + "9" * 64, "tests_passed": True}],
+    )
+    somebody.go("/drift")
+    row = somebody.row("strange")
+    expect(row).to_be_visible()
+    assert somebody.faults() == []
+    somebody.picture("drift")
+    row.get_by_role("link", name="Adopt").click()
+    expect(somebody.page.get_by_role("dialog")).to_contain_text("version 9")
+    somebody.choose("Adopt")
+    expect(somebody.page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+    somebody.choose("Cancel")
+
+
+def test_a_server_is_added_and_refused_in_its_place(somebody: Operator) -> None:
+    """What the deployer refuses is said in the dialog, beside what was typed."""
+    somebody.go("/servers")
+    expect(somebody.page.get_by_text("No server is known")).to_be_visible()
+    assert somebody.faults() == []
+    somebody.picture("servers")
+    somebody.page.get_by_role("link", name="Add a server").first.click()
+    dialog = somebody.page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("tokyo-1")
+    dialog.get_by_label("User").fill("callboard")
+    dialog.get_by_label("Host").fill("127.0.0.1")
+    dialog.get_by_label("Port").fill("1")
+    dialog.get_by_label("password", exact=True).last.fill("secret")
+    dialog.get_by_role("radio", name="password").check()
+    assert somebody.faults() == []
+    somebody.picture("server-new")
+    somebody.choose("Add")
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    expect(dialog.get_by_label("Name")).to_have_value("tokyo-1")
+
+
+def test_events_come_as_they_happen(somebody: Operator, stack: Stack) -> None:
+    """The tail shows what the CLI's does, with the same filters."""
+    somebody.go("/events?kind=fleet.node&q=tailed")
+    expect(somebody.page.get_by_text("Nothing has happened yet")).to_be_visible()
+    beat(stack, "tailed", accounts=[])
+    expect(somebody.region("tail").locator("li").first).to_contain_text("tailed")
+    somebody.go("/events")
+    expect(somebody.region("tail").locator("li").first).to_be_visible()
+    assert somebody.faults() == []
+    somebody.picture("events")
+
+
+def test_a_dead_letter_is_read_and_dropped(somebody: Operator, stack: Stack) -> None:
+    """What could not be handled is found with its reason; dropping it asks first."""
+    with httpx.Client(base_url=stack.management_url) as management:
+        sent = {"properties": {}, "routing_key": "node.x.account", "payload": MARKUP, "payload_encoding": "string"}
+        management.post("/api/exchanges/%2F/callboard.events/publish", json=sent).raise_for_status()
+    letter = somebody.page.locator("article").first
+    for _ in range(20):
+        somebody.go("/dead-letters")
+        if letter.count():
+            break
+        somebody.page.wait_for_timeout(250)
+    letter.locator("summary").click()
+    expect(letter.locator("pre")).to_have_text(MARKUP)
+    assert somebody.faults() == []
+    somebody.picture("dead-letters")
+    letter.get_by_role("link", name="Drop").click()
+    expect(somebody.page.get_by_role("dialog")).to_contain_text("cannot be taken back")
+    somebody.choose("Drop")
+    expect(somebody.page.get_by_text("No message is dead")).to_be_visible()
+
+
 def test_the_overview_says_what_needs_attention(somebody: Operator, stack: Stack) -> None:
     """An operator who has a minute reads this page; each line leads to the list behind it."""
     beat(stack, "ailing", accounts=[account("ill", "error")])
@@ -201,7 +344,7 @@ def test_both_languages_in_both_themes(browser: Browser, stack: Stack, locale: s
     """What the browser asks for is what one sees, and what one chooses stays."""
     words = {"en-GB": ("Accounts", "EN"), "zh-TW": ("帳號", "中")}
     with operator(browser, stack, locale=locale, theme=theme) as reader:
-        for path in ("/", "/accounts", "/nodes", "/deployments"):
+        for path in PAGES:
             reader.go(path)
             assert reader.faults() == [], path
         expect(reader.page.get_by_role("link", name=words[locale][0], exact=True).first).to_be_visible()
@@ -218,7 +361,7 @@ def test_both_languages_in_both_themes(browser: Browser, stack: Stack, locale: s
 def test_on_a_phone_rows_fold(browser: Browser, stack: Stack) -> None:
     """At night the operator has a phone: nothing is cut off and nothing has to be pushed aside."""
     with operator(browser, stack, size=PHONE) as phone:
-        for path in ("/", "/accounts", "/nodes", "/deployments"):
+        for path in PAGES:
             phone.go(path)
             phone.page.wait_for_load_state("networkidle")
             wide = phone.page.evaluate("document.documentElement.scrollWidth")
@@ -253,10 +396,10 @@ def test_a_service_that_is_away_is_said_in_its_place(somebody: Operator, demo: D
     somebody.go("/")
     registry.send_signal(signal.SIGKILL)
     somebody.page.reload()
-    expect(somebody.page.locator("[data-region=counts]")).to_contain_text("The registry does not answer now.")
-    expect(somebody.page.locator("[data-region=running]")).to_contain_text("Deployments under way")
+    expect(somebody.region("counts")).to_contain_text("The registry does not answer now.")
+    expect(somebody.region("running")).to_contain_text("Deployments under way")
     somebody.picture("away")
-    expect(somebody.page.locator("[data-region=counts]")).to_contain_text("Nodes", timeout=40_000)
+    expect(somebody.region("counts")).to_contain_text("Nodes", timeout=40_000)
 
 
 def _runs(process: psutil.Process, module: str) -> bool:
