@@ -1,10 +1,15 @@
 """Fixtures for every suite: real servers once a session, a fresh database and a fresh vhost for each test."""
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.support import databases, servers, vhosts
+
+# A shell that starts us in the background has SIGINT ignored, and what we start would inherit that: Ctrl-C would not
+# end the commands whose end by Ctrl-C is tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,11 @@ from services.cli.table import GAP, Column, Record, fold, lay_out
 LEAST_VALUE = 20
 
 
+def redraws(console: Console) -> bool:
+    """Whether a picture can be drawn over again; on a terminal that cannot (TERM=dumb) it would not be shown at all."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 class Output:
     """The two streams of a command."""
 

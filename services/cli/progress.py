@@ -19,7 +19,7 @@ from services.cli.cells import visible
 from services.cli.client import PAGE, Client, segment
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import DEPLOYMENT
-from services.cli.output import Output
+from services.cli.output import Output, redraws
 from services.cli.paths import DEPLOYMENTS
 from services.cli.rollout.telling import causes, ended, held_back, is_final, summary, totals, waiting_for
 from services.cli.table import Record
@@ -146,4 +146,4 @@ class _LiveBars(AbstractContextManager[_Bars]):
 
 
 def _picture(console: Console) -> AbstractContextManager[_Bars] | AbstractContextManager[_Lines]:
-    return _LiveBars(console) if console.is_terminal else nullcontext(_Lines(console))
+    return _LiveBars(console) if redraws(console) else nullcontext(_Lines(console))

@@ -1,9 +1,8 @@
 """Builds the console: the only place where its parts are constructed and wired.
 
-The bearer token is checked here and again by the service that a request is forwarded to; that service alone judges the
-rest of it. Open are health, the API document with its pages, and signed downloads; the operator's pages are for whoever
-has signed in. Each service has a connection pool of its own, so that one that hangs does not take the others'
-connections.
+Who asks is decided here; what they may do, by the service that a request is forwarded to. Open are health, the API
+document with its page, and signed downloads; the operator's pages are for whoever has signed in. Each service has a
+connection pool of its own, so that one that hangs does not take the others' connections.
 """
 
 import asyncio
@@ -20,8 +19,9 @@ from services.console.api.documents import ApiDocument, Chapters, document_route
 from services.console.api.pages import ASSETS, pages_router, swagger_files
 from services.console.api.proxy import polls_of, proxy_router, signed_router
 from services.console.api.readiness import upstreams_ready
+from services.console.api.signing_in import RegistryDesk, SignIn
 from services.console.clients.accounts import Accounts
-from services.console.clients.api import Api
+from services.console.clients.api import Api, in_the_name_of
 from services.console.domain.upstreams import Upstream, upstreams
 from services.console.live.follow import Follower, Registry
 from services.console.live.hub import Hub
@@ -32,12 +32,12 @@ from services.console.pages.desk import Desk
 from services.console.pages.screen import Screen
 from services.console.session import Sessions
 from services.console.settings import ConsoleSettings
-from services.console.whoami import Whoami
 from shared.clock import Clock
 from shared.contracts.parcels import LARGEST_PARCEL
+from shared.contracts.roles import ROOT
 from shared.http import create_api
-from shared.http.api import bearer_check
 from shared.http.questions import understood
+from shared.http.signing_in import bearer_check
 from shared.randomness import SystemRandomness
 
 TITLE = "Callboard"
@@ -59,7 +59,8 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     clients = {upstream.name: _client(MOST_CONNECTIONS) for upstream in behind}
     clients |= {polls_of(upstream.name): _client(MOST_POLLS) for upstream in behind if upstream.polled}
     version = _version()
-    desk = _desk(settings, behind, clients, version, clock)
+    sign_in = SignIn(settings.token, RegistryDesk(behind[0], clients[behind[0].name], settings.token), clock)
+    desk = _desk(settings, behind, clients, sign_in, clock)
     api = create_api(
         TITLE,
         version=version,
@@ -69,7 +70,8 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
         lifespan=_living(desk, _follower(desk, settings, clock)),
         largest_body=LARGEST_PARCEL,
     )
-    api.include_router(proxy_router(behind, clients), dependencies=[Depends(bearer_check(settings.token))])
+    proxy = proxy_router(behind, clients, sign_in, settings.token)
+    api.include_router(proxy, dependencies=[Depends(bearer_check(sign_in))])
     api.include_router(signed_router(behind, clients))
     chapters = [Chapters(upstream, clients[upstream.name], clock) for upstream in behind]
     document = document_router(ApiDocument(TITLE, version, chapters, api.openapi))
@@ -84,17 +86,18 @@ def _desk(
     settings: ConsoleSettings,
     behind: tuple[Upstream, ...],
     clients: dict[str, httpx.AsyncClient],
-    version: str,
+    sign_in: SignIn,
     clock: Clock,
 ) -> Desk:
     hub = Hub()
-    own = Api(behind, clients, settings.token.get_secret_value())
+    own = Api(behind, clients, in_the_name_of(ROOT, settings.token))
     return Desk(
         upstreams=behind,
         clients=clients,
         sessions=Sessions(settings.token, clock),
-        whoami=Whoami(settings.token, clock),
-        screen=Screen(version),
+        sign_in=sign_in,
+        token=settings.token,
+        screen=Screen(_version()),
         hub=hub,
         window=EventWindow(hub, clock),
         rates=Rates(Accounts(own).summary, hub, clock),
@@ -121,6 +124,7 @@ def _living(desk: Desk, follower: Follower) -> Callable[[FastAPI], AbstractAsync
                 stack.push_async_callback(client.aclose)
             for name, job in (("follow events", follower.run), ("rates", desk.rates.run)):
                 stack.push_async_callback(_ended, asyncio.create_task(job(), name=name))
+            stack.push_async_callback(desk.sign_in.close)
             yield
 
     return lifespan

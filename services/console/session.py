@@ -7,7 +7,6 @@ sends has neither the cookie nor our origin; both are asked for.
 """
 
 import base64
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -18,23 +17,9 @@ from pydantic import SecretStr
 from starlette.responses import Response
 
 from shared.clock import Clock
-from shared.http.roles import Role
 
 COOKIE = "callboard_session"
 ENDS_AFTER_SECONDS = 12 * 3600
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Whoever has signed in. The role says what is offered; what is allowed, the services judge."""
-
-    token: str
-    name: str
-    role: Role
-
-    def may(self, role: Role) -> bool:
-        """Whether what is for this role is offered."""
-        return self.role.includes(role)
 
 
 class NotSignedIn(Exception):

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from services.cli.connection import home as default_home
 from services.cli.connection_file import KeptConnection
+from services.cli.output import redraws
 from services.cli.stack.events import Crashed, Event, Ready, Said, Starting, Stopping
 from services.cli.stack.fleet import Away, Summary
 from services.cli.table import fold
@@ -59,7 +60,7 @@ class Screen(Protocol):
 def open_screen(plain: bool) -> Screen:
     """The one that fits where our output goes."""
     console = _Outlet(highlight=False, soft_wrap=True)
-    return PlainScreen(console) if plain or not console.is_terminal else LiveScreen(console)
+    return LiveScreen(console) if redraws(console) and not plain else PlainScreen(console)
 
 
 class _Outlet(Console):

@@ -1,7 +1,7 @@
 """Asking the services in the name of whoever has signed in.
 
-The console's pages see only what the API gives to the visitor's own token, so a role is judged where it always is: in
-the services. `Away` names the service that cannot answer now, `Refused` carries what it said; both are shown in the
+The console says to the services who asks, as it does for every request that it forwards, so a role is judged where it
+always is: there. `Away` names the service that cannot answer now, `Refused` carries what it said; both are shown in the
 place of what was asked for. Answers are read tolerantly: a newer service may say more.
 """
 
@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 
 import httpx
 import structlog
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from services.console.domain.upstreams import Upstream
+from shared.contracts.roles import Actor
+from shared.http.signing_in import named
 
 log = structlog.get_logger(__name__)
 
@@ -50,13 +52,23 @@ class View(BaseModel):
     """The base of what the services show."""
 
 
-class Api:
-    """The API of all services with one token."""
+def in_the_name_of(actor: Actor, token: SecretStr) -> list[tuple[bytes, bytes]]:
+    """The headers of a request that the services' `token` makes for the actor."""
+    return [(b"authorization", b"Bearer " + token.get_secret_value().encode()), *named(actor)]
 
-    def __init__(self, upstreams: Sequence[Upstream], clients: Mapping[str, httpx.AsyncClient], token: str) -> None:
+
+class Api:
+    """The API of all services; `headers` say in whose name."""
+
+    def __init__(
+        self,
+        upstreams: Sequence[Upstream],
+        clients: Mapping[str, httpx.AsyncClient],
+        headers: Sequence[tuple[bytes, bytes]],
+    ) -> None:
         self._upstreams = upstreams
         self._clients = clients
-        self._headers = {"authorization": f"Bearer {token}"}
+        self._headers = list(headers)
 
     async def get(self, path: str, kind: type[Answer], query: Query | None = None) -> Answer:
         """Read something."""
@@ -93,7 +105,7 @@ class Api:
         media_type: str | None = None,
     ) -> httpx.Response:
         upstream = next(one for one in self._upstreams if one.owns(path))
-        headers = self._headers | ({"content-type": media_type} if media_type else {})
+        headers = self._headers + ([(b"content-type", media_type.encode())] if media_type else [])
         try:
             answer = await self._clients[upstream.name].request(
                 method,

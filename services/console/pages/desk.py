@@ -7,18 +7,23 @@ from urllib.parse import parse_qs
 
 import httpx
 from fastapi import Request
+from pydantic import SecretStr
 from starlette.responses import RedirectResponse, Response
 
-from services.console.clients.api import Api
+from services.console.api.signing_in import SignIn
+from services.console.clients.api import Api, Away, in_the_name_of
 from services.console.clients.fleet import Fleet
 from services.console.domain.upstreams import Upstream
+from services.console.domain.visitor import Visitor
 from services.console.live.hub import Hub
 from services.console.live.rates import Rates
 from services.console.live.window import EventWindow
 from services.console.pages.screen import Page, Region, Screen, say
-from services.console.session import NotSignedIn, Sessions, Visitor, refuse_other_origins
-from services.console.whoami import Whoami
+from services.console.session import NotSignedIn, Sessions, refuse_other_origins
 from shared.clock import Clock
+from shared.contracts.roles import Role
+from shared.http import Problem
+from shared.http.signing_in import hash_of
 
 # Scripts are the largest thing that is typed here.
 LARGEST_FORM = 1024 * 1024
@@ -50,7 +55,8 @@ class Desk:
     upstreams: Sequence[Upstream]
     clients: dict[str, httpx.AsyncClient]
     sessions: Sessions
-    whoami: Whoami
+    sign_in: SignIn
+    token: SecretStr
     screen: Screen
     hub: Hub
     window: EventWindow
@@ -58,16 +64,25 @@ class Desk:
     clock: Clock
 
     async def visitor(self, request: Request) -> Visitor:
-        """Whoever has signed in; for `Depends`. Raises NotSignedIn."""
+        """Whoever has signed in. Raises NotSignedIn, and Away while nobody can tell whose token it is."""
         token = self.sessions.token_of(request)
-        visitor = None if token is None else await self.whoami.visitor(token)
-        if visitor is None:
+        if token is None:
             raise NotSignedIn
-        return visitor
+        return await self.bearer(token)
+
+    async def bearer(self, token: str) -> Visitor:
+        """Whoever has this token; a node has no business here. Raises NotSignedIn and Away."""
+        try:
+            actor = await self.sign_in.whose(hash_of(token))
+        except Problem as problem:
+            raise Away("registry") from problem
+        if actor is None or actor.role is Role.NODE:
+            raise NotSignedIn
+        return Visitor(actor)
 
     def fleet(self, visitor: Visitor) -> Fleet:
         """The API in the visitor's name."""
-        return Fleet(Api(self.upstreams, self.clients, visitor.token))
+        return Fleet(Api(self.upstreams, self.clients, in_the_name_of(visitor.actor, self.token)))
 
     async def form(self, request: Request) -> Form:
         """The form that was sent. Raises OtherOrigin if it is not of our own pages."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.console.texts.catalogue import marked as _
-from shared.http.roles import Role
+from shared.contracts.roles import Role
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def install(api: FastAPI, desk: Desk) -> None:
             )
         try:
             visitor = await desk.visitor(request)
-        except NotSignedIn:
+        except (NotSignedIn, Away):
             visitor = None
         page = Page("problem", desk.told(request, _("This did not work")), status=status)
         return await desk.screen.show(request, visitor, page, text=text, refusal=refusal)

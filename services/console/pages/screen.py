@@ -25,11 +25,11 @@ from starlette.responses import HTMLResponse, Response
 from services.console.clients.api import Away, Refused
 from services.console.components import formats
 from services.console.components.charts import bar
+from services.console.domain.visitor import Visitor
 from services.console.pages.navigation import NAVIGATION
-from services.console.session import Visitor
 from services.console.texts.catalogue import Language, language_of, languages
 from services.console.texts.words import SERVICES, STATES, tone_of, word_of
-from shared.http.roles import Role
+from shared.contracts.roles import Role
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES, STATIC = ROOT / "templates", ROOT / "static"

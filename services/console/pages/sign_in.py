@@ -5,11 +5,14 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from services.console.clients.api import Away
 from services.console.pages.desk import Desk
 from services.console.pages.screen import THEME_COOKIE, THEMES, Page
 from services.console.session import NotSignedIn, refuse_other_origins
 from services.console.texts import catalogue
 from services.console.texts.catalogue import marked as _
+from shared.contracts.roles import Role
+from shared.http import Problem
 
 A_YEAR = 365 * 24 * 3600
 
@@ -22,7 +25,7 @@ def sign_in_pages(desk: Desk) -> APIRouter:
     async def sign_in_page(request: Request) -> Response:
         try:
             await desk.visitor(request)
-        except NotSignedIn:
+        except (NotSignedIn, Away):
             return await show(request)
         return RedirectResponse(_own(request.query_params.get("next")), 303)
 
@@ -30,8 +33,13 @@ def sign_in_pages(desk: Desk) -> APIRouter:
     async def sign_in(request: Request) -> Response:
         form = await desk.form(request)
         token = form.one("token")
-        if not token or await desk.whoami.visitor(token) is None:
-            return await show(request, wrong=True)
+        try:
+            # In this way failures are counted and told, as they are at the API.
+            actor = await desk.sign_in(request, token)
+        except Problem as problem:
+            return await show(request, problem.status, problem.detail)
+        if actor is None or actor.role is Role.NODE:
+            return await show(request, 401)
         response = RedirectResponse(_own(form.one("next")), 303)
         desk.sessions.begin(request, response, token)
         return response
@@ -53,9 +61,10 @@ def sign_in_pages(desk: Desk) -> APIRouter:
             _keep(response, THEME_COOKIE, form.one("theme"))
         return response
 
-    async def show(request: Request, wrong: bool = False) -> Response:
-        page = Page("sign_in", desk.told(request, _("Sign in")), status=401 if wrong else 200)
-        return await desk.screen.show(request, None, page, wrong=wrong, next=_own(request.query_params.get("next")))
+    async def show(request: Request, status: int = 200, detail: str = "") -> Response:
+        page = Page("sign_in", desk.told(request, _("Sign in")), status=status)
+        back = _own(request.query_params.get("next"))
+        return await desk.screen.show(request, None, page, wrong=status == 401, detail=detail, next=back)
 
     return router
 

@@ -7,14 +7,23 @@ The answer brings its commands. What the document says is all that the author of
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ConfigDict, Field, Strict, TypeAdapter, model_validator
 
+from services.registry.api.enrolments import refuse_revoked
 from services.registry.api.filters import LabelFilter, Source, label_of
-from services.registry.api.worker_orders import HAS_AN_AGENT, WorkerOrder, WorkerTests, as_orders, has_an_agent
+from services.registry.api.worker_orders import (
+    HAS_AN_AGENT,
+    REVOKED,
+    WorkerOrder,
+    WorkerTests,
+    as_orders,
+    has_an_agent,
+)
 from services.registry.domain.lease import Refused
 from services.registry.domain.ports import FleetReader
 from services.registry.domain.views import NodeQuestion, NodeView, View
+from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.hand_over_orders import HandOverOrders
 from services.registry.use_cases.take_in import TakeInHeartbeat
 from shared.clock import Clock
@@ -27,6 +36,7 @@ from shared.http import Problem
 from shared.http.fields import Body, Moment
 from shared.http.paging import Cursor, Limit, Page, cursor_of, place_of
 from shared.http.responses import AWAY, problems
+from shared.http.roles import Role, requires, speaks_for
 
 # A worker over HTTP has no ledger and no digests; the contract wants 32 digits of each.
 NONE = "0" * 32
@@ -128,7 +138,12 @@ class WorkerHeartbeatResponse(View):
 
 
 def workers_router(
-    reader: FleetReader, take_in: TakeInHeartbeat, hand_over: HandOverOrders, clock: Clock, lease_seconds: float
+    reader: FleetReader,
+    take_in: TakeInHeartbeat,
+    hand_over: HandOverOrders,
+    cut_off: CutOff,
+    clock: Clock,
+    lease_seconds: float,
 ) -> APIRouter:
     """The Workers API."""
     router = APIRouter(prefix="/api/v1/workers", tags=["workers"], responses=AWAY)
@@ -166,9 +181,10 @@ def workers_router(
     @router.post(
         "/heartbeat",
         summary="Report the state of a worker",
-        responses=problems(HAS_AN_AGENT),
+        responses=problems(HAS_AN_AGENT, REVOKED),
+        dependencies=[Depends(requires(Role.NODE))],
     )
-    async def report_heartbeat(request: WorkerHeartbeatRequest) -> WorkerHeartbeatResponse:
+    async def report_heartbeat(asked: Request, request: WorkerHeartbeatRequest) -> WorkerHeartbeatResponse:
         """The heartbeat of a worker that speaks only HTTP: its whole state, recorded; the answer is its lease.
 
         The first report makes the worker known; nothing else is needed. Report again three times in each lease, for
@@ -185,6 +201,8 @@ def workers_router(
         Sending the same report again does no harm. After 503, or no answer, send it again after a few seconds; after
         409 stop: another program has this `node_id`.
         """
+        speaks_for(asked, request.node_id)
+        refuse_revoked(cut_off, request.node_id)
         outcome = await take_in.from_http(_as_beat(request, numbers.next(), clock))
         if isinstance(outcome, Refused):
             raise has_an_agent(request.node_id, outcome.refusal.newest_boot)

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from services.registry.domain.assignment_rows import AssignmentQuestion
+from services.registry.domain.assignments import Assignment
 from services.registry.domain.judgement import offline_reason
 from services.registry.domain.views import (
     NEVER,
@@ -11,9 +13,11 @@ from services.registry.domain.views import (
     AccountSort,
     AccountSummary,
     AccountView,
+    AssignmentView,
     ChangeView,
     NodeQuestion,
     NodeView,
+    RefusedView,
 )
 from services.registry.store.in_memory_tables import Tables
 from shared.contracts.accounts import AccountStatus
@@ -71,6 +75,20 @@ class InMemoryQueries:
         """The Telegram users of all accounts."""
         return sorted({row.report.user_id for row in self._tables.accounts.values() if row.report.user_id})[:most]
 
+    async def assignment_page(self, question: AssignmentQuestion, after: str, limit: int) -> list[AssignmentView]:
+        """A page of assignments."""
+        views = [_assigned(row) for account_id, row in sorted(self._tables.assignments.items()) if account_id > after]
+        return [
+            view
+            for view in views
+            if question.node_id in (None, view.node_id, view.target) and question.state in (None, view.state)
+        ][:limit]
+
+    async def assignment(self, account_id: str) -> AssignmentView | None:
+        """One assignment."""
+        row = self._tables.assignments.get(account_id)
+        return None if row is None else _assigned(row)
+
     async def summary(self) -> AccountSummary:
         """The fleet in numbers."""
         views = [self._view(key) for key in self._tables.accounts]
@@ -125,6 +143,9 @@ class InMemoryQueries:
         row, node = self._tables.accounts[key], self._tables.nodes[key[0]]
         shown = row.report.model_dump() | {"node_id": key[0], "source": node.facts.source, "updated_at": row.updated_at}
         shown |= {"status_since": self._since(key, row.report.status)}
+        assignment = self._tables.assignments.get(key[1])
+        if assignment is not None:
+            shown |= {"assignment": assignment.state, "assigned_to": assignment.node_id, "target": assignment.target}
         if node.status is NodeStatus.OFFLINE:
             until = self._tables.times[node.node_id].lease_until
             reason = offline_reason(node.node_id, until)
@@ -133,7 +154,10 @@ class InMemoryQueries:
 
     def _node_view(self, node_id: str) -> NodeView:
         node, times = self._tables.nodes[node_id], self._tables.times[node_id]
+        facts = self._tables.nodes[node_id].facts
         return NodeView(
+            keys_serial=facts.keys_serial,
+            refused=None if facts.refused is None else RefusedView.model_validate(facts.refused),
             node_id=node_id,
             status=node.status,
             source=node.facts.source,
@@ -142,6 +166,14 @@ class InMemoryQueries:
             labels=node.facts.labels,
             account_count=node.account_count,
             artifacts=list(node.artifacts),
+            takes_assignments=node.takes_assignments,
+            enrolled=node.sealing_key is not None,
+            assignment_revision=node.assignment_revision,
+            assigned=sum(1 for row in self._tables.assignments.values() if row.node_id == node_id),
+            excluded=list(node.excluded),
+            takeover=node.policy.takeover,
+            capacity=node.policy.capacity,
+            draining=node.policy.draining,
             boot=node.boot,
             seq=node.seq,
             lease_until=times.lease_until,
@@ -149,6 +181,10 @@ class InMemoryQueries:
             created_at=times.created_at,
             updated_at=times.updated_at,
         )
+
+
+def _assigned(row: Assignment) -> AssignmentView:
+    return AssignmentView(**{name: getattr(row, name) for name in AssignmentView.model_fields})
 
 
 def _fits(view: AccountView, question: AccountQuestion) -> bool:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from services.cli.connection_file import KeptConnection
+from services.cli.stack import first_script
 from services.cli.stack.events import Event, Said
 from services.cli.stack.first_script import push_first_script
 from services.cli.stack.fleet import Away, FleetApi
@@ -20,19 +21,23 @@ SUMMARY = {
     "message_count": 8,
     "reply_count": 0,
 }
+UNHEARD_OF = {"type": "urn:callboard:problem:unknown-nodes", "detail": "there is no node 'demo-a'"}
 
 
 class FakeConsole:
     """Answers the five requests; remembers what was posted."""
 
-    def __init__(self, deployments: int = 0, refuse: bool = False) -> None:
-        self.deployments, self.refuse = deployments, refuse
+    def __init__(self, deployments: int = 0, refuse: bool = False, unheard_of: int = 0) -> None:
+        self.deployments, self.refuse, self.unheard_of = deployments, refuse, unheard_of
         self.posted: list[tuple[str, bytes]] = []
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """One response."""
         if request.method == "POST":
             self.posted.append((request.url.path, request.content))
+            if "/deploy/" in request.url.path and self.unheard_of:
+                self.unheard_of -= 1
+                return httpx.Response(422, json=UNHEARD_OF)
             problem = {"type": "urn:callboard:problem:invalid-script", "detail": "line 3, column 1"}
             return httpx.Response(422, json=problem) if self.refuse else httpx.Response(202, json=STORED)
         rows: dict[str, list[dict[str, object]]] = {
@@ -89,6 +94,24 @@ async def test_a_refusal_is_told_and_ends_nothing(script: Path) -> None:
     assert "422" not in sentence
     assert "line 3, column 1" in sentence
     assert f"callboard scripts push {script} --deploy --nodes demo-a,demo-b" in sentence
+
+
+async def test_nodes_that_the_deployer_has_not_heard_of_yet_are_waited_for(
+    script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this broke, a cold start would end without its first script: the registry hears of a node first."""
+    monkeypatch.setattr(first_script, "ASK_SECONDS", 0.0)
+    console = FakeConsole(unheard_of=2)
+    assert await told_by(console, script) == ["Pushed the script welcome-desk to demo-a and demo-b"]
+    assert len(console.posted) == 4  # One upload, the order three times.
+
+
+async def test_nodes_that_the_deployer_never_hears_of_are_told(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this broke, a stack whose events do not arrive would wait without a word."""
+    monkeypatch.setattr(first_script, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(first_script, "KNOWN_SECONDS", 0.0)
+    (sentence,) = await told_by(FakeConsole(unheard_of=1_000_000), script)
+    assert "not pushed: there is no node 'demo-a'" in sentence
 
 
 async def test_the_summary_adds_up() -> None:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from services.cli.connection_file import KeptConnection, Management
+from services.cli.output import redraws
 from services.cli.stack.events import Crashed, Ready, Starting
 from services.cli.stack.fleet import Away, Summary
 from services.cli.stack.screen import LiveScreen, PlainScreen, Screen, last_rows
@@ -47,8 +48,9 @@ def test_a_pipe_gets_plain_lines_and_a_summary_only_when_it_changed() -> None:
     assert "fleet: cannot be read now: registry is down and is started again" in text
 
 
-def test_a_terminal_gets_the_same_and_is_left_clean() -> None:
+def test_a_terminal_gets_the_same_and_is_left_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """If this broke, a terminal would miss the token, or keep a hidden cursor after Ctrl-C."""
+    monkeypatch.setenv("TERM", "xterm")
     out = io.StringIO()
     story(LiveScreen(Console(file=out, force_terminal=True, width=100)))
     text = out.getvalue()
@@ -56,6 +58,13 @@ def test_a_terminal_gets_the_same_and_is_left_clean() -> None:
     assert "crashed" in text
     assert "registry is down" in text
     assert text.count("\x1b[?25h") == text.count("\x1b[?25l")
+
+
+def test_a_terminal_that_cannot_redraw_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this broke, `callboard up` in an editor's terminal would never say how the fleet is."""
+    for terminal, redrawn in (("dumb", False), ("xterm", True)):
+        monkeypatch.setenv("TERM", terminal)
+        assert redraws(Console(file=io.StringIO(), force_terminal=True)) is redrawn
 
 
 @pytest.mark.parametrize("width", [80, 60, 30])
