@@ -25,7 +25,7 @@ from services.cli.failures import EXIT_CODES_HELP
 
 @cache
 def build_app() -> typer.Typer:
-    """The whole command line. Once: the groups are modules' own, and a second time would give them their commands again."""
+    """The whole command line. Once: the groups are modules' own, a second time would add their commands again."""
     app = typer.Typer(
         help="Callboard: one back office for the Telegram accounts that you run on many computers.",
         epilog=EXIT_CODES_HELP,
