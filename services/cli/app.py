@@ -9,6 +9,8 @@ import typer
 
 from services.cli.command import AsJson, Asked, Token, Url, remember
 from services.cli.commands.accounts import accounts
+from services.cli.commands.assigning import register_assigning
+from services.cli.commands.audit import audit
 from services.cli.commands.dead import dead
 from services.cli.commands.deployments import deployments
 from services.cli.commands.differences import register_diff
@@ -18,6 +20,7 @@ from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
 from services.cli.commands.steering import register_steering
+from services.cli.commands.tokens import register_whoami, tokens
 from services.cli.commands.trials import register_trials
 from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
@@ -40,6 +43,7 @@ def build_app() -> typer.Typer:
     register_trials(scripts)
     register_diff(scripts)
     register_steering(deployments)
+    register_assigning(accounts, nodes)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")
@@ -48,6 +52,9 @@ def build_app() -> typer.Typer:
     app.add_typer(servers, name="servers")
     app.add_typer(events, name="events")
     app.add_typer(dead, name="dead")
+    register_whoami(app)
+    app.add_typer(tokens, name="tokens")
+    app.add_typer(audit, name="audit")
     return app
 
 

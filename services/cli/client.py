@@ -64,6 +64,10 @@ class Client:
         """Order something; `named` says how the operator wrote a field that is refused."""
         return self._ask("POST", path, missing, named, json=body)
 
+    def put(self, path: str, body: Record, *, missing: str | None = None) -> Record:
+        """Say how something shall be."""
+        return self._ask("PUT", path, missing, json=body)
+
     def upload(self, path: str, content: bytes, media_type: str) -> Record:
         """Order something whose body is a file."""
         return self._ask("POST", path, None, content=content, headers={"content-type": media_type})
@@ -202,7 +206,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _code(status: int) -> ExitCode:
     match status:
-        case 401 | 403 | 502 | 503 | 504:
+        case 401 | 429 | 502 | 503 | 504:
             return ExitCode.UNREACHABLE
         case 404:
             return ExitCode.NOT_FOUND

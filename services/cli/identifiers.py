@@ -18,6 +18,8 @@ from shared.contracts.identifiers import (
     NODE_ID_PATTERN,
     SCRIPT_ID_PATTERN,
     SERVER_ID_PATTERN,
+    TOKEN_ID_PATTERN,
+    TOKEN_NAME_PATTERN,
 )
 
 # In a path these mean the folder itself and the one above it.
@@ -56,4 +58,6 @@ SCRIPT = IdKind("script", SCRIPT_ID_PATTERN, "callboard scripts")
 DEPLOYMENT = IdKind("deployment", DEPLOYMENT_ID_PATTERN, "callboard deployments")
 SERVER = IdKind("server", SERVER_ID_PATTERN, "callboard servers")
 DEAD_LETTER = IdKind("dead letter", DEAD_LETTER_ID_PATTERN, "callboard dead")
+TOKEN = IdKind("token", TOKEN_ID_PATTERN, "callboard tokens")
+TOKEN_NAME = IdKind("token's name", TOKEN_NAME_PATTERN, "callboard tokens", noun="")
 PLAN_HASH = IdKind("plan's hash", HASH_PATTERN, "callboard deployments show ID --plan", noun="")

@@ -41,6 +41,9 @@ _OPTIONS = {
     "login": "--key, --password-file or --agent",
     "link": "--link",
     "fingerprint": "SHA256:...",
+    "keep": "--keep",
+    "takeover": "--takeover",
+    "capacity": "--capacity",
 }
 
 

@@ -1,8 +1,8 @@
 """Builds the console: the only place where its parts are constructed and wired.
 
-The bearer token is checked here and again by the service that a request is forwarded to; that service alone judges the
-rest of it. Open are health, the pages, the API document and signed downloads. Each service has a connection pool of its
-own, so that one that hangs does not take the others' connections.
+Who asks is decided here; what they may do, by the service that a request is forwarded to. Open are health, the pages,
+the API document and signed downloads. Each service has a connection pool of its own, so that one that hangs does not
+take the others' connections.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -18,13 +18,14 @@ from services.console.api.documents import ApiDocument, Chapters, document_route
 from services.console.api.pages import ASSETS, pages_router, swagger_files
 from services.console.api.proxy import Clients, polls_of, proxy_router, signed_router
 from services.console.api.readiness import upstreams_ready
+from services.console.api.signing_in import RegistryDesk, SignIn
 from services.console.domain.upstreams import upstreams
 from services.console.settings import ConsoleSettings
 from shared.clock import Clock
 from shared.contracts.parcels import LARGEST_PARCEL
 from shared.http import create_api
-from shared.http.api import bearer_check
 from shared.http.questions import understood
+from shared.http.signing_in import bearer_check
 
 TITLE = "Callboard"
 # Event streams hold a connection each for as long as somebody watches.
@@ -45,16 +46,19 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     clients = {upstream.name: _client(MOST_CONNECTIONS) for upstream in behind}
     clients |= {polls_of(upstream.name): _client(MOST_POLLS) for upstream in behind if upstream.polled}
     version = _version()
+    desk = RegistryDesk(behind[0], clients[behind[0].name], settings.token)
+    sign_in = SignIn(settings.token, desk, clock)
     api = create_api(
         TITLE,
         version=version,
         token=settings.token,
         ready=upstreams_ready(behind, clients),
         document=False,
-        lifespan=_closing(clients),
+        lifespan=_closing(sign_in, clients),
         largest_body=LARGEST_PARCEL,
     )
-    api.include_router(proxy_router(behind, clients), dependencies=[Depends(bearer_check(settings.token))])
+    proxy = proxy_router(behind, clients, sign_in, settings.token)
+    api.include_router(proxy, dependencies=[Depends(bearer_check(sign_in))])
     api.include_router(signed_router(behind, clients))
     chapters = [Chapters(upstream, clients[upstream.name], clock) for upstream in behind]
     document = document_router(ApiDocument(TITLE, version, chapters, api.openapi))
@@ -70,12 +74,13 @@ def _client(most: int) -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False)
 
 
-def _closing(clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _closing(sign_in: SignIn, clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for client in clients.values():
                 stack.push_async_callback(client.aclose)
+            stack.push_async_callback(sign_in.close)
             yield
 
     return lifespan

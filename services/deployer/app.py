@@ -52,12 +52,15 @@ from services.deployer.use_cases.servers import ReachServers, RegisterServers
 from services.deployer.use_cases.settle_drift import SettleDrift
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
+from shared.audit.log import AuditLog
+from shared.audit.postgres import PostgresAuditLog
 from shared.backoff import Backoff
 from shared.batching import Batcher
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
+from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
 from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
@@ -74,7 +77,7 @@ TAGS = {
     "dead letters": "Messages that could not be handled, and why.",
     "servers": "Servers that are reached by SSH: their host keys, their state, and files pushed to them.",
     "downloads": "What nodes fetch with the signed link of an order.",
-}
+} | TAG
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Ports:
     """
 
     store: Store
+    audit: AuditLog
     bus: Bus
     mailbox: Mailbox
     consumer: Callable[[Sequence[Route]], Consumer]
@@ -117,6 +121,7 @@ def real_ports(settings: DeployerSettings) -> Ports:
 
     return Ports(
         store=PostgresStore(database, Outbox(SCHEMA, randomness), relay.wake),
+        audit=PostgresAuditLog(SCHEMA, database),
         bus=bus,
         mailbox=mailbox,
         consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
@@ -199,6 +204,7 @@ class DeployerApp:
             "Callboard deployer",
             version=_version(),
             token=settings.token,
+            audit=self._ports.audit,
             routers=[
                 scripts_router(StoreScript(store, self._ports.clock), scripts),
                 deployments_router(self._desk),
@@ -206,6 +212,7 @@ class DeployerApp:
                 drift_router(self._settle),
                 servers_router(self._register, self._reach, self._install),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
+                audit_router(self._ports.audit),
             ],
             open_routers=[downloads_router(self._downloads, scripts)],
             tags=TAGS,

@@ -7,14 +7,19 @@ It stands on PostgreSQL and RabbitMQ unless it is given other `Ports`.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
 
 from services.registry.api.accounts import accounts_router
+from services.registry.api.assignments import assignment_routers
 from services.registry.api.events import events_router
+from services.registry.api.internal import internal_router
+from services.registry.api.tokens import tokens_router, whoami_router
 from services.registry.api.worker_orders import worker_orders_router
 from services.registry.api.workers import workers_router
 from services.registry.domain.event_log import EventLog
 from services.registry.domain.ports import FleetReader, FleetStore
+from services.registry.domain.tokens import TokenStore
 from services.registry.domain.verdicts import Verdicts
 from services.registry.handlers import events, reports
 from services.registry.jobs import timers
@@ -22,17 +27,29 @@ from services.registry.jobs.own_accounts import refresh_own_accounts
 from services.registry.publisher import BusAnswers
 from services.registry.settings import Settings
 from services.registry.store.postgres import SCHEMA, PostgresStore
+from services.registry.store.tokens import PostgresTokens
+from services.registry.use_cases.announce_assignments import AnnounceAssignments
 from services.registry.use_cases.announce_nodes import AnnounceNodes
+from services.registry.use_cases.claim_unplaced import ClaimUnplaced
+from services.registry.use_cases.empty_draining import EmptyDraining
 from services.registry.use_cases.follow_events import KEPT_EVENTS, EventStream
 from services.registry.use_cases.hand_over_orders import HandOverOrders
 from services.registry.use_cases.intake_health import IntakeHealth
+from services.registry.use_cases.keep_policies import KeepPolicies
+from services.registry.use_cases.order_assignment import OrderAssignment
 from services.registry.use_cases.own_accounts import OwnAccounts
 from services.registry.use_cases.pass_on_reports import PassOnReports
 from services.registry.use_cases.prune_changes import PruneChanges
 from services.registry.use_cases.record_account_changes import RecordAccountChanges
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
+from services.registry.use_cases.record_sessions import RecordSessions
+from services.registry.use_cases.settle_reports import SettleReports
+from services.registry.use_cases.settle_silent import SettleSilent
 from services.registry.use_cases.sweep_leases import SweepLeases
-from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeartbeat
+from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeartbeat, TakeInSessionChange
+from services.registry.use_cases.tokens import Tokens
+from shared.audit.log import AuditLog
+from shared.audit.postgres import PostgresAuditLog
 from shared.batching import Batcher
 from shared.clock import Clock, SystemClock
 from shared.contracts import names
@@ -40,6 +57,7 @@ from shared.contracts.parcels import LARGEST_PARCEL
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
+from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
 from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
@@ -49,6 +67,8 @@ from shared.messaging.topology import static_queues
 from shared.randomness import Randomness, SystemRandomness
 from shared.service import Jobs
 
+UseCase = TypeVar("UseCase")
+
 PACKAGE = "services.registry"
 VERSION = "0.1.0"
 # Sweeps that may be missing before the watch over the intake counts as interrupted.
@@ -57,8 +77,10 @@ SWEEPS_IN_A_GAP = 5
 TAGS = {
     "workers": "The nodes of the fleet; heartbeats, commands and reports of those that speak only HTTP.",
     "accounts": "Every account of every node, as it is shown to the operator.",
+    "assignments": "Which node runs which account: assign, move, release, drain.",
     "events": "What happens, as it happens.",
-}
+    "tokens": "Who may ask, with which role and until when.",
+} | TAG
 
 
 class Store(FleetStore, FleetReader, Protocol):
@@ -74,6 +96,8 @@ class Ports:
     """
 
     store: Store
+    tokens: TokenStore
+    audit: AuditLog
     bus: Bus
     mailbox: Mailbox
     consumer: Callable[[Sequence[Route]], Consumer]
@@ -100,6 +124,8 @@ def real_ports(settings: Settings) -> Ports:
 
     return Ports(
         store=PostgresStore(database, Outbox(SCHEMA, randomness)),
+        tokens=PostgresTokens(database),
+        audit=PostgresAuditLog(SCHEMA, database),
         bus=bus,
         mailbox=mailbox,
         consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
@@ -121,6 +147,7 @@ class Registry:
         self._store, self._clock = self._ports.store, self._ports.clock
         self._wire_intake()
         self._wire_stream()
+        self._empty = self._use(EmptyDraining)
         self._wire_api()
 
     @property
@@ -132,7 +159,10 @@ class Registry:
             "event readers": self._hold_readers,
             "http": self._serve,
             "sweep": self._sweep(),
+            "empty": timers.empty(self._empty, self._settings.sweep_seconds, self._ports.timer),
+            "claim": timers.claim(self._use(ClaimUnplaced), self._ports.timer),
             "announce": self._announce(),
+            "announce assignments": timers.announce_assignments(self._use(AnnounceAssignments), self._ports.timer),
             "prune": timers.prune(PruneChanges(self._store), self._ports.timer),
             "own accounts": refresh_own_accounts(self._own_accounts, self._clock),
             "outbox relay": self._ports.relay,
@@ -143,6 +173,7 @@ class Registry:
         for batcher in self._heartbeats:
             await batcher.close()
         await self._changes.close()
+        await self._sessions.close()
         await self._ports.close()
 
     def _wire_intake(self) -> None:
@@ -152,17 +183,20 @@ class Registry:
             consuming=lambda: self._intake.consuming,
             backlog=lambda: self._intake.backlog(names.HEARTBEATS_QUEUE),
         )
-        record = RecordHeartbeats(self._store, self._health, self._clock, settings.lease_seconds, wake)
-        record_changes = RecordAccountChanges(self._store, self._clock, wake)
+        settle = SettleReports(timedelta(seconds=settings.handback_seconds))
+        record = RecordHeartbeats(self._store, self._health, settle, self._clock, settings.lease_seconds, wake)
+        record_changes = RecordAccountChanges(self._store, settle, self._clock, wake)
         most, linger = settings.batch_most, settings.batch_linger_seconds
         self._heartbeats = [Batcher(record, most=most, linger=linger) for _ in range(settings.batches)]
         self._changes = Batcher(record_changes, most=most, linger=linger)
+        self._sessions = Batcher(RecordSessions(self._store, self._clock, wake), most=most, linger=linger)
         self._own_accounts = OwnAccounts(self._store)
         answers = BusAnswers(ports.bus, self._clock)
         self._take_heartbeat = TakeInHeartbeat(self._heartbeats, answers, self._own_accounts, self._clock)
         routes = reports.routes(
             self._take_heartbeat,
             TakeInAccountChange(self._changes),
+            TakeInSessionChange(self._sessions),
             lease_seconds=settings.lease_seconds,
             prefetch=settings.prefetch,
         )
@@ -178,24 +212,40 @@ class Registry:
         quiet = settings.lease_seconds + settings.verdict_margin_seconds
         verdicts = Verdicts(quiet, longest_gap=SWEEPS_IN_A_GAP * settings.sweep_seconds)
         use_case = SweepLeases(self._store, verdicts, self._health.sample, self._clock, self._ports.wake)
-        return timers.sweep(use_case, settings.sweep_seconds, self._ports.timer)
+        margin, patience = (
+            timedelta(seconds=settings.drift_margin_seconds),
+            timedelta(seconds=settings.takeover_seconds),
+        )
+        # Never before the margin: the accounts could not go on anyway.
+        settle = SettleSilent(self._store, self._clock, margin, max(margin, patience), self._ports.wake)
+        return timers.sweep(use_case, settle, settings.sweep_seconds, self._ports.timer)
 
     def _announce(self) -> timers.Job:
-        use_case = AnnounceNodes(self._store, self._clock, self._ports.wake)
-        return timers.announce(use_case, self._settings.announce_seconds, self._ports.timer)
+        return timers.announce(self._use(AnnounceNodes), self._settings.announce_seconds, self._ports.timer)
+
+    def _use(self, kind: Callable[[Store, Clock, Callable[[], None]], UseCase]) -> UseCase:
+        return kind(self._store, self._clock, self._ports.wake)
 
     def _wire_api(self) -> None:
         settings, ports = self._settings, self._ports
+        order = OrderAssignment(self._store, self._store, self._clock, ports.wake)
         self._hand_over = HandOverOrders(ports.mailbox, self._store, settings.waiting_polls)
+        tokens = Tokens(ports.tokens, ports.randomness)
         self.api = create_api(
             "Callboard registry",
             version=VERSION,
             token=settings.token,
+            audit=ports.audit,
             routers=[
                 workers_router(self._store, self._take_heartbeat, self._hand_over, self._clock, settings.lease_seconds),
                 worker_orders_router(self._hand_over, PassOnReports(ports.bus), self._clock, ports.randomness),
                 accounts_router(self._store),
+                *assignment_routers(self._store, order, KeepPolicies(self._store, self._store, self._empty)),
                 events_router(self._stream),
+                tokens_router(tokens),
+                whoami_router(tokens),
+                audit_router(ports.audit),
+                internal_router(tokens, ports.audit),
             ],
             tags=TAGS,
             ready=self._missing,

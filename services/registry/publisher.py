@@ -12,6 +12,7 @@ from services.registry.domain.accounts import counters
 from services.registry.domain.lease import Granted, Refused
 from shared.clock import Clock
 from shared.contracts.accounts import AccountReport
+from shared.contracts.assignments import AssignAccounts, SessionWanted
 from shared.contracts.contract import Contract
 from shared.contracts.fleet import AccountsCounted
 from shared.contracts.own_accounts import NameOwnAccounts
@@ -31,6 +32,15 @@ class BusAnswers:
     async def answer(self, outcome: Granted | Refused) -> None:
         """Send the lease or the refusal to its node."""
         await self._try(outcome.grant if isinstance(outcome, Granted) else outcome.refusal)
+
+    async def assign(self, message: AssignAccounts) -> None:
+        """Send a node its set of assignments."""
+        await self._try(message)
+
+    async def want_sessions(self, messages: Sequence[SessionWanted]) -> None:
+        """Tell the vault which logins a node lacks."""
+        for message in messages:
+            await self._try(message)
 
     async def name_own_accounts(self, message: NameOwnAccounts) -> None:
         """Send a node the list of the operator's own accounts."""

@@ -2,9 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
+
+# A share of the lease: ten times what two bad oscillators (500 ppm each) differ by, for clocks of virtual machines.
+LEAST_DRIFT = 0.01
 
 
 class MigrationSettings(ServiceSettings):
@@ -25,6 +28,16 @@ class Settings(MigrationSettings):
     # How much longer than a lease the intake must have been healthy before a node is called offline: a beat may be on
     # its way for a moment.
     verdict_margin_seconds: Annotated[float, Field(ge=0, le=600)] = 5.0
+    # After the end of a node's lease, before another node may have its accounts. The node counts its lease with
+    # CLOCK_BOOTTIME and the registry with the database's clock: 10 s bear that the two run differently by a third over
+    # a lease of 30 s, where bad oscillators differ by a thousandth, and that the database's is set forward by 10 s.
+    drift_margin_seconds: Annotated[float, Field(ge=1, le=600)] = 10.0
+    # How long a node must be silent after its lease before its accounts move, where the policy is to move: a machine
+    # that restarts is back by then.
+    takeover_seconds: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    # How long a node waits for the state of a login that the node before handed back: the vault has it in seconds,
+    # unless that node went away with it.
+    handback_seconds: Annotated[float, Field(ge=1, le=3600)] = 120.0
     # Reports in work at once: several batches, so that one is being read while another is being written.
     prefetch: Annotated[int, Field(ge=1, le=5000)] = 500
     batch_most: Annotated[int, Field(ge=1, le=500)] = 200
@@ -33,3 +46,11 @@ class Settings(MigrationSettings):
     batches: Annotated[int, Field(ge=1, le=8)] = 2
     # Nodes that may wait for commands over HTTP at once, each on a channel of one AMQP connection, which has 2047.
     waiting_polls: Annotated[int, Field(ge=1, le=2000)] = 1000
+
+    @model_validator(mode="after")
+    def _margin_covers_drift(self) -> "Settings":
+        least = self.lease_seconds * LEAST_DRIFT
+        if self.drift_margin_seconds < least:
+            told = f"drift_margin_seconds must be at least {least:.1f} for a lease of {self.lease_seconds:.0f} s"
+            raise ValueError(f"{told}: two clocks may differ by a hundredth of it")
+        return self

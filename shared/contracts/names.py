@@ -119,8 +119,8 @@ def heartbeats_queue(lease_seconds: float) -> Queue:
 
 
 def registry_reports_queue() -> Queue:
-    """Account changes: each one counts, so a poisonous one is dead-lettered."""
-    return _reports(REGISTRY_REPORTS_QUEUE, "node.*.account")
+    """Account changes, and what the vault has: each one counts, so a poisonous one is dead-lettered."""
+    return _reports(REGISTRY_REPORTS_QUEUE, "node.*.account", "deploy.session.*")
 
 
 def deployer_reports_queue() -> Queue:

@@ -1,39 +1,45 @@
 """The application factory: a FastAPI app with sign-in, problem details, strict queries, a body limit and health.
 
-Every path needs `Authorization: Bearer <token>` except health, `/openapi.json` and open routers. A service has no
-pages: the console shows them for all. `ready` is asked by `/health/ready`: it returns what is not well, one sentence
-each; an empty list is well.
+Every path needs `Authorization: Bearer <token>` except health, `/openapi.json` and open routers, and every route has a
+role (`roles.py`). With an `audit` log every change is in it (`recording.py`). A service has no pages: the console shows
+them for all. `ready` is asked by `/health/ready`: it returns what is not well, one sentence each; empty means well.
 """
 
-import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, SecretStr
 
+from shared.audit.log import AuditLog
 from shared.http import problems
 from shared.http.body_limit import BodyLimit
 from shared.http.document import ABOUT, Document, complete
 from shared.http.head import HeadAsGet
 from shared.http.questions import understood
+from shared.http.recording import Recording, intend
+from shared.http.request_id import RequestId
+from shared.http.roles import Role, allowed, roles_of
+from shared.http.signing_in import bearer_check, services_own
 
 LARGEST_BODY = 2 * 1024 * 1024
 
 Ready = Callable[[], Awaitable[Sequence[str]]]
-_bearer = HTTPBearer(auto_error=False, description="the operator's token")
 
 
 class Api(FastAPI):
-    """FastAPI whose document tells of every refusal."""
+    """FastAPI whose document tells of every refusal, and which role each operation needs."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.roles: dict[tuple[str, str], Role] = {}
 
     def openapi(self) -> Document:
         """The document, made once."""
         if self.openapi_schema is None:
-            self.openapi_schema = complete(super().openapi())
+            self.openapi_schema = complete(super().openapi(), self.roles)
         return self.openapi_schema
 
 
@@ -42,6 +48,7 @@ def create_api(
     *,
     version: str,
     token: SecretStr,
+    audit: AuditLog | None = None,
     routers: Sequence[APIRouter] = (),
     open_routers: Sequence[APIRouter] = (),
     ready: Ready,
@@ -51,7 +58,7 @@ def create_api(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]] | None = None,
     largest_body: int = LARGEST_BODY,
 ) -> Api:
-    """The service's HTTP application.
+    """The service's HTTP application. `token` is the services' own.
 
     `open_routers` need no sign-in: they bring an authorisation of their own. `tags` says what each tag of the routers
     is about. Without `document` the caller serves `/openapi.json`.
@@ -71,31 +78,20 @@ def create_api(
     )
     problems.install(api)
     api.add_middleware(BodyLimit, largest=largest_body)
+    if audit is not None:
+        api.add_middleware(Recording, log=audit, key=token)
     api.add_middleware(HeadAsGet)
-    # In this order: who is not signed in learns nothing about parameters.
-    signed_in = [Depends(bearer_check(token)), Depends(understood)]
+    api.add_middleware(RequestId)
+    # In this order: who is not signed in, or may not, learns nothing about parameters; what is not understood is no
+    # intent.
+    check = bearer_check(services_own(token))
+    signed_in = [Depends(check), Depends(allowed), Depends(understood), Depends(intend)]
     for router in routers:
         api.include_router(router, dependencies=signed_in)
+        api.roles |= roles_of(router)
     for router in (_health(ready), *open_routers, *([_document()] if document else [])):
         api.include_router(router, dependencies=[Depends(understood)])
     return api
-
-
-def bearer_check(token: SecretStr) -> Callable[..., Awaitable[None]]:
-    """A dependency that lets only the bearer of `token` through."""
-    expected = token.get_secret_value().encode()
-
-    async def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
-        if given is None or not hmac.compare_digest(given.credentials.encode(), expected):
-            raise problems.Problem(
-                401,
-                "not-signed-in",
-                "no such token: send the header 'Authorization: Bearer <token>' with the operator's token"
-                if given
-                else "send the header 'Authorization: Bearer <token>' with the operator's token",
-            )
-
-    return check
 
 
 class Liveness(BaseModel):

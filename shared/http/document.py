@@ -1,8 +1,8 @@
 """The OpenAPI document, made true: every answer that an operation can give is in it, the refusals too.
 
 Routes declare the problems that are theirs (`responses.py`). What every operation can answer is added here: to a
-request without the token, with a mistake, with too large a body. FastAPI's own error schemas go out, because nothing
-here answers with them. Patterns get the words of `IN_WORDS`.
+request without the token or the role, with a mistake, with too large a body. FastAPI's own error schemas go out,
+because nothing here answers with them. Patterns get the words of `IN_WORDS`, and operations the role that they need.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +17,8 @@ Document = dict[str, Any]
 
 ABOUT = (
     "**Signing in.** Every request has the header `Authorization: Bearer <token>`; what does without it says so.\n\n"
+    "**Roles.** A token has one: `viewer`, `operator` or `admin`, each of which includes those before it, or `node`, "
+    "which opens one node's own operations. `x-callboard-role` of an operation says which it needs.\n\n"
     "**Refusals** are problem details (RFC 9457, `application/problem+json`): `type` is for programs and stable, "
     "`detail` says what to do, `errors` names each field that is wrong by its path, such as `body.node_ids.0`. "
     "503 comes with `Retry-After` and passes by itself.\n\n"
@@ -29,7 +31,10 @@ _ALWAYS = problems(
     (422, "invalid-request", "a parameter or a field is wrong, missing or unknown"),
     (500, "internal-error", "a fault of Callboard, told in its log"),
 )
-_SIGNED_IN = problems((401, "not-signed-in", "there is no token, or the wrong one"))
+_SIGNED_IN = problems(
+    (401, "not-signed-in", "there is no token, or one that is wrong, has ended or was revoked"),
+    (403, "not-allowed", "the token's role is a lesser one than this needs, or it is another node's"),
+)
 _WITH_BODY = problems(
     (413, "body-too-large", "the body is over the limit; nothing was taken in"),
     (415, "unsupported-media-type", "the body is of a kind that is not read here"),
@@ -55,13 +60,16 @@ class ProblemDetails(BaseModel):
     errors: list[FieldError] | None = Field(default=None, description="each thing that is wrong, at most twenty")
 
 
-def complete(document: Document) -> Document:
-    """FastAPI's document with what it leaves out, in place."""
-    for _, _, operation in operations(document):
+def complete(document: Document, roles: Mapping[tuple[str, str], str]) -> Document:
+    """FastAPI's document with what it leaves out, in place. `roles` has the role of each operation that needs one."""
+    for method, path, operation in operations(document):
         own = {status: one for status, one in operation["responses"].items() if "HTTPValidationError" not in str(one)}
         signed_in = _SIGNED_IN if "security" in operation else {}
         with_body = _WITH_BODY if "requestBody" in operation else {}
         operation["responses"] = joined(own, signed_in, with_body, _ALWAYS)
+        if (role := roles.get((path, method))) is not None:
+            operation["x-callboard-role"] = str(role)
+            operation["description"] = f"{operation.get('description', '')}\n\nNeeds the role `{role}`."
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in _OF_FASTAPI:
         schemas.pop(name, None)

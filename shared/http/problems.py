@@ -35,9 +35,10 @@ class Problem(Exception):
         detail: str,
         *,
         errors: Sequence[dict[str, Any]] = (),
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.headers = {"www-authenticate": "Bearer"} if status == 401 else None
+        self.headers = {"www-authenticate": "Bearer"} if status == 401 else headers
         self.status = status
         self.slug = slug
         self.detail = detail

@@ -29,6 +29,8 @@ from services.registry.domain.views import AccountPlace, AccountQuestion, Accoun
 from services.registry.settings import Settings as RegistrySettings
 from services.registry.store.in_memory import InMemoryStore as RegistryStore
 from services.registry.store.in_memory_tables import AccountRow
+from services.registry.store.in_memory_tokens import InMemoryTokens
+from shared.audit.log import InMemoryAuditLog
 from shared.contracts import names
 from shared.contracts.deployments import DeliveryChanged, DeliveryState
 from shared.messaging import Unavailable
@@ -247,6 +249,8 @@ class SimulatedFleet:
             self.broker.declare(queue)
         ports = RegistryPorts(
             store=self.registry_store,
+            tokens=InMemoryTokens(self.clock),
+            audit=InMemoryAuditLog("registry", self.clock),
             bus=line,
             mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,
@@ -264,6 +268,7 @@ class SimulatedFleet:
         self.broker.declare(names.deployer_reports_queue())
         ports = DeployerPorts(
             store=self.deployer_store,
+            audit=InMemoryAuditLog("deployer", self.clock),
             bus=line,
             mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,

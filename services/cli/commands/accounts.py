@@ -26,9 +26,18 @@ def _script(account: Record) -> str:
     return " ".join(str(account[name]) for name in ("script_id", "script_version") if account.get(name))
 
 
+def _belongs(account: Record) -> str:
+    """Whose it is, where that is not the node that reports it; and who gets it next."""
+    node, owner, target = account.get("node_id"), account.get("assigned_to"), account.get("target")
+    if target is not None and target != node:
+        return f"{owner}, then {target}"
+    return "" if owner == node else str(owner or "")
+
+
 COLUMNS = (
     Column("account", "account_id"),
     Column("node", "node_id"),
+    Column("belongs to", _belongs, spare=5),
     Column("source", "source", spare=4),
     Column("status", "status"),
     Column("reason", "status_reason", folds=16),

@@ -25,7 +25,7 @@ def _scripts(node: Record) -> str:
 
 COLUMNS = (
     Column("node", "node_id"),
-    Column("status", "status"),
+    Column("status", lambda node: f"{node.get('status')}{', draining' if node.get('draining') else ''}"),
     Column("source", "source", spare=3),
     Column("accounts", "account_count"),
     Column("scripts", _scripts, folds=16),

@@ -1,13 +1,15 @@
 """Which headers cross the origin, in both directions.
 
 Hop-by-hop headers (RFC 9110 section 7.6.1) belong to one connection and stay on it. What a client says of its own
-way here (`X-Forwarded-*`) is not believed: the origin writes it anew. Everything else passes as it is, the bearer
-token too.
+way here (`X-Forwarded-*`) and of who it is (`X-Callboard-*`) is not believed: the origin writes it anew. The client's
+token and cookies end here; services get the token of their own. Everything else passes as it is.
 """
 
 from collections.abc import Iterable
 
 from starlette.types import Scope
+
+from shared.http.signing_in import PREFIX
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -24,23 +26,29 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-# `expect` is answered by our own server; `host` is the upstream's; the rest is written anew.
+# `expect` is answered by our own server; `host` is the upstream's; cookies are the page's; the rest is written anew.
 _NOT_UPWARD = _HOP_BY_HOP | {
+    b"authorization",
+    b"cookie",
     b"expect",
     b"host",
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
     b"x-forwarded-proto",
+    b"x-request-id",
 }
+_OF_THE_ORIGIN = PREFIX.encode()
 # Our own server adds its own.
 _NOT_DOWNWARD = _HOP_BY_HOP | {b"date", b"server"}
 
 
-def upward(scope: Scope) -> Headers:
-    """The headers of the request to the upstream, from those of the client."""
+def upward(scope: Scope, signed_in: Headers) -> Headers:
+    """The headers of the request to the upstream, from those of the client; `signed_in` say who asks."""
     given: Headers = scope["headers"]
-    headers = _without(given, _NOT_UPWARD)
+    kept = [(name, value) for name, value in given if not name.lower().startswith(_OF_THE_ORIGIN)]
+    headers = _without(kept, _NOT_UPWARD) + signed_in
+    headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
     client = scope.get("client")
     if client:
         headers.append((b"x-forwarded-for", str(client[0]).encode()))

@@ -71,7 +71,7 @@ def _start_page(upstreams: Sequence[Upstream], version: str) -> str:
     rows = [
         f"<tr><td><code>{html.escape(prefix)}</code></td><td>{html.escape(upstream.name)}</td></tr>"
         for upstream in upstreams
-        for prefix in (*upstream.prefixes, *upstream.signed)
+        for prefix in (*upstream.prefixes, *upstream.paths, *upstream.signed)
     ]
     return _PAGE.format(version=html.escape(version), rows="\n".join(rows))
 

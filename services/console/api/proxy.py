@@ -8,11 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import httpx
 from fastapi import APIRouter, Request
+from pydantic import SecretStr
 from starlette.responses import Response
 
 from services.console.api.relay import Relay
+from services.console.api.signing_in import SignIn
 from services.console.domain.upstreams import Upstream, climbs
 from shared.http import Problem
+from shared.http.roles import actor_of
+from shared.http.signing_in import named
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -25,37 +29,55 @@ def polls_of(name: str) -> str:
     return f"{name} polls"
 
 
-def proxy_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
-    """The paths that need the operator's token."""
-    return _router(upstreams, clients, lambda upstream: upstream.prefixes, METHODS)
+def proxy_router(upstreams: Sequence[Upstream], clients: Clients, sign_in: SignIn, token: SecretStr) -> APIRouter:
+    """The paths that need a token. They go on with the services' own `token`, and with the actor's name and role."""
+    bearer = (b"authorization", b"Bearer " + token.get_secret_value().encode())
+
+    def relay(request: Request, upstream: Upstream) -> Relay:
+        polls = request.method == "GET" and upstream.may_wait(request.scope["path"])
+        client = clients[polls_of(upstream.name) if polls else upstream.name]
+        return Relay(upstream, client, [bearer, *named(actor_of(request))], sign_in.still(request))
+
+    # Single paths come first: they lie below another one's prefix.
+    router = APIRouter(include_in_schema=False)
+    for upstream in upstreams:
+        for path in upstream.paths:
+            router.add_api_route(path, _forwarder(upstream, relay), methods=METHODS)
+    router.include_router(_router(upstreams, lambda upstream: upstream.prefixes, METHODS, relay))
+    return router
 
 
 def signed_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
     """The paths whose signed URL is their own authorisation; they can only be read."""
-    return _router(upstreams, clients, lambda upstream: upstream.signed, ["GET"])
+    return _router(
+        upstreams,
+        lambda upstream: upstream.signed,
+        ["GET"],
+        lambda request, upstream: Relay(upstream, clients[upstream.name]),
+    )
 
 
 def _router(
     upstreams: Sequence[Upstream],
-    clients: Clients,
     prefixes: Callable[[Upstream], Sequence[str]],
     methods: list[str],
+    relay: Callable[[Request, Upstream], Relay],
 ) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     for upstream in upstreams:
-        forward = _forwarder(upstream, clients)
+        forward = _forwarder(upstream, relay)
         for prefix in prefixes(upstream):
             for path in (prefix, prefix + "/{rest:path}"):
                 router.add_api_route(path, forward, methods=methods)
     return router
 
 
-def _forwarder(upstream: Upstream, clients: Clients) -> Callable[[Request], Awaitable[Response]]:
+def _forwarder(
+    upstream: Upstream, relay: Callable[[Request, Upstream], Relay]
+) -> Callable[[Request], Awaitable[Response]]:
     async def forward(request: Request) -> Response:
-        path = request.scope["path"]
-        if climbs(path):
+        if climbs(request.scope["path"]):
             raise Problem(400, "bad-path", "a path may not have the segments '.' and '..': write the whole path")
-        polls = request.method == "GET" and upstream.may_wait(path)
-        return Relay(upstream, clients[polls_of(upstream.name) if polls else upstream.name])
+        return relay(request, upstream)
 
     return forward

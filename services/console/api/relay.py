@@ -1,13 +1,13 @@
 """One request on its way to a service and back: nothing is buffered, in either direction.
 
 A body streams up as it comes in, an answer streams down as it is read, so server-sent events pass at once. When the
-client goes away the exchange is cancelled and the upstream's connection closed with it. An upstream that is away is a
-problem that names it; one that breaks off in the middle of an answer makes us cut the client's connection, because
-the status is already out and a truncated answer must not look whole.
+client goes away, or its token is revoked meanwhile, the exchange is cancelled and the upstream's connection closed with
+it. An upstream that is away is a problem that names it; one that breaks off in the middle of an answer makes us cut the
+client's connection, because the status is already out and a truncated answer must not look whole.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import httpx
 import structlog
@@ -23,7 +23,11 @@ from shared.http.responses import problems
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = {"retry-after": "2"}
+# How often it is asked whether a client that is still here may be; most exchanges are over before the first time.
+ALLOWED_SECONDS = 5.0
 PROBLEMS = problems(
+    (429, "too-many-failures", "too many wrong tokens came from this address; `Retry-After` says how long to wait"),
+    (503, "sign-in-away", "whose token it is cannot be told, because the registry is away; nothing was changed"),
     (502, "upstream-broke-off", "the service broke off; whether it did what was asked is not known"),
     (503, "upstream-away", "the service is away; nothing was changed"),
     (503, "upstream-busy", "the service has as many requests in work as the console lets through"),
@@ -35,24 +39,43 @@ _UNKNOWN = "whether it did what was asked is not known: look before you repeat i
 class Relay(Response):
     """The answer of `upstream` to the request in whose scope it is called."""
 
-    def __init__(self, upstream: Upstream, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        client: httpx.AsyncClient,
+        signed_in: Sequence[tuple[bytes, bytes]] = (),
+        still_allowed: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         super().__init__()
         self._upstream = upstream
         self._client = client
+        self._signed_in = list(signed_in)
+        self._still_allowed = still_allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the exchange until it ends or the client goes away, whichever is first."""
+        """Run the exchange until it ends, the client goes away or may ask no more, whichever is first."""
         body = _RequestBody(receive)
         exchange = asyncio.create_task(self._exchange(scope, body, send), name="exchange")
         gone = asyncio.create_task(body.client_gone(), name="client-gone")
+        refused = asyncio.create_task(self._refused(), name="client-refused")
+        tasks = {exchange, gone, refused}
         try:
-            await asyncio.wait({exchange, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            gone.cancel()
-            exchange.cancel()
-            await asyncio.wait({exchange, gone})
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         if not exchange.cancelled():
             exchange.result()
+
+    async def _refused(self) -> None:
+        """Wait until the client would not be let in any more."""
+        if self._still_allowed is None:
+            await asyncio.Event().wait()
+        else:
+            await asyncio.sleep(ALLOWED_SECONDS)
+            while await self._still_allowed():
+                await asyncio.sleep(ALLOWED_SECONDS)
 
     async def _exchange(self, scope: Scope, body: "_RequestBody", send: Send) -> None:
         try:
@@ -76,7 +99,10 @@ class Relay(Response):
         # Made by hand, not by the client: it would add headers of its own, such as an Accept-Encoding that
         # the operator's program did not send.
         return httpx.Request(
-            scope["method"], base.copy_with(raw_path=path), headers=headers.upward(scope), content=content
+            scope["method"],
+            base.copy_with(raw_path=path),
+            headers=headers.upward(scope, self._signed_in),
+            content=content,
         )
 
     async def _stream(self, answer: httpx.Response, send: Send) -> bool:

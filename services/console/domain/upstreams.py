@@ -1,7 +1,8 @@
 """Which service owns which path of the origin.
 
 The table is written here once: the proxy's routes, the merged API document and the start page are made from it.
-A prefix owns its exact path and everything below it, whole segments only. Pure data, nothing here fails.
+A prefix owns its exact path and everything below it, whole segments only, except for the paths that are somebody
+else's by name: what one thing can be told to do may be the affair of two services. Pure data, nothing here fails.
 """
 
 import re
@@ -10,13 +11,21 @@ from dataclasses import dataclass
 REGISTRY_PREFIXES = (
     "/api/v1/workers",
     "/api/v1/group-ai/accounts",
+    "/api/v1/group-ai/assignments",
     "/api/v1/events",
+    "/api/v1/tokens",
+    "/api/v1/whoami",
+    "/api/v1/audit/registry",
 )
+# Below a prefix of the deployer's, which keeps the sessions; who runs which one is the registry's to say.
+REGISTRY_PATHS = ("/api/v1/group-ai/sessions/{account_id}/assign",)
 DEPLOYER_PREFIXES = (
+    "/api/v1/group-ai/sessions",
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
     "/api/v1/group-ai/servers",
     "/api/v1/dead-letters",
+    "/api/v1/audit/deployer",
 )
 # Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.
 POLLED = r"/api/v1/workers/[^/]+/commands"
@@ -28,7 +37,8 @@ SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts",)
 class Upstream:
     """A service behind the origin. `setting` is the variable that says where it is; `signed` needs no token.
 
-    `polled` is the pattern of the paths on which clients wait for something to happen.
+    `polled` is the pattern of the paths on which clients wait for something to happen. `paths` are single ones that are
+    this service's, `lent` those below its prefixes that are another's.
     """
 
     name: str
@@ -37,10 +47,13 @@ class Upstream:
     prefixes: tuple[str, ...]
     signed: tuple[str, ...] = ()
     polled: str | None = None
+    paths: tuple[str, ...] = ()
+    lent: tuple[str, ...] = ()
 
     def owns(self, path: str) -> bool:
         """Whether `path` is one of this service's."""
-        return any(path == prefix or path.startswith(prefix + "/") for prefix in (*self.prefixes, *self.signed))
+        below = any(path == prefix or path.startswith(prefix + "/") for prefix in (*self.prefixes, *self.signed))
+        return _is_one_of(path, self.paths) or (below and not _is_one_of(path, self.lent))
 
     def may_wait(self, path: str) -> bool:
         """Whether a GET of `path` is a long poll."""
@@ -50,9 +63,27 @@ class Upstream:
 def upstreams(registry_url: str, deployer_url: str) -> tuple[Upstream, ...]:
     """The services behind the origin."""
     return (
-        Upstream("registry", "CALLBOARD_REGISTRY_URL", registry_url, REGISTRY_PREFIXES, polled=POLLED),
-        Upstream("deployer", "CALLBOARD_DEPLOYER_URL", deployer_url, DEPLOYER_PREFIXES, SIGNED_PREFIXES),
+        Upstream(
+            "registry",
+            "CALLBOARD_REGISTRY_URL",
+            registry_url,
+            REGISTRY_PREFIXES,
+            polled=POLLED,
+            paths=REGISTRY_PATHS,
+        ),
+        Upstream(
+            "deployer",
+            "CALLBOARD_DEPLOYER_URL",
+            deployer_url,
+            DEPLOYER_PREFIXES,
+            SIGNED_PREFIXES,
+            lent=REGISTRY_PATHS,
+        ),
     )
+
+
+def _is_one_of(path: str, templates: tuple[str, ...]) -> bool:
+    return any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) for template in templates)
 
 
 def climbs(path: str) -> bool:

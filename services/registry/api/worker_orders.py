@@ -6,7 +6,7 @@ bus, as parcels; an agent with the HTTP transport uses it and the long poll, and
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, status
+from fastapi import APIRouter, Depends, Path, Query, Request, status
 from pydantic import ConfigDict, Field, Strict, model_validator
 
 from services.registry.domain.views import View
@@ -21,6 +21,7 @@ from shared.contracts.parcels import Parcel, ParcelId, packed
 from shared.http import Problem
 from shared.http.fields import Body
 from shared.http.responses import AWAY, problems
+from shared.http.roles import Role, requires
 from shared.messaging.mailbox import MOST_AT_ONCE
 from shared.randomness import Randomness
 
@@ -187,7 +188,9 @@ def worker_orders_router(
     hand_over: HandOverOrders, pass_on: PassOnReports, clock: Clock, randomness: Randomness
 ) -> APIRouter:
     """Orders and reports of the Workers API."""
-    router = APIRouter(prefix="/api/v1/workers", tags=["workers"], responses=AWAY)
+    router = APIRouter(
+        prefix="/api/v1/workers", tags=["workers"], responses=AWAY, dependencies=[Depends(requires(Role.NODE))]
+    )
 
     @router.get(
         "/{node_id}/commands",

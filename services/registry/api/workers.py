@@ -7,7 +7,7 @@ The answer brings its commands. What the document says is all that the author of
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ConfigDict, Field, Strict, TypeAdapter, model_validator
 
 from services.registry.api.worker_orders import HAS_AN_AGENT, WorkerOrder, WorkerTests, as_orders, has_an_agent
@@ -26,6 +26,7 @@ from shared.http import Problem
 from shared.http.fields import Body, Moment
 from shared.http.paging import Cursor, Limit, Page, cursor_of, place_of
 from shared.http.responses import AWAY, problems
+from shared.http.roles import Role, requires, speaks_for
 
 # A worker over HTTP has no ledger and no digests; the contract wants 32 digits of each.
 NONE = "0" * 32
@@ -163,8 +164,9 @@ def workers_router(
         "/heartbeat",
         summary="Report the state of a worker",
         responses=problems(HAS_AN_AGENT),
+        dependencies=[Depends(requires(Role.NODE))],
     )
-    async def report_heartbeat(request: WorkerHeartbeatRequest) -> WorkerHeartbeatResponse:
+    async def report_heartbeat(asked: Request, request: WorkerHeartbeatRequest) -> WorkerHeartbeatResponse:
         """The heartbeat of a worker that speaks only HTTP: its whole state, recorded; the answer is its lease.
 
         The first report makes the worker known; nothing else is needed. Report again three times in each lease, for
@@ -181,6 +183,7 @@ def workers_router(
         Sending the same report again does no harm. After 503, or no answer, send it again after a few seconds; after
         409 stop: another program has this `node_id`.
         """
+        speaks_for(asked, request.node_id)
         outcome = await take_in.from_http(_as_beat(request, numbers.next(), clock))
         if isinstance(outcome, Refused):
             raise has_an_agent(request.node_id, outcome.refusal.newest_boot)

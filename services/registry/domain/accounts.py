@@ -44,10 +44,14 @@ class FullReport:
 
 @dataclass(slots=True)
 class Written:
-    """Positions, counted through all groups of a write: rows whose state changed, and whose counters alone did."""
+    """Positions, counted through all groups of a write: rows whose state changed, and whose counters alone did.
+
+    `placed` are those that are new on their node, or that it has in another epoch than before.
+    """
 
     changed: set[int] = field(default_factory=set)
     counted: set[int] = field(default_factory=set)
+    placed: set[int] = field(default_factory=set)
 
 
 # A message of this many accounts stays well under a megabyte.
@@ -71,6 +75,8 @@ def state_of(report: AccountReport) -> tuple[object, ...]:
         report.script_version,
         report.script_hash,
         report.session_file,
+        report.epoch,
+        report.session_version,
     )
 
 

@@ -30,10 +30,24 @@ class Batch:
         """Nodes that now count their changes in another ledger than before."""
         return [node_id for node_id, node in self.after.items() if node.ledger_id != self.before[node_id].ledger_id]
 
+    def newest(self, beats: Sequence[HeartbeatReported]) -> list[HeartbeatReported]:
+        """The newest of `beats`, which are this batch's, of each node for which it was news."""
+        found: dict[str, HeartbeatReported] = {}
+        for beat, verdict in zip(beats, self.verdicts, strict=True):
+            node = self.after.get(beat.node_id)
+            if isinstance(verdict, (Apply, NeedsFull)) and node and (beat.boot, beat.seq) == (node.boot, node.seq):
+                found[beat.node_id] = beat
+        return list(found.values())
+
     def confirm_changes(self, through: Mapping[str, int]) -> None:
         """Take in how far the store has the changes of nodes with a new ledger."""
         for node_id, number in through.items():
             self.after[node_id] = replace(self.after[node_id], changes_through=number)
+
+    @property
+    def nodes(self) -> dict[str, StoredNode]:
+        """All nodes that are locked for the batch, after it."""
+        return {**self.before, **self.after}
 
     def node(self, node_id: str) -> StoredNode:
         """The node after the batch."""

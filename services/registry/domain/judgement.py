@@ -81,6 +81,7 @@ def advanced(stored: StoredNode, beat: HeartbeatReported, verdict: Apply | Needs
         recent_digests=recent,
         ledger_id=beat.ledger_id,
         changes_through=stored.changes_through if same_ledger else 0,
+        takes_assignments=beat.assignments is not None,
     )
 
 

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 
 from services.registry.domain.node import StoredNode
 from shared.contracts.accounts import AccountReport
+from shared.contracts.assignments import AssignAccounts, SessionWanted
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The beat is committed. `counted` are the accounts of which nothing but counters changed with it."""
+    """The beat is committed. `counted` are the accounts of which nothing but counters changed with it.
+
+    `assign` is the node's set, if it goes by another one; `wanted` are the logins that it lacks and may have.
+    """
 
     grant: GrantLease
     counted: tuple[AccountReport, ...] = ()
+    assign: AssignAccounts | None = None
+    wanted: tuple[SessionWanted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +76,6 @@ def lease_for(beat: HeartbeatReported, node: StoredNode, seconds: float) -> Gran
             full_report=not node.digest,
             ledger_id=beat.ledger_id,
             changes_through=node.changes_through if node.ledger_id == beat.ledger_id else 0,
+            assignments=node.assignments,
         )
     )

@@ -3,14 +3,35 @@
 `(boot, seq)` is the newest beat that was judged; it only rises. `digest` names the state that the account rows
 have, or is empty when the newest beat could not be built upon and a full report is awaited. `recent_digests` are
 the states that this boot has passed through, newest last.
+
+`assignment_revision` and `assignment_digest` name the node's set of assignments (`domain/board.py`), whose other part,
+the rows, is in the table of assignments. `takes_assignments` is whether its newest beat named a set at all: an older
+agent, and a worker that speaks only HTTP, run what is in their folder whenever they have a lease.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.registry.domain.assignments import Takeover
 from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.assignments import AssignmentSet, assignments_digest
 from shared.contracts.fleet import NodeObserved, NodeStatus
 from shared.contracts.heartbeats import NodeFacts
+
+NOTHING_ASSIGNED = assignments_digest((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class NodePolicy:
+    """What an operator wants of a node. `capacity` bounds the accounts that are assigned to it; None: as many as fit.
+
+    `draining`: its accounts go to other nodes, such that have the same value of each label that `keep` names.
+    """
+
+    takeover: Takeover = Takeover.WAIT
+    capacity: int | None = None
+    draining: bool = False
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,17 @@ class StoredNode:
     recent_digests: tuple[str, ...] = ()
     ledger_id: str | None = None
     changes_through: int = 0
+    takes_assignments: bool = False
+    sealing_key: str | None = None
+    assignment_revision: int = 0
+    assignment_digest: str = NOTHING_ASSIGNED
+    excluded: tuple[str, ...] = ()
+    policy: NodePolicy = NodePolicy()
+
+    @property
+    def assignments(self) -> AssignmentSet:
+        """The name of its set, as leases say it."""
+        return AssignmentSet.model_construct(revision=self.assignment_revision, digest=self.assignment_digest)
 
 
 def observed(node: StoredNode, change: str, at: datetime) -> NodeObserved:

@@ -11,12 +11,14 @@ from datetime import timedelta
 from typing import Protocol
 
 from services.registry.domain.accounts import AccountGroup, FullReport, Removal, Written
+from services.registry.domain.assignment_rows import AssignmentQuestion, AssignmentRows
 from services.registry.domain.node import StoredNode
 from services.registry.domain.views import (
     AccountPlace,
     AccountQuestion,
     AccountSummary,
     AccountView,
+    AssignmentView,
     ChangeView,
     NodeView,
 )
@@ -31,7 +33,7 @@ class Unwritable(Exception):
     """A value that the store has no room for, such as a number beyond 64 bits; trying again ends the same."""
 
 
-class Transaction(Protocol):
+class Transaction(AssignmentRows, Protocol):
     """One transaction. Whoever writes accounts of a node has locked that node."""
 
     async def lock_nodes(self, node_ids: Iterable[str]) -> dict[str, StoredNode]:
@@ -112,6 +114,14 @@ class FleetReader(Protocol):
 
     async def user_ids(self, most: int) -> list[int]:
         """The Telegram users of all accounts, the smallest first, at most so many."""
+        ...
+
+    async def assignment_page(self, question: AssignmentQuestion, after: str, limit: int) -> list[AssignmentView]:
+        """Assignments in the order of their accounts, after one."""
+        ...
+
+    async def assignment(self, account_id: str) -> AssignmentView | None:
+        """An account's assignment."""
         ...
 
     async def summary(self) -> AccountSummary:

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from services.registry.domain.assignments import Origin, Takeover
 from shared.contracts.accounts import AccountStatus
 from shared.contracts.artifacts import ArtifactKind, FileState, TestTally
+from shared.contracts.assignments import AssignmentState
 from shared.contracts.fleet import NodeStatus
 
 
@@ -21,7 +23,11 @@ class View(BaseModel):
 
 
 class AccountView(View):
-    """One account of one node."""
+    """One account of one node.
+
+    `epoch` and `session_version` are what the node says of the login that it runs; `assigned_to` is the node that the
+    account belongs to, `assignment` how that stands, and `target` the node that gets it next.
+    """
 
     account_id: str
     node_id: str
@@ -35,6 +41,11 @@ class AccountView(View):
     reply_count: int
     last_activity: datetime | None
     session_file: str | None
+    session_version: int | None = None
+    epoch: int | None = None
+    assignment: AssignmentState | None = None
+    assigned_to: str | None = None
+    target: str | None = None
     updated_at: datetime
 
 
@@ -56,7 +67,12 @@ class LoadedArtifact(View):
 
 
 class NodeView(View):
-    """One node. `artifacts` are the scripts that it has loaded, by the hash of what its engine runs."""
+    """One node. `artifacts` are the scripts that it has loaded, by the hash of what its engine runs.
+
+    `takes_assignments`: it goes by its set of assignments, whose number is `assignment_revision`; `assigned` accounts
+    are in it, and `excluded` are logins in its folder that belong to another node or to the vault. `enrolled`: it has a
+    key that logins can be sealed to. `takeover`, `capacity` and `draining` are what an operator wants of it.
+    """
 
     node_id: str
     status: NodeStatus
@@ -66,6 +82,14 @@ class NodeView(View):
     labels: dict[str, str]
     account_count: int
     artifacts: list[LoadedArtifact]
+    takes_assignments: bool = False
+    enrolled: bool = False
+    assignment_revision: int = 0
+    assigned: int = 0
+    excluded: list[str] = []
+    takeover: Takeover = Takeover.WAIT
+    capacity: int | None = None
+    draining: bool = False
     boot: int
     seq: int
     lease_until: datetime | None
@@ -84,6 +108,47 @@ class ChangeView(View):
     reason: str | None
     at: datetime
     recorded_at: datetime
+
+
+class AssignmentView(View):
+    """Which node has an account.
+
+    `epoch` rises with every change of the node; `target` is the node that gets it next. `in_vault` is the hash of the
+    vault's current version of its login, null when the vault has none; `origin` says where the login comes from that
+    the node runs. `takeover` is the account's own policy; null: its node's.
+    """
+
+    account_id: str
+    state: AssignmentState
+    epoch: int
+    node_id: str | None
+    target: str | None
+    reason: str | None
+    origin: Origin
+    in_vault: str | None
+    takeover: Takeover | None
+    since: datetime | None
+
+
+class Unplaceable(View):
+    """An account that no other node takes, and why."""
+
+    account_id: str
+    reason: str
+
+
+class DrainView(View):
+    """How far a node is drained: `assigned` accounts are still to be sent away, `leaving` ones are on their way.
+
+    It is empty when both are 0. `without_place` are those of the assigned ones that no other node takes for now; they
+    go as soon as one does.
+    """
+
+    node_id: str
+    draining: bool
+    assigned: int
+    leaving: int
+    without_place: list[Unplaceable]
 
 
 class AccountSummary(View):

@@ -2,12 +2,23 @@
 
 from services.registry.use_cases.follow_events import EventStream
 from shared.contracts import names
+from shared.contracts.assignments import AssignmentChanged
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
+from shared.contracts.sessions import SessionChanged
 from shared.messaging import Route
 
-STREAMED = (NodeObserved, AccountsChanged, AccountsCounted, DeploymentChanged, DeliveryChanged, DriftChanged)
+STREAMED = (
+    NodeObserved,
+    AccountsChanged,
+    AccountsCounted,
+    AssignmentChanged,
+    DeploymentChanged,
+    DeliveryChanged,
+    DriftChanged,
+    SessionChanged,
+)
 
 
 def routes(stream: EventStream, replica: str) -> list[Route]:

@@ -17,7 +17,9 @@ _SHOWN_STATUS = "case when n.status = 'offline' then 'offline' else a.status end
 _ROWS = (
     f"select a.account_id, a.node_id, n.source, {_SHOWN_STATUS} as status, a.status_reason, a.script_id, "
     "a.script_version, a.script_hash, a.message_count, a.reply_count, a.last_activity, a.session_file, a.updated_at, "
-    "n.status as node_status, n.lease_until from registry.accounts as a join registry.nodes as n using (node_id)"
+    "a.epoch, a.session_version, s.state as assignment, s.node_id as assigned_to, s.target, "
+    "n.status as node_status, n.lease_until from registry.accounts as a join registry.nodes as n using (node_id) "
+    "left join registry.assignments as s using (account_id)"
 )
 _ONE = text(
     f"{_ROWS} where a.account_id = :account_id and (cast(:node_id as text) is null or a.node_id = :node_id) "

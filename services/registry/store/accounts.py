@@ -27,6 +27,8 @@ _COLUMNS = {
     "script_hash": "text",
     "session_file": "text",
     "user_id": "bigint",
+    "epoch": "bigint",
+    "session_version": "bigint",
     "message_count": "bigint",
     "reply_count": "bigint",
     "last_activity": "timestamptz",
@@ -34,7 +36,17 @@ _COLUMNS = {
     "seq": "bigint",
     "change_number": "bigint",
 }
-_STATE = ("status", "status_reason", "script_id", "script_version", "script_hash", "session_file", "user_id")
+_STATE = (
+    "status",
+    "status_reason",
+    "script_id",
+    "script_version",
+    "script_hash",
+    "session_file",
+    "user_id",
+    "epoch",
+    "session_version",
+)
 _COUNTERS = ("message_count", "reply_count", "last_activity")
 _ORIGIN = ("boot", "seq", "change_number")
 _NAMES = ", ".join(_COLUMNS)
@@ -52,6 +64,7 @@ with incoming as materialized (
 ), before as materialized (
     select incoming.place,
         stored.account_id is null or {_row("stored", _STATE)} is distinct from {_row("incoming", _STATE)} as changed,
+        stored.account_id is null or stored.epoch is distinct from incoming.epoch as placed,
         {_row("stored", _COUNTERS)} is distinct from {_row("incoming", _COUNTERS)} as counted
     from incoming left join lateral (
         select * from registry.accounts as a
@@ -66,7 +79,8 @@ with incoming as materialized (
     where {_row("a", _ORIGIN)} < {_row("excluded", _ORIGIN)}
 )
 select coalesce(array_agg(cast(place as int)) filter (where changed), '{{}}') as changed,
-    coalesce(array_agg(cast(place as int)) filter (where counted and not changed), '{{}}') as counted
+    coalesce(array_agg(cast(place as int)) filter (where counted and not changed), '{{}}') as counted,
+    coalesce(array_agg(cast(place as int)) filter (where placed), '{{}}') as placed
 from before
 """)
 
@@ -99,6 +113,7 @@ async def write(connection: AsyncConnection, groups: Sequence[AccountGroup]) -> 
         # SQL counts from 1 within the statement.
         written.changed.update(start + place - 1 for place in row.changed)
         written.counted.update(start + place - 1 for place in row.counted)
+        written.placed.update(start + place - 1 for place in row.placed)
     return written
 
 
@@ -149,6 +164,8 @@ def _columns(origins: Sequence[AccountGroup], reports: Sequence[AccountReport]) 
         "script_hash": texts([report.script_hash for report in reports]),
         "session_file": texts([report.session_file for report in reports]),
         "user_id": numbers([report.user_id for report in reports]),
+        "epoch": numbers([report.epoch for report in reports]),
+        "session_version": numbers([report.session_version for report in reports]),
         "message_count": numbers([report.message_count for report in reports]),
         "reply_count": numbers([report.reply_count for report in reports]),
         "last_activity": instants([report.last_activity for report in reports]),

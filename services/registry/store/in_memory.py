@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.registry.domain.accounts import (
     AccountGroup,
@@ -21,6 +21,7 @@ from services.registry.domain.accounts import (
 )
 from services.registry.domain.node import StoredNode
 from services.registry.domain.ports import AccountKey
+from services.registry.store.in_memory_assignments import InMemoryAssignments
 from services.registry.store.in_memory_queries import InMemoryQueries
 from services.registry.store.in_memory_tables import AccountRow, ChangeRow, NodeTimes, Tables
 from shared.clock import Clock
@@ -30,11 +31,9 @@ from shared.contracts.fleet import NodeStatus
 
 
 @dataclass
-class InMemoryTransaction:
+class InMemoryTransaction(InMemoryAssignments):
     """A `Transaction` on the tables."""
 
-    tables: Tables
-    now: datetime
     outbox: list[Contract] = field(default_factory=list)
 
     async def lock_nodes(self, node_ids: Iterable[str]) -> dict[str, StoredNode]:
@@ -49,7 +48,8 @@ class InMemoryTransaction:
     async def save_nodes(self, nodes: Sequence[StoredNode], lease_seconds: float) -> None:
         """Write nodes and renew their leases."""
         for node in nodes:
-            self.tables.nodes[node.node_id] = node
+            # Sets and policies have statements of their own.
+            self.tables.nodes[node.node_id] = wanted_as_before(self.tables.nodes[node.node_id], node)
             self.tables.times[node.node_id] = replace(
                 self.tables.times[node.node_id],
                 lease_until=self.now + timedelta(seconds=lease_seconds),
@@ -84,6 +84,8 @@ class InMemoryTransaction:
                 if before is not None and before.origin >= origin:
                     continue
                 self.tables.accounts[key] = AccountRow(report, origin, self.now)
+                if before is None or before.report.epoch != report.epoch:
+                    written.placed.add(place)
                 if before is None or state_of(before.report) != state_of(report):
                     written.changed.add(place)
                 elif counters_of(before.report) != counters_of(report):
@@ -157,6 +159,18 @@ class InMemoryTransaction:
         return min(most, len(self.tables.outbox) + len(self.outbox))
 
 
+def wanted_as_before(before: StoredNode, node: StoredNode) -> StoredNode:
+    """The node as it has beaten, with what its row says of its set and of what is wanted of it."""
+    return replace(
+        node,
+        sealing_key=before.sealing_key,
+        assignment_revision=before.assignment_revision,
+        assignment_digest=before.assignment_digest,
+        excluded=before.excluded,
+        policy=before.policy,
+    )
+
+
 class InMemoryStore(InMemoryQueries):
     """`FleetStore` and `FleetReader` in one process. `sent` are the messages of committed transactions."""
 
@@ -170,6 +184,10 @@ class InMemoryStore(InMemoryQueries):
     def sent(self) -> list[Contract]:
         """The outbox; tests may clear it, as a relay would."""
         return self._tables.outbox
+
+    def enrol(self, node_id: str, sealing_key: str) -> None:
+        """Give a node the key that logins are sealed to."""
+        self._tables.nodes[node_id] = replace(self._tables.nodes[node_id], sealing_key=sealing_key)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[InMemoryTransaction]:

@@ -1,11 +1,14 @@
 """The questions of the API, answered from the in-memory tables by the same rules as in SQL."""
 
+from services.registry.domain.assignment_rows import AssignmentQuestion
+from services.registry.domain.assignments import Assignment
 from services.registry.domain.judgement import offline_reason
 from services.registry.domain.views import (
     AccountPlace,
     AccountQuestion,
     AccountSummary,
     AccountView,
+    AssignmentView,
     ChangeView,
     NodeView,
 )
@@ -57,6 +60,20 @@ class InMemoryQueries:
         """The Telegram users of all accounts."""
         return sorted({row.report.user_id for row in self._tables.accounts.values() if row.report.user_id})[:most]
 
+    async def assignment_page(self, question: AssignmentQuestion, after: str, limit: int) -> list[AssignmentView]:
+        """A page of assignments."""
+        views = [_assigned(row) for account_id, row in sorted(self._tables.assignments.items()) if account_id > after]
+        return [
+            view
+            for view in views
+            if question.node_id in (None, view.node_id, view.target) and question.state in (None, view.state)
+        ][:limit]
+
+    async def assignment(self, account_id: str) -> AssignmentView | None:
+        """One assignment."""
+        row = self._tables.assignments.get(account_id)
+        return None if row is None else _assigned(row)
+
     async def summary(self) -> AccountSummary:
         """The fleet in numbers."""
         views = [self._view(key) for key in self._tables.accounts]
@@ -89,6 +106,9 @@ class InMemoryQueries:
     def _view(self, key: tuple[str, str]) -> AccountView:
         row, node = self._tables.accounts[key], self._tables.nodes[key[0]]
         shown = row.report.model_dump() | {"node_id": key[0], "source": node.facts.source, "updated_at": row.updated_at}
+        assignment = self._tables.assignments.get(key[1])
+        if assignment is not None:
+            shown |= {"assignment": assignment.state, "assigned_to": assignment.node_id, "target": assignment.target}
         if node.status is NodeStatus.OFFLINE:
             reason = offline_reason(node.node_id, self._tables.times[node.node_id].lease_until)
             shown |= {"status": AccountStatus.OFFLINE, "status_reason": reason}
@@ -105,6 +125,14 @@ class InMemoryQueries:
             labels=node.facts.labels,
             account_count=node.account_count,
             artifacts=list(node.artifacts),
+            takes_assignments=node.takes_assignments,
+            enrolled=node.sealing_key is not None,
+            assignment_revision=node.assignment_revision,
+            assigned=sum(1 for row in self._tables.assignments.values() if row.node_id == node_id),
+            excluded=list(node.excluded),
+            takeover=node.policy.takeover,
+            capacity=node.policy.capacity,
+            draining=node.policy.draining,
             boot=node.boot,
             seq=node.seq,
             lease_until=times.lease_until,
@@ -112,6 +140,10 @@ class InMemoryQueries:
             created_at=times.created_at,
             updated_at=times.updated_at,
         )
+
+
+def _assigned(row: Assignment) -> AssignmentView:
+    return AssignmentView(**{name: getattr(row, name) for name in AssignmentView.model_fields})
 
 
 def _fits(view: AccountView, question: AccountQuestion) -> bool:

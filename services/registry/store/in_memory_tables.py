@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.registry.domain.assignments import Assignment
 from services.registry.domain.node import StoredNode
 from shared.contracts.accounts import AccountChanged, AccountReport
 from shared.contracts.contract import Contract
@@ -43,13 +44,21 @@ class Tables:
     times: dict[str, NodeTimes] = field(default_factory=dict)
     accounts: dict[tuple[str, str], AccountRow] = field(default_factory=dict)
     changes: dict[tuple[str, str, int], ChangeRow] = field(default_factory=dict)
+    assignments: dict[str, Assignment] = field(default_factory=dict)
     outbox: list[Contract] = field(default_factory=list)
 
     def snapshot(self) -> "Tables":
         """The tables as they are now."""
-        return Tables(dict(self.nodes), dict(self.times), dict(self.accounts), dict(self.changes), list(self.outbox))
+        return Tables(
+            dict(self.nodes),
+            dict(self.times),
+            dict(self.accounts),
+            dict(self.changes),
+            dict(self.assignments),
+            list(self.outbox),
+        )
 
     def restore(self, snapshot: "Tables") -> None:
         """Back to a snapshot."""
         self.nodes, self.times, self.accounts = snapshot.nodes, snapshot.times, snapshot.accounts
-        self.changes = snapshot.changes
+        self.changes, self.assignments = snapshot.changes, snapshot.assignments

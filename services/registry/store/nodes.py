@@ -11,7 +11,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.registry.domain.node import StoredNode
+from services.registry.domain.assignments import Takeover
+from services.registry.domain.node import NodePolicy, StoredNode
+from services.registry.domain.places import Host
 from services.registry.domain.views import NodeView
 from services.registry.store.columns import numbers, texts, unnest
 from shared.contracts.artifacts import AppliedArtifact
@@ -37,6 +39,7 @@ _SAVED = {
     "changes_through": "bigint",
     "account_count": "bigint",
     "artifacts": "text",
+    "takes_assignments": "bool",
 }
 # Arrays of arrays do not unnest into rows of arrays and JSON has no array type here: these travel as text.
 _AS_WRITTEN = {
@@ -47,8 +50,11 @@ _AS_WRITTEN = {
 
 _COLUMNS = (
     "node_id, status, source, hostname, agent_version, time_zone, cast(labels as text) as labels, boot, seq, digest, "
-    "recent_digests, ledger_id, changes_through, account_count, cast(artifacts as text) as artifacts"
+    "recent_digests, ledger_id, changes_through, account_count, cast(artifacts as text) as artifacts, "
+    "takes_assignments, sealing_key, assignment_revision, assignment_digest, excluded, takeover, capacity, draining, "
+    "drain_keep"
 )
+_ASSIGNED = "(select count(*) from registry.assignments as s where s.node_id = nodes.node_id) as assigned"
 _TIMES = "lease_until, last_heartbeat_at, created_at, updated_at"
 
 _LOCK = text(f"select {_COLUMNS} from registry.nodes where node_id = any(:ids) order by node_id for update")
@@ -69,10 +75,20 @@ _EXPIRE = text(
 )
 _AFTER = text(f"select {_COLUMNS} from registry.nodes where node_id > :after order by node_id limit :most")
 _LIST = text(
-    f"select {_COLUMNS}, {_TIMES} from registry.nodes where node_id > :after "
+    f"select {_COLUMNS}, {_TIMES}, {_ASSIGNED} from registry.nodes where node_id > :after "
     "and (cast(:status as text) is null or status = :status) order by node_id limit :most"
 )
-_ONE = text(f"select {_COLUMNS}, {_TIMES} from registry.nodes where node_id = :node_id")
+_ONE = text(f"select {_COLUMNS}, {_TIMES}, {_ASSIGNED} from registry.nodes where node_id = :node_id")
+# A node counts for its target too: what is on its way will be there.
+_HOSTS = text(
+    "select node_id, status, cast(labels as text) as labels, takes_assignments, sealing_key, takeover, capacity, "
+    "draining, drain_keep, coalesce(had.accounts, 0) as accounts from registry.nodes left join ("
+    " select node_id, count(*) as accounts from ("
+    "  select node_id from registry.assignments where node_id is not null union all"
+    "  select target from registry.assignments where target is distinct from node_id and target is not null"
+    " ) as place (node_id) where cast(:ids as text[]) is null or node_id = any(:ids) group by node_id"
+    ") as had using (node_id) where cast(:ids as text[]) is null or node_id = any(:ids) order by node_id"
+)
 
 
 async def lock(connection: AsyncConnection, node_ids: Iterable[str]) -> dict[str, StoredNode]:
@@ -107,6 +123,7 @@ async def save(connection: AsyncConnection, nodes: Sequence[StoredNode], lease_s
         "changes_through": numbers([node.changes_through for node in nodes]),
         "account_count": numbers([node.account_count for node in nodes]),
         "artifacts": texts([_ARTIFACTS.dump_json(node.artifacts).decode() for node in nodes]),
+        "takes_assignments": numbers([int(node.takes_assignments) for node in nodes]),
     }
     await connection.execute(_SAVE, parameters)
 
@@ -133,6 +150,27 @@ async def view(connection: AsyncConnection, node_id: str) -> NodeView | None:
     return None if row is None else _view(row)
 
 
+async def hosts(connection: AsyncConnection, node_ids: Iterable[str] | None) -> list[Host]:
+    """Nodes as places for accounts; all of them for None."""
+    asked = None if node_ids is None else sorted(set(node_ids))
+    return [
+        Host(
+            node_id=row.node_id,
+            status=NodeStatus(row.status),
+            labels=_LABELS.validate_json(row.labels),
+            takes_assignments=row.takes_assignments,
+            sealing_key=row.sealing_key,
+            policy=_policy(row),
+            accounts=row.accounts,
+        )
+        for row in await connection.execute(_HOSTS, {"ids": asked})
+    ]
+
+
+def _policy(row: Any) -> NodePolicy:
+    return NodePolicy(Takeover(row.takeover), row.capacity, row.draining, tuple(row.drain_keep))
+
+
 def _stored(row: Any) -> StoredNode:
     return StoredNode(
         node_id=row.node_id,
@@ -152,10 +190,17 @@ def _stored(row: Any) -> StoredNode:
         recent_digests=tuple(row.recent_digests),
         ledger_id=row.ledger_id,
         changes_through=row.changes_through,
+        takes_assignments=row.takes_assignments,
+        sealing_key=row.sealing_key,
+        assignment_revision=row.assignment_revision,
+        assignment_digest=row.assignment_digest,
+        excluded=tuple(row.excluded),
+        policy=_policy(row),
     )
 
 
 def _view(row: Any) -> NodeView:
     columns = {name: value for name, value in row._mapping.items() if name in NodeView.model_fields}
     columns |= {"labels": _LABELS.validate_json(row.labels), "artifacts": _ARTIFACTS.validate_json(row.artifacts)}
+    columns |= {"enrolled": row.sealing_key is not None}
     return NodeView(**columns)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.registry.domain.accounts import AccountGroup, FullReport, Removal, Written
+from services.registry.domain.assignment_rows import AssignmentQuestion
 from services.registry.domain.node import StoredNode
 from services.registry.domain.ports import AccountKey, Unwritable
 from services.registry.domain.views import (
@@ -16,10 +17,12 @@ from services.registry.domain.views import (
     AccountQuestion,
     AccountSummary,
     AccountView,
+    AssignmentView,
     ChangeView,
     NodeView,
 )
-from services.registry.store import account_queries, accounts, changes, nodes
+from services.registry.store import account_queries, accounts, assignment_queries, changes, nodes
+from services.registry.store.assignments import PostgresAssignments
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
 from shared.contracts.fleet import NodeStatus
@@ -33,7 +36,7 @@ _UNSENT = text(f"select count(*) from (select 1 from {SCHEMA}.outbox limit :most
 _PING = text("select 1")
 
 
-class PostgresTransaction:
+class PostgresTransaction(PostgresAssignments):
     """A `Transaction` on one connection."""
 
     def __init__(self, connection: AsyncConnection, outbox: Outbox) -> None:
@@ -131,6 +134,16 @@ class PostgresStore:
         """The Telegram users of all accounts."""
         async with self._database.begin() as connection:
             return await account_queries.user_ids(connection, most)
+
+    async def assignment_page(self, question: AssignmentQuestion, after: str, limit: int) -> list[AssignmentView]:
+        """A page of assignments."""
+        async with self._database.begin() as connection:
+            return await assignment_queries.page(connection, question, after, limit)
+
+    async def assignment(self, account_id: str) -> AssignmentView | None:
+        """One assignment."""
+        async with self._database.begin() as connection:
+            return await assignment_queries.one(connection, account_id)
 
     async def summary(self) -> AccountSummary:
         """The fleet in numbers."""

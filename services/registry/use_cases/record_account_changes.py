@@ -13,6 +13,7 @@ from services.registry.domain.history import newest_rows, unrecorded
 from services.registry.domain.lease import Recorded, Unrecordable
 from services.registry.domain.ports import FleetStore
 from services.registry.use_cases.isolation import record_each
+from services.registry.use_cases.settle_reports import SettleReports, newcomers
 from shared.clock import Clock
 from shared.contracts.accounts import AccountChanged, AccountReport
 from shared.contracts.contract import Contract
@@ -22,8 +23,9 @@ from shared.contracts.fleet import AccountsChanged
 class RecordAccountChanges:
     """The use case. `wake` is called when something was committed to the outbox."""
 
-    def __init__(self, store: FleetStore, clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(self, store: FleetStore, settle: SettleReports, clock: Clock, wake: Callable[[], None]) -> None:
         self._store = store
+        self._settle = settle
         self._clock = clock
         self._wake = wake
 
@@ -40,10 +42,12 @@ class RecordAccountChanges:
             groups = newest_rows(nodes, news, await transaction.known_accounts(keys) if keys else set())
             written = await transaction.write_accounts(groups) if groups else Written()
             await transaction.advance_changes(nodes)
-            events = _events(groups, written, self._clock.now())
+            at = self._clock.now()
+            settled = await self._settle.of_changes(transaction, nodes, newcomers(groups, written), at)
+            events = _events(groups, written, at)
             if events:
                 await transaction.emit(events)
-        if events:
+        if events or settled:
             self._wake()
         return [Recorded()] * len(changes)
 

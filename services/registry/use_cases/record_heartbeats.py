@@ -2,21 +2,23 @@
 
 Lock the nodes, judge the beats in pure code, write what the judgement asks for, put the real changes in the
 outbox, commit. A lease exists only in the result, so only after the commit, and a node with several beats in the
-batch gets one, for its newest. The number of statements does not
-depend on the number of beats, but for one more with every thousand account rows.
+batch gets one, for its newest; it names the node's set of assignments as this transaction leaves it. The number of
+statements does not depend on the number of beats, but for one more with every thousand account rows.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.registry.domain.accounts import Written, in_pieces, placed
 from services.registry.domain.batch import Batch, judged
 from services.registry.domain.lease import Answer, Granted, Outcome, Superseded, lease_for
-from services.registry.domain.node import observed, visible_change
+from services.registry.domain.node import StoredNode, observed, visible_change
 from services.registry.domain.ports import AccountKey, FleetStore, Transaction
 from services.registry.use_cases.intake_health import IntakeHealth
 from services.registry.use_cases.isolation import record_each
+from services.registry.use_cases.settle_reports import Newcomer, Settled, SettleReports, newcomers, targets
 from shared.clock import Clock
 from shared.contracts.accounts import AccountReport
 from shared.contracts.contract import Contract
@@ -30,8 +32,15 @@ class RecordHeartbeats:
     """The use case. `wake` is called when something was committed to the outbox."""
 
     def __init__(
-        self, store: FleetStore, health: IntakeHealth, clock: Clock, lease_seconds: float, wake: Callable[[], None]
+        self,
+        store: FleetStore,
+        health: IntakeHealth,
+        settle: SettleReports,
+        clock: Clock,
+        lease_seconds: float,
+        wake: Callable[[], None],
     ) -> None:
+        self._settle = settle
         self._store = store
         self._health = health
         self._clock = clock
@@ -45,31 +54,55 @@ class RecordHeartbeats:
 
     async def _record(self, beats: Sequence[HeartbeatReported]) -> list[Answer]:
         async with self._store.begin() as transaction:
-            batch = judged(await transaction.lock_nodes(beat.node_id for beat in beats), beats)
+            concerned = {beat.node_id for beat in beats} | await targets(transaction, beats)
+            batch = judged(await transaction.lock_nodes(concerned), beats)
             await transaction.save_nodes(list(batch.after.values()), self._lease_seconds)
             through = await transaction.advance_changes(batch.new_ledgers) if batch.new_ledgers else {}
-            changed, counted, removed = await _write_accounts(transaction, batch)
-            events = _events(batch, changed, removed, self._clock.now())
+            accounts = await _write_accounts(transaction, batch)
+            at = self._clock.now()
+            settled = await self._settle.of_beats(
+                transaction, batch.nodes, batch.newest(beats), accounts.new, accounts.removed, at
+            )
+            events = _events(batch, accounts.changed, accounts.removed, at)
             if events:
                 await transaction.emit(events)
-        if events:
+        if events or settled.told:
             self._wake()
         batch.confirm_changes(through)
+        batch.after |= {node_id: _named(batch.node(node_id), node) for node_id, node in settled.changed.items()}
         newest = {beat.node_id: beat for beat in sorted(beats, key=lambda each: (each.boot, each.seq))}
-        return [self._answer(beat, newest[beat.node_id], batch, counted) for beat in beats]
+        return [self._answer(beat, newest[beat.node_id], batch, accounts.counted, settled) for beat in beats]
 
-    def _answer(self, beat: HeartbeatReported, newest: HeartbeatReported, batch: Batch, counted: Reports) -> Answer:
+    def _answer(
+        self, beat: HeartbeatReported, newest: HeartbeatReported, batch: Batch, counted: Reports, settled: Settled
+    ) -> Answer:
         if beat is not newest and beat.boot == newest.boot:
             return Superseded()
         answer = lease_for(beat, batch.node(beat.node_id), self._lease_seconds)
-        if isinstance(answer, Granted):
-            return Granted(answer.grant, tuple(counted.get(beat.node_id, ())))
-        return answer
+        if not isinstance(answer, Granted):
+            return answer
+        lacking = settled.sets.get(beat.node_id)
+        return Granted(
+            answer.grant,
+            counted=tuple(counted.get(beat.node_id, ())),
+            assign=None if lacking is None else lacking.told,
+            wanted=tuple(settled.wanted.get(beat.node_id, ())),
+        )
 
 
-async def _write_accounts(transaction: Transaction, batch: Batch) -> tuple[Reports, Reports, list[AccountKey]]:
+@dataclass(frozen=True, slots=True)
+class _Accounts:
+    """What became of the account rows."""
+
+    changed: Reports = field(default_factory=dict)
+    counted: Reports = field(default_factory=dict)
+    removed: list[AccountKey] = field(default_factory=list)
+    new: list[Newcomer] = field(default_factory=list)
+
+
+async def _write_accounts(transaction: Transaction, batch: Batch) -> _Accounts:
     if not (batch.groups or batch.removals or batch.full):
-        return {}, {}, []
+        return _Accounts()
     written = await transaction.write_accounts(batch.groups) if batch.groups else Written()
     removed = await transaction.remove_accounts(batch.removals) if batch.removals else []
     removed += await transaction.remove_unlisted(batch.full) if batch.full else []
@@ -81,7 +114,12 @@ async def _write_accounts(transaction: Transaction, batch: Batch) -> tuple[Repor
                 changed[group.node_id].append(report)
             elif place in written.counted:
                 counted[group.node_id].append(report)
-    return changed, counted, removed
+    return _Accounts(changed, counted, removed, newcomers(batch.groups, written))
+
+
+def _named(node: StoredNode, with_set: StoredNode) -> StoredNode:
+    """The node after the batch, with the name of the set that it has now."""
+    return replace(node, assignment_revision=with_set.assignment_revision, assignment_digest=with_set.assignment_digest)
 
 
 def _events(batch: Batch, changed: Reports, removed: Iterable[AccountKey], at: datetime) -> list[Contract]:

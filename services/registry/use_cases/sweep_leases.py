@@ -6,7 +6,7 @@ import structlog
 
 from services.registry.domain.node import observed
 from services.registry.domain.ports import FleetStore
-from services.registry.domain.verdicts import IntakeSample, Suspended, Verdicts
+from services.registry.domain.verdicts import Allowed, IntakeSample, Suspended, Verdicts
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -32,19 +32,20 @@ class SweepLeases:
         self._wake = wake
         self._suspended = False
 
-    async def __call__(self) -> None:
-        """One sweep. Raises Unavailable."""
+    async def __call__(self) -> Allowed | Suspended:
+        """One sweep; whether verdicts are allowed. Raises Unavailable."""
         verdict = self._verdicts.consider(self._sample())
         if isinstance(verdict, Suspended):
             if not self._suspended:
                 log.info("offline_verdicts_suspended", reason=verdict.reason)
             self._suspended = True
-            return
+            return verdict
         if self._suspended:
             log.info("offline_verdicts_resumed")
         self._suspended = False
         while await self._expire_some() == NODES_PER_TRANSACTION:
             continue
+        return verdict
 
     async def _expire_some(self) -> int:
         async with self._store.begin() as transaction:

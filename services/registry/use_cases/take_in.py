@@ -15,6 +15,7 @@ from shared.batching import Batcher
 from shared.clock import Clock
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.heartbeats import HeartbeatReported
+from shared.contracts.sessions import SessionChanged
 from shared.messaging import Rejected
 
 # Accounts a second whose counters are told to the event stream; above it they are left out, because nobody can
@@ -46,8 +47,13 @@ class TakeInHeartbeat:
     async def from_bus(self, beat: HeartbeatReported) -> None:
         """Record the beat, then send its lease or refusal. Raises Unavailable, Rejected, or what failed."""
         outcome = await self._recorded(beat)
+        if isinstance(outcome, Granted) and outcome.assign is not None:
+            # Before the lease that names this set: the node would ask for it at once.
+            await self._answers.assign(outcome.assign)
         if not isinstance(outcome, Superseded):
             await self._answers.answer(outcome)
+        if isinstance(outcome, Granted) and outcome.wanted:
+            await self._answers.want_sessions(outcome.wanted)
         if isinstance(outcome, Granted) and (missing := self._own_accounts.missing(beat)):
             await self._answers.name_own_accounts(missing)
         await self._tell_counters(beat.node_id, outcome)
@@ -83,6 +89,19 @@ class TakeInHeartbeat:
 def _told(error: Exception) -> Exception:
     """Values that cannot be stored are the sender's mistake; anything else keeps its name and is tried again."""
     return Rejected(str(error)) if isinstance(error, Unwritable) else error
+
+
+class TakeInSessionChange:
+    """What the vault has, from the bus."""
+
+    def __init__(self, batches: Batcher[SessionChanged, Recorded | Unrecordable]) -> None:
+        self._batches = batches
+
+    async def __call__(self, change: SessionChanged) -> None:
+        """Record the change. Raises Unavailable, Rejected, or what failed."""
+        outcome = await self._batches.submit(change)
+        if isinstance(outcome, Unrecordable):
+            raise _told(outcome.error)
 
 
 class TakeInAccountChange:

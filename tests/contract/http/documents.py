@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from pydantic import SecretStr
 from services.console.app import build_api
 from services.console.settings import ConsoleSettings
 from services.deployer.app import DeployerApp
+from services.deployer.app import real_ports as deployer_ports
 from services.deployer.settings import DeployerSettings
 from services.registry.app import Registry
+from services.registry.app import real_ports as registry_ports
 from services.registry.settings import Settings as RegistrySettings
 from services.telegram_sandbox.app import Sandbox
 from services.telegram_sandbox.settings import SandboxSettings
+from shared.audit.log import InMemoryAuditLog
 from shared.clock import SystemClock
 from shared.http.api import Api
 from shared.randomness import SystemRandomness
@@ -27,14 +31,18 @@ NOWHERE = {"amqp_url": "amqp://nowhere", "database_url": "postgresql+asyncpg://n
 
 
 def registry_api() -> Api:
-    """The registry's doors; nothing is behind them."""
-    return Registry(RegistrySettings.model_validate(NOWHERE)).api
+    """The registry's doors; nothing is behind them but an audit log."""
+    settings = RegistrySettings.model_validate(NOWHERE)
+    audit = InMemoryAuditLog("registry", SystemClock())
+    return Registry(settings, replace(registry_ports(settings), audit=audit)).api
 
 
 def deployer_api() -> Api:
-    """The deployer's doors; nothing is behind them."""
+    """The deployer's doors; nothing is behind them but an audit log."""
     more = {"secret": "secret-of-the-tests", "public_url": "http://nowhere"}
-    api = DeployerApp(DeployerSettings.model_validate(NOWHERE | more)).api
+    settings = DeployerSettings.model_validate(NOWHERE | more)
+    audit = InMemoryAuditLog("deployer", SystemClock())
+    api = DeployerApp(settings, replace(deployer_ports(settings), audit=audit)).api
     assert isinstance(api, Api)
     return api
 

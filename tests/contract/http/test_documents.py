@@ -15,9 +15,10 @@ from shared.http.document import operations
 from tests.contract.http.documents import deployer_api, merged_document, registry_api, sandbox_document
 
 VERBS = {
-    "Abort", "Add", "Adopt", "Apply", "Approve", "Clear", "Compare", "Confirm", "Count", "Deploy", "Drop", "Fetch",
-    "Follow", "Forget", "Inject", "Install", "Kill", "List", "Look", "Overwrite", "Pause", "Plan", "Push", "Read",
-    "Remove", "Replay", "Report", "Resume", "Retry", "Roll", "Say", "Scan", "Set", "Tell", "Test",
+    "Abort", "Add", "Adopt", "Apply", "Approve", "Assign", "Clear", "Compare", "Confirm", "Count", "Deploy", "Drain",
+    "Drop", "End", "Fetch", "Follow", "Forget", "Inject", "Install", "Kill", "List", "Look", "Overwrite", "Pause",
+    "Plan", "Push", "Read", "Remove", "Replay", "Report", "Resume", "Retry", "Revoke", "Roll", "Say", "Scan", "Set",
+    "Take", "Tell", "Test",
 }  # fmt: skip
 # What needs no token, because it tells nothing of the fleet or brings an authorisation of its own.
 OPEN = {"/health/live", "/health/ready", "/api/v1/group-ai/script-artifacts/{content_hash}"}
@@ -63,7 +64,7 @@ def test_every_operation_tells_its_refusals(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in json.dumps(document)
     for method, path, operation in operations(document):
         where = f"{method} {path}"
-        expected = {"422", "500"} | ({"401"} if path not in OPEN else set())
+        expected = {"422", "500"} | ({"401", "403"} if path not in OPEN else set())
         expected |= {"413", "415"} if "requestBody" in operation else set()
         assert expected <= operation["responses"].keys(), where
         for status, response in operation["responses"].items():
@@ -114,7 +115,7 @@ def test_the_origin_tells_what_the_way_through_it_adds() -> None:
         own = path.startswith("/health")
         assert ({"502", "503", "504"} <= operation["responses"].keys()) != own, f"{method} {path}"
     listing = document["paths"]["/api/v1/workers"]["get"]["responses"]["503"]["content"][PROBLEM]["examples"]
-    assert listing.keys() == {"unavailable", "upstream-away", "upstream-busy"}
+    assert listing.keys() == {"unavailable", "sign-in-away", "upstream-away", "upstream-busy"}
 
 
 def test_a_worker_can_be_written_from_the_page_alone() -> None:

@@ -40,6 +40,18 @@ class Subject:
             found = sorted(rows, key=lambda row: row.id)
         return [CONTRACT_BY_TYPE[row.type].model_validate_json(row.body) for row in found]
 
+    async def enrol(self, node_id: str, sealing_key: str) -> None:
+        """Give a node the key that logins are sealed to, as joining does."""
+        if isinstance(self.store, InMemoryStore):
+            self.store.enrol(node_id, sealing_key)
+            return
+        assert self._database is not None
+        async with self._database.begin() as connection:
+            given = {"key": sealing_key, "node_id": node_id}
+            await connection.execute(
+                text(f"update {SCHEMA}.nodes set sealing_key = :key where node_id = :node_id"), given
+            )
+
     async def pass_time(self, seconds: float) -> None:
         """Let leases and history grow older."""
         if self._clock is not None:

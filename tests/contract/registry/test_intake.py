@@ -8,13 +8,15 @@ from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.intake_health import IntakeHealth
 from services.registry.use_cases.record_account_changes import RecordAccountChanges
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
+from services.registry.use_cases.settle_reports import SettleReports
 from shared.clock import VirtualClock
+from shared.contracts.assignments import AssignmentChanged
 from shared.contracts.contract import Contract
 from shared.contracts.fleet import AccountsChanged, NodeObserved
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.leases import GrantLease
 from tests.contract.registry.conftest import Subject
-from tests.unit.registry.builders import OTHER_LEDGER, account, beat, change
+from tests.unit.registry.builders import OTHER_LEDGER, PATIENCE, account, beat, change
 
 
 class Intake:
@@ -23,8 +25,9 @@ class Intake:
     def __init__(self, subject: Subject) -> None:
         clock = VirtualClock()
         health = IntakeHealth(clock, lambda: True, lambda: 0)
-        self.beats = RecordHeartbeats(subject.store, health, clock, 30, lambda: None)
-        self.changes = RecordAccountChanges(subject.store, clock, lambda: None)
+        settle = SettleReports(PATIENCE)
+        self.beats = RecordHeartbeats(subject.store, health, settle, clock, 30, lambda: None)
+        self.changes = RecordAccountChanges(subject.store, settle, clock, lambda: None)
         self.announce = AnnounceNodes(subject.store, clock, lambda: None)
         self._subject = subject
 
@@ -40,8 +43,9 @@ class Intake:
         return {row.account_id: (row.status.value, row.message_count) for row in rows}
 
     async def told(self) -> list[str]:
-        """What the outbox has, in short; it is empty afterwards."""
-        return [_short(message) for message in await self._subject.take_sent()]
+        """What the outbox has of nodes and accounts, in short; it is empty afterwards."""
+        sent = await self._subject.take_sent()
+        return [_short(message) for message in sent if not isinstance(message, AssignmentChanged)]
 
 
 def _short(message: Contract) -> str:

@@ -21,7 +21,13 @@ class Registry:
         self.slow_begun = threading.Event()
         self.polling = 0
         self.ordered = threading.Event()
+        # Whose tokens the registry knows, by their hashes; None: it is away for such questions.
+        self.bearers: dict[str, dict[str, str]] | None = {}
+        self.asked_for_tokens = 0
+        self.failures: list[dict[str, Any]] = []
         self.api = FastAPI(title="registry")
+        self.api.post("/internal/whose-token")(self.whose_token)
+        self.api.post("/internal/failed-sign-ins", status_code=204)(self.failed_sign_in)
         self.api.get("/api/v1/workers")(self.workers)
         self.api.get("/api/v1/workers/slow")(self.slow)
         self.api.get("/api/v1/workers/{node_id}/commands")(self.commands)
@@ -34,6 +40,19 @@ class Registry:
     async def workers(self, request: Request) -> dict[str, Any]:
         """Gives back the headers and the query that came through."""
         return {"headers": dict(request.headers), "query": request.url.query}
+
+    async def whose_token(self, question: dict[str, str]) -> Response:
+        """As the registry answers."""
+        self.asked_for_tokens += 1
+        if self.bearers is None:
+            return JSONResponse({"detail": "away"}, 503)
+        nobody = {"name": None, "role": None, "node_id": None}
+        return JSONResponse({**nobody, **self.bearers.get(question["hash"], {})})
+
+    async def failed_sign_in(self, failure: dict[str, Any]) -> Response:
+        """Notes it."""
+        self.failures.append(failure)
+        return Response(status_code=204)
 
     async def account(self, account_id: str, request: Request) -> dict[str, str]:
         """Gives back the id and the bytes of the path."""

@@ -1,12 +1,14 @@
 """Reports as nodes make them, with what a test does not care about filled in."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.contracts.accounts import AccountChanged, AccountReport, AccountStatus
 from shared.contracts.heartbeats import HeartbeatReported
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+# What a node hands back is waited for so long.
+PATIENCE = timedelta(minutes=2)
 LEDGER = "a" * 32
 OTHER_LEDGER = "b" * 32
 

@@ -12,10 +12,11 @@ from services.registry.domain.views import AccountPlace, AccountQuestion
 from services.registry.store.in_memory import InMemoryStore
 from services.registry.use_cases.intake_health import IntakeHealth
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
+from services.registry.use_cases.settle_reports import SettleReports
 from shared.clock import VirtualClock
 from shared.contracts.accounts import AccountReport
 from shared.contracts.heartbeats import HeartbeatReported
-from tests.unit.registry.builders import account, beat
+from tests.unit.registry.builders import PATIENCE, account, beat
 
 ACCOUNTS = ("a", "b", "c", "d")
 
@@ -104,7 +105,7 @@ def recorder(store: InMemoryStore) -> RecordHeartbeats:
     """The use case on a store."""
     clock = VirtualClock()
     health = IntakeHealth(clock, lambda: True, lambda: 0)
-    return RecordHeartbeats(store, health, clock, lease_seconds=30, wake=lambda: None)
+    return RecordHeartbeats(store, health, SettleReports(PATIENCE), clock, lease_seconds=30, wake=lambda: None)
 
 
 async def rows(store: InMemoryStore) -> dict[str, int]:

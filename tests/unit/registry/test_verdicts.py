@@ -9,11 +9,12 @@ from services.registry.domain.verdicts import Allowed, IntakeSample, Suspended, 
 from services.registry.store.in_memory import InMemoryStore
 from services.registry.use_cases.intake_health import IntakeHealth
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
+from services.registry.use_cases.settle_reports import SettleReports
 from services.registry.use_cases.sweep_leases import SweepLeases
 from shared.clock import VirtualClock
 from shared.contracts.fleet import NodeObserved, NodeStatus
 from shared.messaging import Unavailable
-from tests.unit.registry.builders import beat
+from tests.unit.registry.builders import PATIENCE, beat
 
 
 def healthy(at: float) -> IntakeSample:
@@ -65,7 +66,7 @@ class Fleet:
         self.clock = VirtualClock()
         self.store = InMemoryStore(self.clock)
         self.health = IntakeHealth(self.clock, lambda: True, lambda: 0)
-        self.record = RecordHeartbeats(self.store, self.health, self.clock, 30, lambda: None)
+        self.record = RecordHeartbeats(self.store, self.health, SettleReports(PATIENCE), self.clock, 30, lambda: None)
         verdicts = Verdicts(35, 10)
         self.sweep = SweepLeases(self.store, verdicts, self.health.sample, self.clock, lambda: None)
         self.seq = 0

@@ -1,6 +1,7 @@
 """A small Callboard for the command line to talk to: the paths of the API, with answers that a test sets."""
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -78,6 +79,10 @@ class BackOffice:
     accounts: list[dict[str, Any]] = field(default_factory=list)
     letters: list[dict[str, Any]] = field(default_factory=list)
     drift: list[dict[str, Any]] = field(default_factory=list)
+    # What a reader of an assignment, of an account and of a drain sees, look by look.
+    assignments: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    drains: list[dict[str, Any]] = field(default_factory=list)
     course: list[dict[str, Any] | int] = field(default_factory=list)
     # Each connection's events as (id, type, data); when they are told, the stream ends.
     streams: list[list[tuple[str, str, str]]] = field(default_factory=list)
@@ -109,6 +114,13 @@ class BackOffice:
         api.get("/api/v1/workers")(self._list_nodes)
         api.get("/api/v1/workers/{name}")(self._one_node)
         api.get("/api/v1/group-ai/accounts")(self._list_accounts)
+        api.get("/api/v1/group-ai/assignments")(self._list_assignments)
+        for method in ("GET", "POST", "DELETE"):
+            api.api_route("/api/v1/group-ai/accounts/{name}/assignment", methods=[method])(self._assignment)
+            api.api_route("/api/v1/workers/{name}/drain", methods=[method])(self._drain)
+        api.put("/api/v1/group-ai/accounts/{name}/policy")(self._assignment)
+        api.put("/api/v1/workers/{name}/policy")(self._node_policy)
+        api.get("/api/v1/group-ai/accounts/{name}")(self._one_account)
         api.get("/api/v1/dead-letters")(self._list_letters)
         api.post("/api/v1/dead-letters/{letter}/replay")(self._touch_letter)
         api.delete("/api/v1/dead-letters/{letter}")(self._touch_letter)
@@ -131,6 +143,31 @@ class BackOffice:
     async def _list_accounts(self, request: Request, limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
         self.bodies.append({name: value for name, value in request.query_params.items() if name != "limit"})
         return _page(self.accounts, limit, cursor)
+
+    async def _list_assignments(self, request: Request, limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
+        self.bodies.append({name: value for name, value in request.query_params.items() if name != "limit"})
+        return _page(self.assignments, limit, cursor)
+
+    async def _assignment(self, request: Request) -> dict[str, Any]:
+        await self._keep_body(request)
+        return _next_of(self.assignments)
+
+    async def _one_account(self, name: str) -> Any:
+        return (
+            _next_of(self.reports) if self.reports else problem_response(404, "unknown-account", "no node reports it")
+        )
+
+    async def _drain(self, request: Request) -> dict[str, Any]:
+        await self._keep_body(request)
+        return _next_of(self.drains)
+
+    async def _node_policy(self, name: str, request: Request) -> dict[str, Any]:
+        await self._keep_body(request)
+        return {**self.nodes[0], **self.bodies[-1]}
+
+    async def _keep_body(self, request: Request) -> None:
+        if content := await request.body():
+            self.bodies.append(json.loads(content))
 
     async def _list_letters(self, limit: int = 100) -> dict[str, Any]:
         return {"items": self.letters[:limit]}
@@ -193,6 +230,10 @@ class Reception:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         await self.current(scope, receive, send)
+
+
+def _next_of(course: list[dict[str, Any]]) -> dict[str, Any]:
+    return course.pop(0) if len(course) > 1 else course[0]
 
 
 def _page(items: list[dict[str, Any]], limit: int, cursor: str | None) -> dict[str, Any]:

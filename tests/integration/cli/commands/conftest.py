@@ -39,6 +39,7 @@ def address(office: BackOffice, reception: tuple[str, Reception]) -> str:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A watch looks twice a second; a test need not wait for that."""
     monkeypatch.setattr("services.cli.progress.ASK_EVERY", 0.01)
+    monkeypatch.setattr("services.cli.commands.assigning.ASK_EVERY", 0.01)
 
 
 @pytest.fixture
