@@ -1,6 +1,6 @@
 """The agent brought to a server: a real sshd, a real environment from the package index, a real agent.
 
-Making an environment with all that the agent needs takes most of a minute, so one test goes the whole way, and makes one.
+Making an environment with all that the agent needs takes most of a minute, so one test goes the whole way.
 """
 
 import dataclasses
