@@ -16,6 +16,7 @@ from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.desired import Desired
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
+from services.deployer.domain.rollout import Window
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from services.deployer.domain.servers import ServerRows
 from shared.contracts.artifacts import Artifact
@@ -27,11 +28,12 @@ from shared.contracts.drift import DriftKind, DriftState
 
 @dataclass(frozen=True, slots=True)
 class DueDelivery:
-    """A delivery whose time has come, with what its order needs."""
+    """A delivery whose time has come, with what its order needs; `window` is its deployment's."""
 
     delivery: Delivery
     node_online: bool
     bind: Bind
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
