@@ -23,8 +23,8 @@ than the policy's retries of its cause are a failure for good.
 
 A delivery that is held back waits for its rollout to release it: it is not sent, whatever else happens, and its
 deadline is its timer. One that its node got to only after the window is held back again: the rollout releases it
-when the next one opens. The clock of a step (`entered_at`) begins with the step and begins anew when the node comes back;
-while the node is offline no step is too long, only the deadline ends it.
+when the next one opens. The clock of a step (`entered_at`) begins with the step and begins anew when the node comes
+back; while the node is offline no step is too long, only the deadline ends it.
 
 An observation verifies only what the node has acknowledged: from then on the order is in the node's ledger and
 cannot get lost. Before that, the same hash may be what the node ran for an earlier order, and a rollout that
