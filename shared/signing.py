@@ -36,6 +36,20 @@ def key_id_of(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
+def signature_of(private: bytes, content: bytes) -> str:
+    """The holder's signature of any content, in base64."""
+    return base64.b64encode(Ed25519PrivateKey.from_private_bytes(private).sign(content)).decode()
+
+
+def is_signed_by(public: str, signature: str, content: bytes) -> bool:
+    """Whether this is the signature of the content by the holder of this key; both in base64."""
+    try:
+        Ed25519PublicKey.from_public_bytes(base64.b64decode(public)).verify(base64.b64decode(signature), content)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 class Signer:
     """Signs with one private key."""
 

@@ -1,6 +1,8 @@
 """Where the HTTP API keeps things, for every command and for `callboard up`."""
 
 WORKERS = "/api/v1/workers"
+ENROLMENTS = f"{WORKERS}/enrolments"
+KEYS = "/api/v1/group-ai/keys"
 ACCOUNTS = "/api/v1/group-ai/accounts"
 ASSIGNMENTS = "/api/v1/group-ai/assignments"
 SUMMARY = f"{ACCOUNTS}/summary"

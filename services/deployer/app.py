@@ -18,6 +18,7 @@ from services.deployer.api.dead_letters import dead_letters_router
 from services.deployer.api.deployments import DeploymentDesk, deployments_router
 from services.deployer.api.downloads import downloads_router
 from services.deployer.api.drift import drift_router
+from services.deployer.api.keys import keys_router
 from services.deployer.api.scripts import scripts_router
 from services.deployer.api.servers import servers_router
 from services.deployer.api.steering import steering_router
@@ -29,10 +30,13 @@ from services.deployer.downloads import SignedDownloads
 from services.deployer.handlers.reports import BATCH, reports_route
 from services.deployer.jobs.advance import advance
 from services.deployer.jobs.drift import drift_job
+from services.deployer.jobs.keys import keep_keys, keep_trust
 from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
-from services.deployer.secrets import SealedLogins, key_material
+from services.deployer.key_ring import KeyRing, key_material
+from services.deployer.secrets import SealedLogins
 from services.deployer.settings import DeployerSettings
+from services.deployer.signing_bus import SigningBus
 from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions, Turns
 from services.deployer.store.postgres import SCHEMA, PostgresStore
@@ -43,6 +47,8 @@ from services.deployer.use_cases.carry_parcels import CarryParcels
 from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
+from services.deployer.use_cases.keep_trust import KeepTrust
+from services.deployer.use_cases.keys import DeployerKeys
 from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
@@ -74,6 +80,7 @@ TAGS = {
     "scripts": "Scripts and their immutable versions.",
     "deployments": "Bringing a version of a script to nodes, and how far it has come on each of them.",
     "drift": "Nodes that have lost what was verified on them, or have something that nobody here remembers.",
+    "keys": "The keys that orders are signed with, and their rotation.",
     "dead letters": "Messages that could not be handled, and why.",
     "servers": "Servers that are reached by SSH: their host keys, their state, and files pushed to them.",
     "downloads": "What nodes fetch with the signed link of an order.",
@@ -84,8 +91,9 @@ TAGS = {
 class Ports:
     """What the deployer is connected to.
 
-    `relay` publishes what the store's transactions have announced. `timer` makes the job that one replica runs every
-    so many seconds. `ping` raises Unavailable when the store is away. `close` gives everything back.
+    `relay` publishes what the store's transactions have announced, on the bus that it is given. `timer` makes the job
+    that one replica runs every so many seconds. `ping` raises Unavailable when the store is away. `close` gives
+    everything back.
     """
 
     store: Store
@@ -93,7 +101,7 @@ class Ports:
     bus: Bus
     mailbox: Mailbox
     consumer: Callable[[Sequence[Route]], Consumer]
-    relay: Callable[[], Coroutine[Any, Any, None]]
+    relay: Callable[[Bus], Coroutine[Any, Any, None]]
     ping: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
     ssh: Ssh
@@ -110,6 +118,10 @@ def real_ports(settings: DeployerSettings) -> Ports:
     mailbox = RabbitMailbox(settings.amqp_url, bus, randomness)
     relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
 
+    def run_relay(bus: Bus) -> Coroutine[Any, Any, None]:
+        relay.bus = bus
+        return relay.run()
+
     async def ping() -> None:
         async with database.begin() as connection:
             await connection.execute(text("select 1"))
@@ -125,7 +137,7 @@ def real_ports(settings: DeployerSettings) -> Ports:
         bus=bus,
         mailbox=mailbox,
         consumer=lambda routes: RabbitConsumer(settings.amqp_url, routes, bus, clock, randomness),
-        relay=relay.run,
+        relay=run_relay,
         ping=ping,
         close=close,
         ssh=SshServers(Sessions(), links=Sessions(Turns(of_one=1, of_all=MOST_LINKS))),
@@ -142,12 +154,22 @@ class DeployerApp:
         self._settings = settings
         self._ports = ports or real_ports(settings)
         self._downloads = SignedDownloads(settings.secret, settings.public_url)
+        self._last_key = key_material(settings.secret, settings.secrets_key_file)
+        self._master = KeyRing(self._last_key, keys=settings.vault_key, key_file=settings.vault_key_file)
+        self._wire_keys()
         self._wire_deliveries()
         self._wire_drift()
         self._wire_deployments()
         self._wire_intake()
         self._wire_servers()
         self._wire_api()
+
+    def _wire_keys(self) -> None:
+        """The keys that orders are signed with: everything leaves over a bus that signs."""
+        ports = self._ports
+        self._keys = DeployerKeys(ports.store, self._master, ports.clock)
+        self._bus = SigningBus(ports.bus, self._keys.signer)
+        self._trust = keep_trust(KeepTrust(ports.store, self._keys, ports.clock), ports.timer)
 
     def _wire_deliveries(self) -> None:
         """What is due is sent."""
@@ -188,12 +210,12 @@ class DeployerApp:
 
     def _wire_servers(self) -> None:
         """Servers that are reached by SSH, and the messages that are carried over it."""
-        settings, ports = self._settings, self._ports
-        vault = SealedLogins(key_material(settings.secret, settings.secrets_key_file))
+        ports = self._ports
+        vault = SealedLogins(self._master, self._last_key)
         self._register = RegisterServers(ports.store, ports.ssh, vault, ports.clock)
         self._reach = ReachServers(ports.store, ports.ssh, vault)
         self._install = InstallAgent(ports.store, ports.ssh, self._reach, build_bundle, ports.clock)
-        carry = CarryParcels(ports.store, ports.bus, ports.mailbox, ports.clock, ports.randomness)
+        carry = CarryParcels(ports.store, self._bus, ports.mailbox, ports.clock, ports.randomness)
         keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
         self._links = Links(keep, ports.timer)
 
@@ -210,6 +232,7 @@ class DeployerApp:
                 deployments_router(self._desk),
                 steering_router(self._desk),
                 drift_router(self._settle),
+                keys_router(self._keys),
                 servers_router(self._register, self._reach, self._install),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
                 audit_router(self._ports.audit),
@@ -229,7 +252,9 @@ class DeployerApp:
             "reconcile": self._reconcile.run,
             "links": self._links.run,
             "drift": self._drift.run,
-            "relay": self._ports.relay,
+            "trust": self._trust,
+            "keys": keep_keys(self._keys, self._bus, self._ports.clock),
+            "relay": self._relay,
         }
 
     async def run(self) -> int:
@@ -253,12 +278,17 @@ class DeployerApp:
     async def _serve(self) -> None:
         await serve(self.api, self._settings.http_host, self._settings.http_port)
 
+    async def _relay(self) -> None:
+        await self._ports.relay(self._bus)
+
     async def _missing(self) -> Sequence[str]:
         missing = [] if self._consumer.consuming else ["the broker is not consumed from; is RabbitMQ up?"]
         try:
             await self._ports.ping()
         except Unavailable as error:
             missing.append(str(error))
+        if (problem := self._keys.problem) is not None:
+            missing.append(f"orders cannot be signed: {problem}")
         return missing
 
 

@@ -19,7 +19,10 @@ class DeployerSettings(ServiceSettings):
     token: Token
     # Signs the download URLs and seals the logins of servers; every replica needs the same one.
     secret: Annotated[SecretStr, Field(min_length=16)]
-    # Instead of `secret`, for the logins of servers at rest: a long random text in a file, the same for every replica.
+    # The master keys of what is kept sealed, the active one first; every replica needs the same ones. See `key_ring`.
+    vault_key_file: Path | None = None
+    vault_key: SecretStr | None = None
+    # Instead of `secret`, for the last of the master keys: a long random text in a file, the same for every replica.
     secrets_key_file: Path | None = None
     # Where agents reach the HTTP origin, for artifacts that are too large for a message.
     public_url: HttpUrl

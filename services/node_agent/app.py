@@ -6,31 +6,48 @@ disconnects the accounts, saves what they counted and closes the ledger, in this
 """
 
 import asyncio
+import base64
 import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
+from services.node_agent.deadman_timer import KernelTimer
+from services.node_agent.domain.assignments import Assignments
 from services.node_agent.domain.beats import Beats
+from services.node_agent.domain.deadman import Deadman, NoTimer, Timer
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.journal import Journal
+from services.node_agent.domain.keys import NodeKeys
 from services.node_agent.domain.lease import Lease
-from services.node_agent.domain.ports import Downloader, LedgerAway, Offload, ScriptFiles, Sessions
+from services.node_agent.domain.membership import Membership
+from services.node_agent.domain.permission import Permission
+from services.node_agent.domain.ports import (
+    Downloader,
+    HeldLogins,
+    KeptKeys,
+    LedgerAway,
+    Offload,
+    ScriptFiles,
+    SessionFiles,
+)
 from services.node_agent.domain.telegram import Telegram
-from services.node_agent.handlers.commands import Orders, commands_route
+from services.node_agent.domain.trust import Trust
+from services.node_agent.handlers.commands import Fleet, Orders, Vault, commands_route
 from services.node_agent.jobs.account_runner import RunnerParts
 from services.node_agent.jobs.command_intake import CommandIntake
 from services.node_agent.jobs.counters import keep_counters
-from services.node_agent.jobs.crew import Crew
+from services.node_agent.jobs.crew import Crew, Quarters
 from services.node_agent.jobs.deliveries import DeliveryQueue
-from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter
+from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter, Standing
 from services.node_agent.jobs.lease_watch import LeaseWatch
-from services.node_agent.jobs.outbox import ChangeOutbox, ReportOutbox
+from services.node_agent.jobs.login_sync import LoginSync
+from services.node_agent.jobs.outbox import ChangeOutbox, LoginOutbox, ReportOutbox
 from services.node_agent.jobs.script_files import watch_script_files
 from services.node_agent.jobs.turns import Turns
 from services.node_agent.publisher import BusPublisher
@@ -39,38 +56,52 @@ from services.node_agent.store.accounts import SqliteAccounts
 from services.node_agent.store.database import Connection, Database, FileConnection
 from services.node_agent.store.deliveries import SqliteDeliveries
 from services.node_agent.store.download import HttpDownloader
+from services.node_agent.store.handed_back import SqliteHandedBack
 from services.node_agent.store.identity import begin_boot
+from services.node_agent.store.identity_file import IdentityFile
+from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
 from services.node_agent.store.status_file import Status, StatusFile
 from services.node_agent.store.time_zone import local_time_zone
-from services.node_agent.telegram.sessions import Place
+from services.node_agent.telegram.sessions import Place, load_session
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
-from services.node_agent.transports.amqp import AmqpTransport
+from services.node_agent.transports.amqp import AmqpTransport, address_of
 from services.node_agent.transports.folder import FolderTransport
 from services.node_agent.transports.http import HttpTransport
-from services.node_agent.use_cases.accept_lease import AcceptLease
+from services.node_agent.use_cases.accept_lease import AcceptLease, Allowance
 from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
+from services.node_agent.use_cases.check_orders import checked
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
+from services.node_agent.use_cases.hand_back import HandBack, Shorten
+from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
+from services.node_agent.use_cases.sealing_logins import LoginSealer
 from services.node_agent.use_cases.stage import Stage
 from services.node_agent.use_cases.take_delivery import TakeDelivery
+from services.node_agent.use_cases.take_login import TakeLogin
 from services.node_agent.use_cases.unsaid import Unsaid
+from services.node_agent.use_cases.waiting import Waiting
 from shared.alarm import Alarm
 from shared.clock import Clock
 from shared.contracts.heartbeats import NodeFacts
 from shared.draining import Drain
 from shared.messaging import Bus, PublishFailed, Route
 from shared.randomness import Randomness
+from shared.tls import trusting
 
 log = structlog.get_logger(__name__)
 
 # Accounts that connect at once; the others wait their turn, so a start is no flood of key exchanges.
 CONNECTING_AT_ONCE = 20
+# How often it is looked whether a login that was handed back has to be sent again.
+LOGINS_POLL_SECONDS = 10.0
+# For the last states of the logins at the agent's end; what does not leave in it waits in the ledger.
+FAREWELL_SECONDS = 2.0
 
 # Consumes a route until it is cancelled.
 Consume = Callable[[Route], Coroutine[Any, Any, None]]
@@ -103,21 +134,34 @@ async def _nothing() -> None:
     """There is nothing to close."""
 
 
+def _as_it_is(content: bytes) -> bytes:
+    return content
+
+
 @dataclass(frozen=True)
 class Ports:
-    """What the agent is connected to; `close` gives the connections back."""
+    """What the agent is connected to; `close` gives the connections back.
+
+    `trust` says whose orders it takes, and `kept` keeps that across restarts. `logins` is where `telegram` finds the
+    logins that are not among `sessions`. `timer` ends the process.
+    """
 
     bus: Bus
     consume: Consume
     telegram: Telegram
-    sessions: Sessions
+    sessions: SessionFiles
     open_ledger: Callable[[], Coroutine[Any, Any, Connection]]
     files: ScriptFiles
     downloader: Downloader
     offload: Offload
     status: StatusWriter
+    trust: Trust
+    kept: KeptKeys
     clock: Clock
     randomness: Randomness
+    logins: HeldLogins = field(default_factory=Logins)
+    shorten: Shorten = _as_it_is
+    timer: Timer = field(default_factory=NoTimer)
     close: Callable[[], Awaitable[None]] = _nothing
 
 
@@ -130,6 +174,7 @@ class NodeSettings:
     heartbeat_seconds: float
     transport: str = "amqp"
     script_check_seconds: float = 30.0
+    login_sync_seconds: float = 600.0
 
 
 class Agent:
@@ -159,6 +204,7 @@ class Agent:
                 for name, job in parts.jobs.items():
                     group.create_task(job(), name=name)
         finally:
+            await parts.farewell()
             await parts.roster.close()
 
 
@@ -167,6 +213,7 @@ class _Parts:
     restore: RestoreStage
     roster: Roster
     jobs: Jobs
+    farewell: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -178,47 +225,61 @@ class _Core:
     identity: Identity
     accounts: SqliteAccounts
     deliveries: SqliteDeliveries
+    handed_back: SqliteHandedBack
     publisher: BusPublisher
     lease: Lease
+    assignments: Assignments
+    deadman: Deadman
+    sealer: LoginSealer
+    hand_back: HandBack
     beats: Beats
     stage: Stage
     unsaid: Unsaid
     roster: Roster
     beat: Alarm
 
-    def drain(self, name: str, step: Callable[[], Awaitable[bool]]) -> Drain:
+    def drain(self, name: str, step: Callable[[], Awaitable[bool]], poll: float | None = None) -> Drain:
         """A job that empties something of the ledger whenever it is woken."""
         away = (PublishFailed, LedgerAway)
-        return Drain(name, step, None, self.ports.clock, self.ports.randomness, away=away)
+        return Drain(name, step, poll, self.ports.clock, self.ports.randomness, away=away)
 
 
 def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Parts:
     core = _core(settings, ports, database, identity)
     crew = _crew(core)
     orders, applying = _applying(core, crew)
+    vault, returning, farewell = _logins(core, crew)
     restore = RestoreStage(core.deliveries, core.accounts, ports.files, core.stage, core.unsaid, ports.offload)
     jobs: Jobs = {
-        **_leasing(core, crew, orders),
+        **_leasing(core, crew, orders, vault),
         **applying,
+        **returning,
         "crew": crew.run,
         "heartbeat": _heartbeat(core),
         "counters": lambda: keep_counters(core.roster, ports.clock),
     }
-    return _Parts(restore, core.roster, jobs)
+    return _Parts(restore, core.roster, jobs, farewell)
 
 
 def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Core:
     clock, randomness = ports.clock, ports.randomness
     accounts, beats, journal = SqliteAccounts(database), Beats(), Journal()
     stage, unsaid = Stage(randomness, journal), Unsaid(journal, clock, randomness)
+    handed_back = SqliteHandedBack(database)
+    sealer = LoginSealer(ports.trust, identity.boot, ports.offload, clock)
     return _Core(
         settings=settings,
         ports=ports,
         identity=identity,
         accounts=accounts,
         deliveries=SqliteDeliveries(database, randomness),
-        publisher=BusPublisher(ports.bus),
+        handed_back=handed_back,
+        publisher=BusPublisher(ports.bus, settings.node_id),
         lease=Lease(identity.boot),
+        assignments=Assignments(),
+        deadman=Deadman(ports.timer),
+        sealer=sealer,
+        hand_back=HandBack(ports.logins, ports.sessions, handed_back, sealer, ports.shorten),
         beats=beats,
         stage=stage,
         unsaid=unsaid,
@@ -228,10 +289,22 @@ def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Id
 
 
 def _crew(core: _Core) -> Crew:
-    clock, randomness = core.ports.clock, core.ports.randomness
-    turns = Turns(CONNECTING_AT_ONCE, clock, randomness)
-    parts = RunnerParts(core.ports.telegram, core.roster, core.unsaid, core.stage, core.lease, clock, randomness, turns)
-    return Crew(core.ports.sessions, core.roster, core.lease, parts, clock)
+    ports, roster, assignments = core.ports, core.roster, core.assignments
+    parts = RunnerParts(
+        telegram=ports.telegram,
+        roster=roster,
+        unsaid=core.unsaid,
+        stage=core.stage,
+        permission=Permission(core.lease, assignments),
+        deadman=core.deadman,
+        clock=ports.clock,
+        randomness=ports.randomness,
+        turns=Turns(CONNECTING_AT_ONCE, ports.clock, ports.randomness),
+    )
+    waiting = Waiting(roster, assignments, ports.logins, ports.clock)
+    crew = Crew(Quarters(ports.sessions, assignments, ports.logins, core.hand_back, waiting), parts)
+    crew.gave_back = core.beat.ring
+    return crew
 
 
 def _applying(core: _Core, crew: Crew) -> tuple[Orders, Jobs]:
@@ -268,10 +341,34 @@ def _applying(core: _Core, crew: Crew) -> tuple[Orders, Jobs]:
     }
 
 
-def _leasing(core: _Core, crew: Crew, orders: Orders) -> Jobs:
+def _logins(core: _Core, crew: Crew) -> tuple[Vault, Jobs, Callable[[], Awaitable[None]]]:
+    """Logins that come from the vault, and their newest states on the way back."""
+    node_id, ports, hand_back = core.settings.node_id, core.ports, core.hand_back
+    take = TakeLogin(node_id, core.assignments, ports.logins, core.sealer, ports.downloader)
+    outbox = LoginOutbox(core.handed_back, core.publisher, ports.clock, ports.randomness)
+    sending = core.drain("logins", outbox.send_some, LOGINS_POLL_SECONDS)
+    sync = LoginSync(ports.logins, hand_back, core.settings.login_sync_seconds, ports.clock, ports.randomness)
+    take.taken, hand_back.kept = crew.ring, sending.wake
+
+    async def farewell() -> None:
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await hand_back.everything()
+                while await outbox.send_some():
+                    pass
+        except (LedgerAway, PublishFailed, TimeoutError) as error:
+            log.warning("logins_not_handed_back", reason=str(error) or "there was no time", advice="what the ledger "
+                        "has is sent when the agent starts again")  # fmt: skip
+
+    vault = Vault(take, KnowStored(node_id, hand_back, core.roster))
+    return vault, {"logins": sending.run, "login sync": sync.run}, farewell
+
+
+def _leasing(core: _Core, crew: Crew, orders: Orders, vault: Vault) -> Jobs:
     """The node's queue, the lease that comes through it, and the account changes that a lease confirms."""
     node_id, ports = core.settings.node_id, core.ports
-    accept = AcceptLease(node_id, core.identity, core.lease, core.beats, core.accounts)
+    allowance = Allowance(core.lease, core.assignments, core.deadman)
+    accept = AcceptLease(node_id, core.identity, allowance, core.beats, core.accounts)
     outbox = ChangeOutbox(core.accounts, core.publisher, ports.clock, core.settings.heartbeat_seconds)
     telling = core.drain("changes", outbox.send_some)
     watched, left = Alarm(ports.clock), Alarm(ports.clock)
@@ -289,8 +386,10 @@ def _leasing(core: _Core, crew: Crew, orders: Orders) -> Jobs:
         telling.wake()
 
     core.roster.changed = changed
-    accept.answered, accept.wanted, accept.confirmed = answered, core.beat.ring, confirmed
-    route = commands_route(node_id, accept, orders, KnowOwnAccounts(node_id, core.roster))
+    accept.answered, accept.wanted, accept.named, accept.confirmed = answered, core.beat.ring, crew.ring, confirmed
+    fleet = Fleet(accept, _know_assignments(core, crew), KnowOwnAccounts(node_id, core.roster))
+    route = checked(commands_route(node_id, fleet, orders, vault), ports.trust, ports.kept)
+    ports.trust.adopted = core.beat.ring
     return {
         "consumer": CommandIntake(lambda: ports.consume(route), core.lease, left).run,
         "lease": LeaseWatch(core.lease, crew, ports.clock, watched).run,
@@ -298,9 +397,25 @@ def _leasing(core: _Core, crew: Crew, orders: Orders) -> Jobs:
     }
 
 
+def _know_assignments(core: _Core, crew: Crew) -> KnowAssignments:
+    know = KnowAssignments(core.settings.node_id, core.assignments)
+
+    def taken() -> None:
+        crew.ring()
+        core.beat.ring()
+
+    know.taken = taken
+    return know
+
+
 def _heartbeat(core: _Core) -> Job:
     settings, ports = core.settings, core.ports
-    writer = HeartbeatWriter(settings.node_id, settings.facts, core.identity, core.beats, core.stage, core.roster)
+    standing = Standing(core.assignments, ports.logins)
+
+    def facts() -> NodeFacts:
+        return ports.trust.told_in(settings.facts)
+
+    writer = HeartbeatWriter(settings.node_id, facts, core.identity, core.beats, core.stage, core.roster, standing)
     after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
     job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
     return lambda: job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
@@ -328,39 +443,46 @@ def _status_after_beat(
     return after_beat
 
 
-def build(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Agent:
+def build(settings: AgentSettings, membership: Membership, clock: Clock, randomness: Randomness) -> Agent:
     """The agent on real parts. Raises OSError or ValueError when the sandbox's key cannot be read."""
+    identity = IdentityFile(settings.state_dir)
+    node_id = membership.given.node_id
     telegram = settings.telegram
     sandbox = None
     if telegram.server_address and telegram.server_port and telegram.server_key_file:
         trust_sandbox(telegram.server_key_file)
         sandbox = Place(telegram.dc_id, telegram.server_address, telegram.server_port)
-    folder = SessionFolder(settings.sessions_dir)
-    transport = transport_of(settings, clock, randomness)
+    folder, logins = SessionFolder(settings.sessions_dir), Logins(asyncio.to_thread)
+    at = FolderAndMemory(folder, logins)
+    transport = transport_of(settings, membership, clock, randomness)
     ports = Ports(
         bus=transport,
         consume=transport.consume,
-        telegram=TelethonTelegram(telegram.api_id, telegram.api_hash.get_secret_value(), folder, sandbox),
+        telegram=TelethonTelegram(telegram.api_id, telegram.api_hash.get_secret_value(), at, sandbox),
         sessions=folder,
         open_ledger=lambda: FileConnection.open(settings.state_dir / "ledger.sqlite"),
         files=ScriptFolder(settings.state_dir / "scripts"),
-        downloader=HttpDownloader(),
+        downloader=HttpDownloader(verify=trusting(membership.given.ca)),
         offload=asyncio.to_thread,
         status=StatusFile(status_path(settings.state_dir)),
+        trust=Trust(NodeKeys(node_id, base64.b64decode(membership.sealing_key), trusted=membership.given.keys), clock),
+        kept=identity,
         clock=clock,
         randomness=randomness,
+        logins=logins,
+        shorten=lambda content: load_session(content, sandbox).content(),
+        timer=KernelTimer(),
         close=transport.close,
     )
     facts = NodeFacts(
         source=settings.source,
         hostname=socket.gethostname(),
-        agent_version=_version(),
-        labels=settings.labels,
+        agent_version=version(),
+        labels=membership.given.labels | settings.labels,
         time_zone=local_time_zone(),
     )
-    node = NodeSettings(
-        settings.node_id, facts, settings.heartbeat_seconds, settings.transport, settings.script_check_seconds
-    )
+    beat = settings.heartbeat_seconds or membership.given.heartbeat_seconds
+    node = NodeSettings(node_id, facts, beat, settings.transport, settings.script_check_seconds)
     return Agent(node, ports)
 
 
@@ -369,21 +491,26 @@ def status_path(state_dir: Path) -> Path:
     return state_dir / "status.json"
 
 
-def transport_of(settings: AgentSettings, clock: Clock, randomness: Randomness) -> Transport:
-    """The transport that the settings name; they have what it needs."""
-    node_id = settings.node_id
+def transport_of(settings: AgentSettings, membership: Membership, clock: Clock, randomness: Randomness) -> Transport:
+    """The transport that the settings name, with what the node was given for it. Raises ValueError."""
+    given = membership.given
+    node_id = given.node_id
     match settings.transport:
         case "http":
-            assert settings.url is not None and settings.token is not None
-            return HttpTransport(settings.url, settings.token.get_secret_value(), node_id, clock, randomness)
+            url = settings.url or given.url or membership.url
+            return HttpTransport(url, given.token, node_id, clock, randomness, verify=trusting(given.ca))
         case "folder":
             return FolderTransport(settings.exchange_dir, node_id, clock, randomness)
         case "amqp":
-            assert settings.amqp_url is not None
-            return AmqpTransport(settings.amqp_url, node_id, clock, randomness)
+            if given.broker is None:
+                raise ValueError("this node was given no login at the broker: use --transport http")
+            broker = given.broker.model_copy(update={"url": settings.amqp_url or given.broker.url})
+            ca = IdentityFile(settings.state_dir).ca_path if given.ca else None
+            return AmqpTransport(address_of(broker, ca), node_id, clock, randomness)
 
 
-def _version() -> str:
+def version() -> str:
+    """The agent's version."""
     try:
         return metadata.version("callboard")
     except metadata.PackageNotFoundError:

@@ -1,6 +1,7 @@
 """The agent's settings: environment variables with the prefix `CALLBOARD_`, read once in `__main__`.
 
-`transport` says which way the agent takes to the back office, and which of the settings behind it are needed.
+What the node is, and its logins at the broker and at the origin, are no settings: the machine was given them when it
+joined (`store/identity_file.py`). `transport` says which of the ways to the back office the agent takes.
 
 The Telegram sandbox is used only when its address and key are named; without them accounts speak to Telegram's own
 data centres and nowhere else, whatever address a session file carries.
@@ -16,11 +17,11 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import NoDecode
+from yarl import URL
 
 from shared.contracts.heartbeats import MOST_LABELS
 from shared.contracts.identifiers import Label, NodeId
@@ -34,9 +35,6 @@ def _without_slash(url: str) -> str:
 BackOfficeUrl = Annotated[
     str, StringConstraints(pattern=r"^https?://[^/?#\s]+[^?#\s]*$"), AfterValidator(_without_slash)
 ]
-
-# What each transport cannot do without.
-NEEDED = {"amqp": ("amqp_url",), "http": ("url", "token")}
 
 
 class TelegramSettings(BaseModel):
@@ -62,32 +60,30 @@ class TelegramSettings(BaseModel):
 class AgentSettings(ServiceSettings):
     """See the module's docstring. `state_dir`, `sessions_dir` and `exchange_dir` belong to this agent alone.
 
-    `url` is the console's address, for `http`; `exchange_dir` has `inbox` and `outbox`, for `folder`.
+    `amqp_url`, for `amqp`, and `url`, for `http`, are where broker and console are when that is no longer where the
+    node was told; `exchange_dir` has `inbox` and `outbox`, for `folder`. `node_id` is only compared with the node's.
     """
 
-    node_id: NodeId
+    node_id: NodeId | None = None
     transport: Literal["amqp", "http", "folder"] = "amqp"
-    amqp_url: AmqpUrl | None = Field(default=None, validate_default=True)
-    url: BackOfficeUrl | None = Field(default=None, validate_default=True)
-    token: SecretStr | None = Field(default=None, min_length=1, validate_default=True)
+    amqp_url: AmqpUrl | None = None
+    url: BackOfficeUrl | None = None
     exchange_dir: Path = Path("exchange")
     state_dir: Path = Path("state")
     sessions_dir: Path = Path("sessions")
-    heartbeat_seconds: float = Field(default=10.0, ge=0.2, le=300)
+    # Without it as often as the node was told.
+    heartbeat_seconds: float | None = Field(default=None, ge=0.2, le=300)
     # How often the files of the loaded scripts are looked at; they are small and few, so this is for the disk's rest.
     script_check_seconds: float = Field(default=30.0, ge=0.2, le=3600)
     source: Literal["local", "remote"] = "remote"
     labels: Annotated[dict[Label, Label], NoDecode] = Field(default_factory=dict, max_length=MOST_LABELS)
     telegram: TelegramSettings
 
-    @field_validator("amqp_url", "url", "token")
+    @field_validator("amqp_url")
     @classmethod
-    def _needed(cls, value: object, info: ValidationInfo) -> object:
-        transport = str(info.data.get("transport"))
-        if value is None and info.field_name in NEEDED.get(transport, ()):
-            raise ValueError(
-                f"the transport {transport!r} needs it; other transports: CALLBOARD_TRANSPORT or --transport"
-            )
+    def _without_a_login(cls, value: str | None) -> str | None:
+        if value is not None and URL(value).user is not None:
+            raise ValueError("it must have no login in it: the node has its own, which it was given when it joined")
         return value
 
     @field_validator("labels", mode="before")

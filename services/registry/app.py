@@ -12,30 +12,40 @@ from typing import Any, Protocol, TypeVar
 
 from services.registry.api.accounts import accounts_router
 from services.registry.api.assignments import assignment_routers
+from services.registry.api.enrolments import enrolments_router, join_router
 from services.registry.api.events import events_router
 from services.registry.api.internal import internal_router
 from services.registry.api.tokens import tokens_router, whoami_router
 from services.registry.api.worker_orders import worker_orders_router
 from services.registry.api.workers import workers_router
+from services.registry.broker.rabbit import RabbitAccess
+from services.registry.domain.access_ports import AccessStore
+from services.registry.domain.broker_access import BrokerAccess
 from services.registry.domain.event_log import EventLog
 from services.registry.domain.ports import FleetReader, FleetStore
 from services.registry.domain.tokens import TokenStore
 from services.registry.domain.verdicts import Verdicts
 from services.registry.handlers import events, reports
 from services.registry.jobs import timers
+from services.registry.jobs.access import keep_logins, watch_access
 from services.registry.jobs.own_accounts import refresh_own_accounts
 from services.registry.publisher import BusAnswers
 from services.registry.settings import Settings
+from services.registry.store.access import PostgresAccess
 from services.registry.store.postgres import SCHEMA, PostgresStore
 from services.registry.store.tokens import PostgresTokens
 from services.registry.use_cases.announce_assignments import AnnounceAssignments
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.claim_unplaced import ClaimUnplaced
+from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.empty_draining import EmptyDraining
+from services.registry.use_cases.enrol_nodes import EnrolNodes, Offer
 from services.registry.use_cases.follow_events import KEPT_EVENTS, EventStream
 from services.registry.use_cases.hand_over_orders import HandOverOrders
 from services.registry.use_cases.intake_health import IntakeHealth
+from services.registry.use_cases.keep_access import KeepAccess
 from services.registry.use_cases.keep_policies import KeepPolicies
+from services.registry.use_cases.know_keys import KnowKeys
 from services.registry.use_cases.order_assignment import OrderAssignment
 from services.registry.use_cases.own_accounts import OwnAccounts
 from services.registry.use_cases.pass_on_reports import PassOnReports
@@ -43,6 +53,7 @@ from services.registry.use_cases.prune_changes import PruneChanges
 from services.registry.use_cases.record_account_changes import RecordAccountChanges
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
 from services.registry.use_cases.record_sessions import RecordSessions
+from services.registry.use_cases.revoke_node import RevokeNode
 from services.registry.use_cases.settle_reports import SettleReports
 from services.registry.use_cases.settle_silent import SettleSilent
 from services.registry.use_cases.sweep_leases import SweepLeases
@@ -89,13 +100,15 @@ class Store(FleetStore, FleetReader, Protocol):
 
 @dataclass(frozen=True)
 class Ports:
-    """What the registry is connected to.
+    """What the registry is connected to. `broker` makes the logins of nodes, `bus` speaks.
 
     `relay` publishes what the store's transactions have put into the outbox, and `wake` tells it that there is
     something. `timer` makes the job that one replica runs every so many seconds. `close` gives everything back.
     """
 
     store: Store
+    access: AccessStore
+    broker: BrokerAccess
     tokens: TokenStore
     audit: AuditLog
     bus: Bus
@@ -116,14 +129,18 @@ def real_ports(settings: Settings) -> Ports:
     bus = RabbitBus(settings.amqp_url, "registry", static_queues(settings.lease_seconds), clock, randomness)
     mailbox = RabbitMailbox(settings.amqp_url, bus, randomness)
     relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
+    broker = RabbitAccess(settings.amqp_url, settings.management_url)
 
     async def close() -> None:
+        await broker.close()
         await mailbox.close()
         await bus.close()
         await database.close()
 
     return Ports(
         store=PostgresStore(database, Outbox(SCHEMA, randomness)),
+        access=PostgresAccess(database),
+        broker=broker,
         tokens=PostgresTokens(database),
         audit=PostgresAuditLog(SCHEMA, database),
         bus=bus,
@@ -145,6 +162,7 @@ class Registry:
         self._settings = settings
         self._ports = ports or real_ports(settings)
         self._store, self._clock = self._ports.store, self._ports.clock
+        self._wire_access()
         self._wire_intake()
         self._wire_stream()
         self._empty = self._use(EmptyDraining)
@@ -164,6 +182,8 @@ class Registry:
             "announce": self._announce(),
             "announce assignments": timers.announce_assignments(self._use(AnnounceAssignments), self._ports.timer),
             "prune": timers.prune(PruneChanges(self._store), self._ports.timer),
+            "logins": keep_logins(self._keep_access, self._ports.timer),
+            "access": watch_access(self._keep_access, self._cut_off, self._clock),
             "own accounts": refresh_own_accounts(self._own_accounts, self._clock),
             "outbox relay": self._ports.relay,
         }
@@ -175,6 +195,21 @@ class Registry:
         await self._changes.close()
         await self._sessions.close()
         await self._ports.close()
+
+    def _wire_access(self) -> None:
+        """Who may be a node, and what a node may do at the broker."""
+        settings, ports = self._settings, self._ports
+        self._cut_off = CutOff(ports.access)
+        self._keep_access = KeepAccess(ports.access, ports.broker, ports.clock, ports.randomness)
+        self._revoke = RevokeNode(ports.access, ports.broker, self._cut_off, ports.clock)
+        offer = Offer(
+            broker_url=settings.broker_for_nodes,
+            url=settings.public_url,
+            ca=settings.nodes_ca_file.read_text("ascii") if settings.nodes_ca_file else None,
+            # Two beats of a lease may get lost.
+            heartbeat_seconds=max(0.2, min(10.0, settings.lease_seconds / 3)),
+        )
+        self._enrol = EnrolNodes(ports.access, ports.broker, offer, ports.clock, ports.randomness)
 
     def _wire_intake(self) -> None:
         settings, ports, wake = self._settings, self._ports, self._ports.wake
@@ -191,15 +226,17 @@ class Registry:
         self._changes = Batcher(record_changes, most=most, linger=linger)
         self._sessions = Batcher(RecordSessions(self._store, self._clock, wake), most=most, linger=linger)
         self._own_accounts = OwnAccounts(self._store)
-        answers = BusAnswers(ports.bus, self._clock)
-        self._take_heartbeat = TakeInHeartbeat(self._heartbeats, answers, self._own_accounts, self._clock)
-        routes = reports.routes(
-            self._take_heartbeat,
-            TakeInAccountChange(self._changes),
-            TakeInSessionChange(self._sessions),
-            lease_seconds=settings.lease_seconds,
-            prefetch=settings.prefetch,
+        answers = BusAnswers(ports.bus, self._clock, self._keep_access.misses)
+        self._take_heartbeat = TakeInHeartbeat(
+            self._heartbeats, answers, self._own_accounts, self._clock, self._cut_off
         )
+        intake = reports.Intake(
+            heartbeats=self._take_heartbeat,
+            changes=TakeInAccountChange(self._changes),
+            sessions=TakeInSessionChange(self._sessions),
+            keys=KnowKeys(ports.access),
+        )
+        routes = reports.routes(intake, lease_seconds=settings.lease_seconds, prefetch=settings.prefetch)
         self._intake = ports.consumer(routes)
 
     def _wire_stream(self) -> None:
@@ -237,16 +274,27 @@ class Registry:
             token=settings.token,
             audit=ports.audit,
             routers=[
-                workers_router(self._store, self._take_heartbeat, self._hand_over, self._clock, settings.lease_seconds),
-                worker_orders_router(self._hand_over, PassOnReports(ports.bus), self._clock, ports.randomness),
+                enrolments_router(self._enrol, self._revoke),
+                workers_router(
+                    self._store,
+                    self._take_heartbeat,
+                    self._hand_over,
+                    self._cut_off,
+                    self._clock,
+                    settings.lease_seconds,
+                ),
+                worker_orders_router(
+                    self._hand_over, PassOnReports(ports.bus), self._cut_off, self._clock, ports.randomness
+                ),
                 accounts_router(self._store),
                 *assignment_routers(self._store, order, KeepPolicies(self._store, self._store, self._empty)),
                 events_router(self._stream),
                 tokens_router(tokens),
                 whoami_router(tokens),
                 audit_router(ports.audit),
-                internal_router(tokens, ports.audit),
+                internal_router(tokens, ports.access, ports.audit),
             ],
+            open_routers=[join_router(self._enrol, self._clock)],
             tags=TAGS,
             ready=self._missing,
             largest_body=LARGEST_PARCEL,

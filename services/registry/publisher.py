@@ -1,10 +1,10 @@
 """What goes on the bus directly: leases, refusals, counters. Best effort, as `domain.answers` says.
 
-A node whose queue is not there (it has just been started, or the broker's disk was erased) makes it again when it
-connects and gets the answer to its next beat.
+A node whose queue is not there (the broker's disk was erased) gets it again, because its absence is told, and then the
+answer to its next beat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -15,6 +15,7 @@ from shared.contracts.accounts import AccountReport
 from shared.contracts.assignments import AssignAccounts, SessionWanted
 from shared.contracts.contract import Contract
 from shared.contracts.fleet import AccountsCounted
+from shared.contracts.leases import GrantLease
 from shared.contracts.own_accounts import NameOwnAccounts
 from shared.messaging import Bus, PublishFailed, Unroutable
 
@@ -22,11 +23,12 @@ log = structlog.get_logger(__name__)
 
 
 class BusAnswers:
-    """`Answers` on a bus."""
+    """`Answers` on a bus. `misses` is called with a node whose queue is not there."""
 
-    def __init__(self, bus: Bus, clock: Clock) -> None:
+    def __init__(self, bus: Bus, clock: Clock, misses: Callable[[str], None] = lambda _: None) -> None:
         self._bus = bus
         self._clock = clock
+        self._misses = misses
         self._losing = False
 
     async def answer(self, outcome: Granted | Refused) -> None:
@@ -58,6 +60,8 @@ class BusAnswers:
             self._losing = False
         except Unroutable as error:
             log.debug("answer_without_queue", type=message.TYPE, reason=str(error))
+            if isinstance(message, GrantLease):
+                self._misses(message.node_id)
         except PublishFailed as error:
             # One line for an outage, not one for each of thousands of answers.
             if not self._losing:

@@ -1,11 +1,14 @@
 """The registry's settings, from `CALLBOARD_…` in the environment."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
+from yarl import URL
 
 from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
 
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
 # A share of the lease: ten times what two bad oscillators (500 ppm each) differ by, for clocks of virtual machines.
 LEAST_DRIFT = 0.01
 
@@ -22,6 +25,14 @@ class Settings(MigrationSettings):
     amqp_url: AmqpUrl
     token: Token
     http_port: Port = 8081
+    # The broker's management API, where the logins of nodes are made; by default on the broker's host, port 15672.
+    management_url: HttpUrl | None = None
+    # Where nodes reach the broker, without a login; by default where this process does.
+    nodes_amqp_url: AmqpUrl | None = None
+    # Where nodes reach the HTTP origin; by default where they have joined.
+    public_url: HttpUrl | None = None
+    # Certificates in PEM that nodes are told to trust, for the broker and for HTTP.
+    nodes_ca_file: Path | None = None
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     sweep_seconds: Annotated[float, Field(ge=0.1, le=60)] = 2.0
     announce_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
@@ -54,3 +65,15 @@ class Settings(MigrationSettings):
             told = f"drift_margin_seconds must be at least {least:.1f} for a lease of {self.lease_seconds:.0f} s"
             raise ValueError(f"{told}: two clocks may differ by a hundredth of it")
         return self
+
+    @field_validator("nodes_amqp_url")
+    @classmethod
+    def _without_a_login(cls, value: str | None) -> str | None:
+        if value is not None and URL(value).user is not None:
+            raise ValueError("every node gets it, so it must have no login in it: amqp://host:port/")
+        return value
+
+    @property
+    def broker_for_nodes(self) -> str:
+        """Where nodes reach the broker; there is no login in it."""
+        return self.nodes_amqp_url or str(URL(self.amqp_url).with_user(None).with_query(None))

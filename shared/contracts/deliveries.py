@@ -78,6 +78,7 @@ class FailureCause(StrEnum):
     TESTS_FAILED = "tests_failed"
     STORAGE_FAILED = "storage_failed"
     UNKNOWN_ACCOUNT = "unknown_account"
+    OUT_OF_DATE = "out_of_date"
     TOO_LATE = "too_late"
 
     @property

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.accounts import AccountReport
+from shared.contracts.accounts import AccountReport, Reason
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.assignments import MOST_ASSIGNED, AssignmentSet, ReleasedAccount
 from shared.contracts.contract import Contract, Instant, Part
@@ -22,10 +22,20 @@ MOST_ARTIFACTS = 1_000
 MOST_LABELS = 64
 
 
+class RefusedOrders(Part):
+    """Orders that a node has not taken since its agent's start, because they were not the deployer's or not for it."""
+
+    count: int = Field(ge=1)
+    reason: Reason
+    at: Instant
+
+
 class NodeFacts(Part):
     """What a node says of itself. `source` is `local` for the back office's own machine, else `remote`.
 
-    `time_zone` is a name of the time zone database such as `Asia/Tokyo`; older agents do not send it.
+    `time_zone` is a name of the time zone database such as `Asia/Tokyo`; `keys_serial` names the deployer's keys that
+    the node goes by (`keys.py`); `refused` tells the newest of the orders that it refused. Older agents send none of
+    the three.
     """
 
     source: Annotated[str, StringConstraints(pattern=r"^(local|remote)$")] = "remote"
@@ -33,6 +43,8 @@ class NodeFacts(Part):
     agent_version: str = Field(default="", max_length=64)
     labels: dict[Label, Label] = Field(default_factory=dict, max_length=MOST_LABELS)
     time_zone: str | None = Field(default=None, max_length=64)
+    keys_serial: int | None = Field(default=None, ge=1)
+    refused: RefusedOrders | None = None
 
 
 class HeartbeatReported(Contract):

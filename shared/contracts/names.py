@@ -67,6 +67,10 @@ EXCHANGES = (
 )
 
 
+# The last word of what a node may publish: its login at the broker allows `node.<node_id>.<word>` and nothing else.
+REPORT_WORDS = ("heartbeat", "account", "delivery", "session", "login")
+
+
 def heartbeat_key(node_id: str) -> str:
     """Where a node's heartbeats go."""
     return f"node.{node_id}.heartbeat"
@@ -119,8 +123,8 @@ def heartbeats_queue(lease_seconds: float) -> Queue:
 
 
 def registry_reports_queue() -> Queue:
-    """Account changes, and what the vault has: each one counts, so a poisonous one is dead-lettered."""
-    return _reports(REGISTRY_REPORTS_QUEUE, "node.*.account", "deploy.session.*")
+    """Account changes, and the vault's logins and keys: each one counts, so a poisonous one is dead-lettered."""
+    return _reports(REGISTRY_REPORTS_QUEUE, "node.*.account", "deploy.session.*", "deploy.keys.*")
 
 
 def deployer_reports_queue() -> Queue:
@@ -138,7 +142,10 @@ def dead_letters_queue() -> Queue:
 
 
 def node_commands_queue(node_id: str) -> Queue:
-    """A node's orders. Classic: the truth is in PostgreSQL, and ten thousand Raft groups are not needed."""
+    """A node's orders. Classic: the truth is in PostgreSQL, and ten thousand Raft groups are not needed.
+
+    The back office declares it; the node only reads it.
+    """
     return Queue(
         f"node.{node_id}.commands",
         (Binding(COMMANDS, command_key(node_id)),),

@@ -66,7 +66,10 @@ class _Row:
 
 
 class OutboxRelay:
-    """The job that empties an outbox. Any number of replicas may `run` it at once; `wake` it after a commit."""
+    """The job that empties an outbox. Any number of replicas may `run` it at once; `wake` it after a commit.
+
+    `bus` may be replaced before it runs, by one that stands in front of it.
+    """
 
     def __init__(self, schema: str, database: Database, bus: Bus, clock: Clock, randomness: Randomness) -> None:
         self._take = text(
@@ -74,7 +77,7 @@ class OutboxRelay:
         )
         self._delete = text(f"delete from {schema}.outbox where id = any(cast(:ids as bigint[]))")
         self._database = database
-        self._bus = bus
+        self.bus = bus
         drain = Drain(f"{schema} outbox", self.relay_once, POLL_SECONDS, clock, randomness)
         self.wake = drain.wake
         self.run = drain.run
@@ -93,7 +96,7 @@ class OutboxRelay:
 
     async def _publish(self, row: _Row) -> None:
         try:
-            await self._bus.publish(row.message, message_id=row.message_id)
+            await self.bus.publish(row.message, message_id=row.message_id)
         except Unroutable as error:
             log.info("order_dropped", reason=str(error))
 

@@ -3,7 +3,8 @@
 One connection for publishing, apart from the one that consumes, named so that the management console shows who
 is who. It connects by itself when something is published. After a failure the connection is thrown away and the
 next message makes a new one and declares the topology on it: a broker that came back with an empty disk has no
-exchanges, and publishing to a missing exchange closes the channel.
+exchanges, and publishing to a missing exchange closes the channel. A node's login may declare nothing: there the back
+office does it, and a message fails until it has.
 """
 
 import asyncio
@@ -34,10 +35,13 @@ PUBLISH_TIMEOUT = 10.0
 
 
 class RabbitBus:
-    """Publishes contracts. `source` names this process: `registry`, `node_agent/demo-a`."""
+    """Publishes contracts. `source` names this process: `registry`, `node_agent/demo-a`.
+
+    `queues` are declared with all exchanges; None declares nothing at all.
+    """
 
     def __init__(
-        self, url: str, source: str, queues: Sequence[names.Queue], clock: Clock, randomness: Randomness
+        self, url: str, source: str, queues: Sequence[names.Queue] | None, clock: Clock, randomness: Randomness
     ) -> None:
         self._url = url
         self._source = source
@@ -82,6 +86,11 @@ class RabbitBus:
     def source(self) -> str:
         """The name of this process on the bus."""
         return self._source
+
+    @property
+    def declares(self) -> bool:
+        """Whether this process declares what it uses."""
+        return self._queues is not None
 
     async def close(self) -> None:
         """Close the connection."""
@@ -135,7 +144,8 @@ class RabbitBus:
                 broker = new_broker(self._url, f"{self._source} publisher", Channel(on_return_raises=True))
                 try:
                     connection = await broker.connect()
-                    await topology.declare(broker, self._queues, reader=False)
+                    if self._queues is not None:
+                        await topology.declare(broker, self._queues, reader=False)
                     self._channel = await connection.channel(on_return_raises=True)
                 except BaseException:
                     await stop_quietly(broker)

@@ -29,7 +29,7 @@ DRAIN_SECONDS = 5.0
 
 
 class RabbitConsumer:
-    """Consumes the routes of one service. `bus` takes the dead letters."""
+    """Consumes the routes of one service. `bus` takes the dead letters, and says whether queues are declared here."""
 
     def __init__(self, url: str, routes: Sequence[Route], bus: RabbitBus, clock: Clock, randomness: Randomness) -> None:
         self._url = url
@@ -76,7 +76,8 @@ class RabbitConsumer:
         )
         self._broker = broker
         await broker.connect()
-        queues = await topology.declare(broker, [route.queue for route in self._routes], reader=True)
+        wanted = [route.queue for route in self._routes]
+        queues = await topology.declare(broker, wanted, reader=True) if self._bus.declares else topology.given(wanted)
         for route in self._routes:
             self._subscribe(broker, route, queues[route.queue.name])
         await broker.start()

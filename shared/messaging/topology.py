@@ -71,6 +71,11 @@ async def declare(broker: RabbitBroker, queues: Iterable[names.Queue], *, reader
     return declared
 
 
+def given(queues: Iterable[names.Queue]) -> dict[str, RabbitQueue]:
+    """The queues as somebody else declares them, by name: used as they are, and waited for where they are not yet."""
+    return {queue.name: as_rabbit_queue(queue, declare=False) for queue in queues}
+
+
 async def _as_it_can_be(broker: RabbitBroker, queue: names.Queue, reader: bool) -> RabbitQueue:
     if not queue.disposable:
         return as_rabbit_queue(queue)

@@ -30,6 +30,7 @@ class NodeClock:
         self._world = world
         self._awake = asyncio.Event()
         self._awake.set()
+        self.before_resume: Callable[[], None] = lambda: None
         self.on_resume: list[Callable[[], None]] = []
 
     @property
@@ -43,6 +44,8 @@ class NodeClock:
 
     def resume(self) -> None:
         """Wake it up; first it sees what has come in the meantime."""
+        if self.paused:
+            self.before_resume()
         self._awake.set()
         waiting, self.on_resume = self.on_resume, []
         for act in waiting:

@@ -25,9 +25,11 @@ from services.deployer.ssh.in_memory import InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore as DeployerStore
 from services.registry.app import Ports as RegistryPorts
 from services.registry.app import Registry
+from services.registry.broker.in_memory import InMemoryAccess
 from services.registry.domain.views import AccountPlace, AccountQuestion, AccountView, NodeView
 from services.registry.settings import Settings as RegistrySettings
 from services.registry.store.in_memory import InMemoryStore as RegistryStore
+from services.registry.store.in_memory_access import InMemoryAccessStore
 from services.registry.store.in_memory_tables import AccountRow
 from services.registry.store.in_memory_tokens import InMemoryTokens
 from shared.audit.log import InMemoryAuditLog
@@ -42,9 +44,11 @@ from tests.simulation.machines import Machine
 from tests.simulation.services import Outlet, Service, every
 from tests.simulation.telegram import GuardedTelegram
 from tests.simulation.wire import Broker, Line
+from tests.support.agent.trusting import stored_keys
 
 LEASE_SECONDS = 30.0
 TOKEN = "the-token-of-the-simulation"
+SECRET = "the-secret-of-the-simulation"
 GUEST = 1
 DRIFT = "/api/v1/group-ai/script-deployment/drift"
 # No service opens these: the ports stand in their place.
@@ -60,6 +64,7 @@ class SimulatedFleet:
         self.broker = Broker(self.clock, self.dice("broker"))
         self.registry_store = RegistryStore(self.clock)
         self.deployer_store = DeployerStore(lambda: self.orders.wake())
+        self.access, self.logins = InMemoryAccessStore(), InMemoryAccess()
         self.facts = Outlet(self.registry_store.sent, self.clock)
         self.orders = Outlet(self.deployer_store.announced, self.clock)
         self.telegram = GuardedTelegram(self.clock, self.lease_left)
@@ -74,6 +79,8 @@ class SimulatedFleet:
 
     async def __aenter__(self) -> Self:
         self.logs.open()
+        async with self.deployer_store.begin() as transaction:
+            await transaction.keys.save(stored_keys(SECRET, self.clock.now()))
         self.registry.start()
         self.deployer.start()
         for machine in self.machines:
@@ -101,7 +108,6 @@ class SimulatedFleet:
         users = {account: 1000 * (place + 1) + each for each, account in enumerate(accounts)}
         for account, user in users.items():
             self.telegram.add_account(account, user)
-            self.telegram.belongs(account, machine)
         self.telegram.add_chat(self.chat(place), f"chat_{node_id}_{place}", GUEST, *users.values())
         self.machines.append(machine)
         return machine
@@ -249,6 +255,8 @@ class SimulatedFleet:
             self.broker.declare(queue)
         ports = RegistryPorts(
             store=self.registry_store,
+            access=self.access,
+            broker=self.logins,
             tokens=InMemoryTokens(self.clock),
             audit=InMemoryAuditLog("registry", self.clock),
             bus=line,
@@ -272,7 +280,7 @@ class SimulatedFleet:
             bus=line,
             mailbox=InMemoryMailbox(self.broker, self.clock, line.randomness),
             consumer=line.consumer,
-            relay=lambda: self.orders.run(line),
+            relay=self.orders.run,
             ping=_nothing,
             close=_nothing,
             ssh=InMemorySsh(),
@@ -282,7 +290,7 @@ class SimulatedFleet:
         )
         settings = DeployerSettings(
             **NOWHERE,  # type: ignore[arg-type]
-            secret="the-secret-of-the-simulation",
+            secret=SECRET,
             public_url="http://deployer",
             batch_linger_seconds=0,
         )

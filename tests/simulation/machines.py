@@ -1,23 +1,25 @@
 """The machines of a simulated fleet: each with its disk, its sessions, its clock, its line, and an agent or none.
 
 An agent can be killed and started again. A killed one writes nothing any more, not even that it stops: what its ledger
-has not committed is gone, as after SIGKILL, and what its accounts have heard and not saved comes to them again.
+has not committed is gone, as after SIGKILL, and what its accounts have heard and not saved comes to them again. So is
+one that its deadman ends; whoever supervises the machine starts another a moment later.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.node_agent.app import Agent, NodeSettings
 from services.node_agent.app import Ports as AgentPorts
+from services.node_agent.deadman_timer import InMemoryTimer
 from services.node_agent.store.accounts import SqliteAccounts
 from services.node_agent.store.database import Connection, Database, Row
 from services.node_agent.store.deliveries import SqliteDeliveries
+from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.session_files import InMemorySessions
-from services.node_agent.telegram.in_memory import InMemoryTelegram
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.bindings import script_of
@@ -28,6 +30,13 @@ from tests.simulation.clocks import FleetClock, NodeClock
 from tests.simulation.services import assert_running, end
 from tests.simulation.wire import Broker, Line, gated
 from tests.support.agent.surroundings import Downloads, Statuses, at_once
+from tests.support.agent.trusting import KeptInMemory, trust_of, trusted
+
+if TYPE_CHECKING:
+    from tests.simulation.telegram import GuardedTelegram
+
+# Whoever supervises an agent (systemd, compose) starts it again so soon.
+RESTART_SECONDS = 2.0
 
 
 class Disk:
@@ -92,14 +101,17 @@ class Image:
 
 
 class Machine:
-    """One node: its disk, its sessions, its clock, its line, and the agent that runs there or does not."""
+    """One node: its disk, its sessions, its keys, its clock, its line, and the agent that runs there or does not.
+
+    `accounts` have their files in its session folder.
+    """
 
     def __init__(
         self,
         node_id: str,
         accounts: Sequence[str],
         broker: Broker,
-        telegram: InMemoryTelegram,
+        telegram: "GuardedTelegram",
         clock: FleetClock,
         seed: int,
     ) -> None:
@@ -109,8 +121,16 @@ class Machine:
         self.disk = Disk()
         self.wiped = False
         self.status = Statuses()
+        # What the node was given when it joined, and what it was told since; it outlives the ledger.
+        self.kept = KeptInMemory([trusted()])
         self._files = InMemoryScriptFiles()
-        self._sessions = InMemorySessions(*accounts)
+        self.sessions = InMemorySessions(*accounts)
+        self.ended_by_deadman = 0
+        self._timer: InMemoryTimer | None = None
+        self._stopped = self._due = self._is_cut = False
+        self._supervisor: asyncio.Task[None] | None = None
+        self._world = clock
+        self.clock.before_resume = self._before_waking
         self._broker = broker
         self._telegram = telegram
         self._randomness = SeededRandomness(seed)
@@ -127,24 +147,62 @@ class Machine:
         """Start an agent; one that runs goes on."""
         if self._task is None:
             self._line = Line(self._broker, self.clock, self._randomness)
+            if self._is_cut:
+                self._line.cut()
             settings = NodeSettings(self.node_id, NodeFacts(hostname=self.node_id), 10.0)
             self._task = asyncio.create_task(Agent(settings, self._ports(self._line)).run(), name=self.node_id)
 
     async def kill(self, *, wipe: bool = False) -> None:
         """End the agent in the middle of whatever it does; `wipe` also loses the disk."""
+        supervisor, self._supervisor = self._supervisor, None
+        task = self._die()
+        await end([each for each in (supervisor, task) if each is not None])
+        if wipe:
+            self.disk = Disk()
+            self._files.files.clear()
+
+    def stop_process(self) -> None:
+        """Stop the agent's process (SIGSTOP): nothing of it runs, its sockets stay, the kernel's timer goes on."""
+        self._stopped = True
+        self.clock.pause()
+
+    def continue_process(self) -> None:
+        """Let it go on (SIGCONT), if it is still there."""
+        self._stopped = False
+        self.clock.resume()
+
+    def _die(self) -> "asyncio.Task[None] | None":
+        """The process is gone in this moment. What is left of it has only to be cleaned up."""
         task, self._task = self._task, None
+        if self._timer is not None:
+            self._timer.clear()
+        self._due = self._stopped = False
         if task is not None and self._line is not None:
             self._line.close()
-            for account in self.accounts:
-                self._telegram.crash(account)
+            self._telegram.crash_on(self)
             for connection in self._connections:
                 connection.crash()
             self._connections.clear()
             self.clock.resume()
-            await end([task])
-        if wipe:
-            self.disk = Disk()
-            self._files.files.clear()
+        return task
+
+    def _deadman(self) -> None:
+        """The kernel's timer has run out. A machine that is suspended as a whole learns of it when it wakes."""
+        if self.clock.paused and not self._stopped:
+            self._due = True
+            return
+        self.ended_by_deadman += 1
+        self._supervisor = asyncio.create_task(self._start_again(self._die()), name=f"supervisor of {self.node_id}")
+
+    def _before_waking(self) -> None:
+        if self._due:
+            self._stopped, self._due = True, False
+            self._deadman()
+
+    async def _start_again(self, task: "asyncio.Task[None] | None") -> None:
+        await end([task] if task is not None else [])
+        await self.clock.sleep(RESTART_SECONDS)
+        self.start()
 
     def image(self) -> "Image":
         """A copy of the whole disk."""
@@ -167,11 +225,13 @@ class Machine:
 
     def cut(self) -> None:
         """Take the node's network away."""
+        self._is_cut = True
         if self._line is not None:
             self._line.cut()
 
     def mend(self) -> None:
         """Give it back."""
+        self._is_cut = False
         if self._line is not None and self.runs:
             self._line.mend()
 
@@ -212,16 +272,22 @@ class Machine:
         async def consume(route: Route) -> None:
             await line.consumer([gated(route, self.clock.awake)]).run()
 
+        logins = Logins()
+        self._timer = InMemoryTimer(self._world, self._deadman)
         return AgentPorts(
             bus=line,
             consume=consume,
-            telegram=self._telegram,
-            sessions=self._sessions,
+            telegram=self._telegram.at(FolderAndMemory(self.sessions, logins), self),
+            sessions=self.sessions,
             open_ledger=open_ledger,
             files=self._files,
             downloader=Downloads(),
             offload=at_once,
             status=self.status,
+            trust=trust_of(self.node_id, self.clock, self.kept.kept[-1]),
+            kept=self.kept,
             clock=self.clock,
             randomness=self._randomness,
+            logins=logins,
+            timer=self._timer,
         )

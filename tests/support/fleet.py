@@ -20,6 +20,7 @@ from services.cli.embedded import Broker, Command, EmbeddedPostgres, OwnedProces
 from services.telegram_sandbox.api.bodies import ReadySessionRow
 from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, SeedChat, SeedUser, WorldSeed
+from tests.support.joining import enrolled
 from tests.support.waiting import until
 
 TOKEN = "token-of-the-fault-tests"
@@ -61,6 +62,7 @@ class Fleet:
     async def _start(self) -> None:
         await asyncio.gather(self._start_servers(), self._start_sandbox())
         await self._start_services()
+        await asyncio.gather(*(self.join(node) for node in self.nodes))
         for node in self.nodes:
             await self.launch(node, "node_agent", self._agent_environment(node))
         await until(self.all_online, "every account of every node is online", 60)
@@ -110,6 +112,10 @@ class Fleet:
         )
         self.processes[name] = OwnedProcess(command)
         await self.processes[name].start()
+
+    async def join(self, node: str) -> None:
+        """Make a node of this name, as `callboard-agent join` does."""
+        await asyncio.to_thread(enrolled, self._url("console"), TOKEN, node, self.home / node / "state")
 
     async def kill(self, name: str) -> None:
         """SIGKILL, as a power cut would end it."""
@@ -262,6 +268,7 @@ class Fleet:
             "CALLBOARD_DATABASE_URL": self.postgres.url,
             "CALLBOARD_TOKEN": TOKEN,
             "CALLBOARD_SECRET": TOKEN,
+            "CALLBOARD_MANAGEMENT_URL": self.rabbit.management.url if self.rabbit.management else "",
             "CALLBOARD_PUBLIC_URL": self._url("console"),
             "CALLBOARD_REGISTRY_URL": self._url("registry"),
             "CALLBOARD_DEPLOYER_URL": self._url("deployer"),
@@ -276,7 +283,6 @@ class Fleet:
 
     def _agent_environment(self, node: str) -> dict[str, str]:
         return {
-            "CALLBOARD_AMQP_URL": self.rabbit.url,
             "CALLBOARD_NODE_ID": node,
             "CALLBOARD_STATE_DIR": str(self.home / node / "state"),
             "CALLBOARD_SESSIONS_DIR": str(self.home / node / "sessions"),

@@ -19,9 +19,13 @@ async def make(server: Broker) -> str:
 
 
 async def remove(server: Broker, url: str) -> None:
-    """Remove the vhost with all that is in it."""
+    """Remove the vhost with all that is in it, and the logins of nodes that were made for it."""
+    name = url.rsplit("/", 1)[1]
     async with management(server) as api:
-        (await api.delete(f"/api/vhosts/{url.rsplit('/', 1)[1]}")).raise_for_status()
+        for user in (await api.get("/api/users", params={"columns": "name"})).json():
+            if user["name"].endswith(f"@{name}"):
+                (await api.delete(f"/api/users/{quote(user['name'], safe='')}")).raise_for_status()
+        (await api.delete(f"/api/vhosts/{name}")).raise_for_status()
 
 
 def management(server: Broker) -> httpx.AsyncClient:

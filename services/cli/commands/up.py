@@ -1,7 +1,7 @@
 """`callboard up`: everything on this machine, until Ctrl-C.
 
 It is the only command that needs more than the client's packages. A broker of the operator's own is named by
-`CALLBOARD_AMQP_URL`; without it one is found or made.
+`CALLBOARD_AMQP_URL`, and its management API by `CALLBOARD_MANAGEMENT_URL`; without it one is found or made.
 """
 
 import os
@@ -15,6 +15,7 @@ from services.cli.connection import home as default_home
 from services.cli.failures import CommandFailed, ExitCode
 
 AMQP_URL = "CALLBOARD_AMQP_URL"
+MANAGEMENT_URL = "CALLBOARD_MANAGEMENT_URL"
 LOG_LEVEL = "CALLBOARD_LOG_LEVEL"
 
 
@@ -49,6 +50,7 @@ def up(
         raise CommandFailed(ExitCode.FAILED, sentence) from missing
     options = StackOptions(
         amqp_url=os.environ.get(AMQP_URL) or None,
+        management_url=os.environ.get(MANAGEMENT_URL) or None,
         console_port=port,
         log_level=os.environ.get(LOG_LEVEL) or "INFO",
         plain=plain,

@@ -61,6 +61,14 @@ class Home:
         """An agent's directory."""
         return self.path / "agents" / node_id
 
+    def state(self, node_id: str) -> Path:
+        """An agent's state."""
+        return self.agent(node_id) / "state"
+
+    def identity(self, node_id: str) -> Path:
+        """What makes an agent's directory a node's."""
+        return self.state(node_id) / "identity.json"
+
     def sessions(self, node_id: str) -> Path:
         """An agent's session files."""
         return self.agent(node_id) / "sessions"

@@ -10,6 +10,8 @@ class StackOptions:
 
     amqp_url: str | None = None
     """A RabbitMQ that the operator runs; None means: find or make one."""
+    management_url: str | None = None
+    """Its management API; None means: on the same host, at the usual port."""
     console_port: int | None = None
     """That port or none; None means: the usual one, or a free one if that is taken."""
     log_level: str = "INFO"

@@ -145,11 +145,10 @@ class ChildPart:
 
     def __init__(self, plan: ChildPlan, home: Home) -> None:
         self.name, self.after, self._plan = plan.name, plan.after, plan
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self.process = OwnedProcess(
             Command(
                 argv=(sys.executable, "-m", plan.module, *plan.arguments),
-                env=inherited | {"PYTHONUNBUFFERED": "1"} | plan.settings,
+                env=inherited() | {"PYTHONUNBUFFERED": "1"} | plan.settings,
                 log=home.log(plan.name),
                 cwd=PROJECT,
             )
@@ -217,6 +216,11 @@ class ChildPart:
         if not self.process.running and self.process.exit_status is not None:
             what = f"{self.name} {ending(self.process.exit_status)} before it was ready"
         return f"{what}; its log is {self.process.command.log}"
+
+
+def inherited() -> dict[str, str]:
+    """What a child sees of our environment besides its settings."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
 def _written_since(path: Path, moment: float) -> Probe:

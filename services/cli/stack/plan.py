@@ -1,23 +1,25 @@
 """The children of the stack: what each runs, which settings it gets, what it waits for, when it is ready.
 
 Pure: from facts to a list of plans, no file, port or process is touched. Every child gets the settings that it reads
-and no more; in particular agents get no database and no operator token.
+and no more; in particular agents get no database, no operator token and no login at the broker but their own.
 
     postgres ─┬─ registry-migrations ── registry ─┐
-              └─ deployer-migrations ── deployer ─┼─ console ─┬─ demo-a
-    rabbitmq ────── (registry, deployer) ─────────┘           ├─ demo-b
-    telegram-sandbox ── demo-world ───────────────────────────┘
+              └─ deployer-migrations ── deployer ─┼─ console ── demo-nodes ─┬─ demo-a
+    rabbitmq ────── (registry, deployer) ─────────┘                         ├─ demo-b
+    telegram-sandbox ── demo-world ─────────────────────────────────────────┘
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from services.cli.embedded.ports import LOOPBACK
 from services.cli.paths import LIVE, READY
 from services.cli.stack.layout import Home
 from services.cli.stack.options import StackOptions
 
-POSTGRES, RABBITMQ, SANDBOX, DEMO_WORLD = "postgres", "rabbitmq", "telegram-sandbox", "demo-world"
+POSTGRES, RABBITMQ, SANDBOX = "postgres", "rabbitmq", "telegram-sandbox"
+DEMO_WORLD, DEMO_NODES = "demo-world", "demo-nodes"
 REGISTRY, DEPLOYER, CONSOLE = "registry", "deployer", "console"
 REGISTRY_MIGRATIONS, DEPLOYER_MIGRATIONS = "registry-migrations", "deployer-migrations"
 
@@ -54,6 +56,7 @@ class StackFacts:
     database_url: str
     token: str
     download_secret: str
+    management_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +167,13 @@ def _migration(facts: StackFacts, service: str) -> ChildPlan:
 
 def _registry(facts: StackFacts) -> ChildPlan:
     port = facts.ports.registry
+    own = {"CALLBOARD_PUBLIC_URL": console_url(facts.ports)}
+    if facts.management_url is not None:
+        own["CALLBOARD_MANAGEMENT_URL"] = facts.management_url
     return ChildPlan(
         name=REGISTRY,
         module="services.registry",
-        settings=_door(facts, port) | _backing(facts),
+        settings=_door(facts, port) | _backing(facts) | own,
         readiness=_ready(port),
         after=frozenset({RABBITMQ, REGISTRY_MIGRATIONS}),
     )
@@ -217,9 +223,11 @@ def _sandbox(facts: StackFacts) -> ChildPlan:
 
 
 def _agent(facts: StackFacts, agent: DemoAgent) -> ChildPlan:
-    state = facts.home.agent(agent.node_id) / "state"
+    state = facts.home.state(agent.node_id)
     own = {
-        "CALLBOARD_AMQP_URL": facts.amqp_url,
+        # Another start may have other ports than the one in which the node joined.
+        "CALLBOARD_AMQP_URL": _without_a_login(facts.amqp_url),
+        "CALLBOARD_URL": console_url(facts.ports),
         "CALLBOARD_NODE_ID": agent.node_id,
         "CALLBOARD_SOURCE": agent.source,
         "CALLBOARD_LABELS": agent.labels,
@@ -232,8 +240,13 @@ def _agent(facts: StackFacts, agent: DemoAgent) -> ChildPlan:
         module="services.node_agent",
         settings=_common(facts) | own | _telegram(facts),
         readiness=WritesFile(state / "status.json"),
-        after=frozenset({CONSOLE, DEMO_WORLD}),
+        after=frozenset({DEMO_NODES, DEMO_WORLD}),
     )
+
+
+def _without_a_login(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _telegram(facts: StackFacts) -> dict[str, str]:

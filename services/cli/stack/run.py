@@ -18,6 +18,7 @@ from services.cli.embedded.ports import LOOPBACK, free_port, obstacle, port_or_f
 from services.cli.embedded.postgres import EmbeddedPostgres
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.kept import kept_secret
+from services.cli.stack.demo_nodes import join_demo_nodes
 from services.cli.stack.demo_world import prepare_demo_world
 from services.cli.stack.events import Event, Listener, Said, Stopping
 from services.cli.stack.first_script import push_first_script
@@ -27,7 +28,9 @@ from services.cli.stack.lock import only_stack_of
 from services.cli.stack.options import StackOptions
 from services.cli.stack.parts import ChildPart, Part, ServerPart, StepPart
 from services.cli.stack.plan import (
+    CONSOLE,
     DEMO_AGENTS,
+    DEMO_NODES,
     DEMO_WORLD,
     POSTGRES,
     RABBITMQ,
@@ -77,7 +80,7 @@ async def _run(home: Home, options: StackOptions, screen: Screen) -> int:
     screen.tell(Said(f"RabbitMQ: {broker.origin}"))
     connection = _connection(home, ports, broker)
     ended: list[str] = []
-    supervisor = Supervisor(_parts(home, ports, options, broker, connection.token), _noting_ends(screen.tell, ended))
+    supervisor = Supervisor(_parts(home, ports, options, broker, connection), _noting_ends(screen.tell, ended))
     shown = _after_start(supervisor, connection, options, screen, home)
     status = await _live(supervisor, stopped, screen, shown)
     screen.last_words(ended, home.path, broker.erased_with)
@@ -194,7 +197,9 @@ def _connection(home: Home, ports: StackPorts, broker: Broker) -> KeptConnection
     return connection
 
 
-def _parts(home: Home, ports: StackPorts, options: StackOptions, broker: Broker, token: str) -> Sequence[Part]:
+def _parts(
+    home: Home, ports: StackPorts, options: StackOptions, broker: Broker, connection: KeptConnection
+) -> Sequence[Part]:
     postgres = EmbeddedPostgres(home.postgres, port=ports.postgres)
     facts = StackFacts(
         home=home,
@@ -202,17 +207,22 @@ def _parts(home: Home, ports: StackPorts, options: StackOptions, broker: Broker,
         options=options,
         amqp_url=broker.url,
         database_url=postgres.url,
-        token=token,
+        token=connection.token,
+        management_url=options.management_url or (broker.management.url if broker.management else None),
         download_secret=kept_secret(home.download_secret),
     )
 
     async def make_world() -> None:
-        await prepare_demo_world(sandbox_admin_url(ports), token, home, _NODE_IDS)
+        await prepare_demo_world(sandbox_admin_url(ports), connection.token, home, _NODE_IDS)
+
+    async def join() -> None:
+        await join_demo_nodes(connection, home, DEMO_AGENTS)
 
     return [
         ServerPart(POSTGRES, postgres),
         ServerPart(RABBITMQ, broker, owned=broker.owned),
         StepPart(DEMO_WORLD, make_world, after=frozenset({SANDBOX})),
+        StepPart(DEMO_NODES, join, after=frozenset({CONSOLE})),
         *(ChildPart(plan, home) for plan in plan_children(facts)),
     ]
 

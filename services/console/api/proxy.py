@@ -1,4 +1,5 @@
-"""The routes of the proxy: for each service its paths, behind the bearer token or, where the URL is signed, open.
+"""The routes of the proxy: for each service its paths, behind the bearer token or, with an authorisation of
+their own, open.
 
 Every method and everything below a prefix goes to the service that owns it; the service judges the rest. Paths with
 dot segments are refused, so that nothing gets past the prefix that it was let in by.
@@ -48,11 +49,11 @@ def proxy_router(upstreams: Sequence[Upstream], clients: Clients, sign_in: SignI
 
 
 def signed_router(upstreams: Sequence[Upstream], clients: Clients) -> APIRouter:
-    """The paths whose signed URL is their own authorisation; they can only be read."""
+    """The paths that bring an authorisation of their own: a signed URL, or a one-time token."""
     return _router(
         upstreams,
         lambda upstream: upstream.signed,
-        ["GET"],
+        ["GET", "POST"],
         lambda request, upstream: Relay(upstream, clients[upstream.name]),
     )
 

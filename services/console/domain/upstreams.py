@@ -24,6 +24,7 @@ DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
     "/api/v1/group-ai/servers",
+    "/api/v1/group-ai/keys",
     "/api/v1/dead-letters",
     "/api/v1/audit/deployer",
 )
@@ -31,14 +32,17 @@ DEPLOYER_PREFIXES = (
 POLLED = r"/api/v1/workers/[^/]+/commands"
 # A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
 SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts",)
+# A machine becomes a node with a one-time token.
+JOIN_PREFIXES = ("/api/v1/enrol",)
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """A service behind the origin. `setting` is the variable that says where it is; `signed` needs no token.
+    """A service behind the origin. `setting` is the variable that says where it is.
 
-    `polled` is the pattern of the paths on which clients wait for something to happen. `paths` are single ones that are
-    this service's, `lent` those below its prefixes that are another's.
+    `signed` paths bring an authorisation of their own. `polled` is the pattern of the paths on which clients wait for
+    something to happen. `paths` are single ones that are this service's, `lent` those below its prefixes that are
+    another's.
     """
 
     name: str
@@ -68,7 +72,8 @@ def upstreams(registry_url: str, deployer_url: str) -> tuple[Upstream, ...]:
             "CALLBOARD_REGISTRY_URL",
             registry_url,
             REGISTRY_PREFIXES,
-            polled=POLLED,
+            JOIN_PREFIXES,
+            POLLED,
             paths=REGISTRY_PATHS,
         ),
         Upstream(

@@ -24,6 +24,7 @@ class Node:
     artifacts: tuple[AppliedArtifact, ...]
     observed_at: datetime
     time_zone: str | None = None
+    keys_serial: int | None = None
 
     @property
     def online(self) -> bool:
@@ -75,6 +76,7 @@ def observed(event: NodeObserved) -> Node:
         artifacts=tuple(event.artifacts),
         observed_at=event.at,
         time_zone=event.node.time_zone,
+        keys_serial=event.node.keys_serial,
     )
 
 

@@ -19,6 +19,7 @@ from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.rollout import Window
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from services.deployer.domain.servers import ServerRows
+from services.deployer.domain.signing_keys import Keys
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind, Bindings
 from shared.contracts.contract import Contract
@@ -137,6 +138,18 @@ class Nodes(Protocol):
 
     async def strangers(self, deployment_id: str) -> list[Node]:
         """The nodes to which nothing of this deployment goes."""
+        ...
+
+    async def behind(self, serial: int, most: int) -> dict[str, int]:
+        """Online nodes that go by an older serial of the deployer's keys, with that serial; by id."""
+        ...
+
+    async def online_serials(self) -> set[int]:
+        """The serials that online nodes go by."""
+        ...
+
+    async def highest_serial(self) -> int:
+        """The highest serial that any node goes by; 0 if none does."""
         ...
 
 
@@ -306,8 +319,29 @@ class VerifiedBindings(Protocol):
         ...
 
 
+class KeyRows(Protocol):
+    """The deployer's own keys."""
+
+    async def all(self) -> Keys:
+        """Everything that is kept; nothing before the first start."""
+        ...
+
+    async def lock(self) -> Keys:
+        """The same, and nobody else changes it until the end of the transaction."""
+        ...
+
+    async def save(self, keys: Keys) -> None:
+        """Write what is kept from now on, in the place of what was."""
+        ...
+
+
 class Transaction(Protocol):
     """One transaction over everything."""
+
+    @property
+    def keys(self) -> KeyRows:
+        """Keys."""
+        ...
 
     @property
     def scripts(self) -> Scripts:

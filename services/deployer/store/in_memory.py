@@ -28,6 +28,7 @@ from services.deployer.domain.ports import (
 )
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from services.deployer.domain.servers import Server, ServerState
+from services.deployer.domain.signing_keys import Keys
 from services.deployer.store.in_memory_desired import InMemoryDesired, InMemoryVerifiedBindings
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
@@ -48,6 +49,8 @@ class _Tables:
     servers: dict[str, Server] = field(default_factory=dict)
     logins: dict[str, bytes] = field(default_factory=dict)
     installations: dict[str, Installation] = field(default_factory=dict)
+    # One value, under one key.
+    keys: dict[str, Keys] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
         copies: dict[str, Any] = {one.name: dict(getattr(self, one.name)) for one in fields(self)}
@@ -70,6 +73,7 @@ class InMemoryTransaction:
         self.desired = InMemoryDesired(tables.desired, tables.nodes, tables.deliveries, tables.verified_bindings)
         self.verified_bindings = InMemoryVerifiedBindings(tables.verified_bindings)
         self.servers = _Servers(tables)
+        self.keys = _Keys(tables)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""
@@ -161,6 +165,17 @@ class _Nodes:
     async def strangers(self, deployment_id: str) -> list[Node]:
         reached = {one.node_id for one in self._tables.deliveries.values() if one.deployment_id == deployment_id}
         return [node for node in self._nodes.values() if node.node_id not in reached]
+
+    async def behind(self, serial: int, most: int) -> dict[str, int]:
+        online = {id_: node.keys_serial for id_, node in sorted(self._nodes.items()) if node.online}
+        found = {id_: known for id_, known in online.items() if known is not None and known < serial}
+        return dict(list(found.items())[:most])
+
+    async def online_serials(self) -> set[int]:
+        return {node.keys_serial for node in self._nodes.values() if node.online and node.keys_serial is not None}
+
+    async def highest_serial(self) -> int:
+        return max((node.keys_serial or 0 for node in self._nodes.values()), default=0)
 
 
 class _Deployments:
@@ -357,3 +372,17 @@ class _Servers:
 def _tidy(deployment: Deployment) -> Deployment:
     """As the database gives it back: totals of zero are not kept."""
     return replace(deployment, totals={state: count for state, count in deployment.totals.items() if count})
+
+
+class _Keys:
+    def __init__(self, tables: _Tables) -> None:
+        self._keys = tables.keys
+
+    async def all(self) -> Keys:
+        return self._keys.get("", Keys())
+
+    async def lock(self) -> Keys:
+        return await self.all()
+
+    async def save(self, keys: Keys) -> None:
+        self._keys[""] = keys

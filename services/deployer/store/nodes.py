@@ -23,6 +23,7 @@ _COLUMNS = {
     "artifacts": "jsonb",
     "observed_at": "timestamptz",
     "time_zone": "text",
+    "keys_serial": "bigint",
 }
 NAMES = tuple(_COLUMNS)
 _NAMES = ", ".join(NAMES)
@@ -42,6 +43,12 @@ _SAVE = text(
     + ", updated_at = now() "
     "where (n.boot, n.seq, n.observed_at) <= (excluded.boot, excluded.seq, excluded.observed_at)"
 )
+_BEHIND = text(
+    "select node_id, keys_serial from deployer.nodes where status = 'online' and keys_serial < :serial "
+    "order by node_id limit :most"
+)
+_ONLINE = text("select distinct keys_serial from deployer.nodes where status = 'online' and keys_serial is not null")
+_HIGHEST = text("select coalesce(max(keys_serial), 0) from deployer.nodes")
 _artifacts = TypeAdapter(tuple[AppliedArtifact, ...])
 
 
@@ -70,6 +77,19 @@ class PostgresNodes:
         rows = await self._connection.execute(_STRANGERS, {"deployment_id": deployment_id})
         return [node_of(row) for row in rows]
 
+    async def behind(self, serial: int, most: int) -> dict[str, int]:
+        """Online nodes that go by an older serial, with that serial."""
+        rows = await self._connection.execute(_BEHIND, {"serial": serial, "most": most})
+        return {row.node_id: row.keys_serial for row in rows}
+
+    async def online_serials(self) -> set[int]:
+        """The serials that online nodes go by."""
+        return {row.keys_serial for row in await self._connection.execute(_ONLINE)}
+
+    async def highest_serial(self) -> int:
+        """The highest serial that any node goes by."""
+        return int((await self._connection.execute(_HIGHEST)).scalar_one())
+
 
 def _row(node: Node) -> tuple[Any, ...]:
     return (
@@ -82,6 +102,7 @@ def _row(node: Node) -> tuple[Any, ...]:
         _artifacts.dump_json(node.artifacts).decode(),
         node.observed_at,
         node.time_zone,
+        node.keys_serial,
     )
 
 

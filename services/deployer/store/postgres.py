@@ -12,6 +12,7 @@ from services.deployer.store.bindings import PostgresBindings
 from services.deployer.store.deliveries import PostgresDeliveries
 from services.deployer.store.deployments import PostgresDeployments
 from services.deployer.store.desired import PostgresDesired
+from services.deployer.store.keys import PostgresKeys
 from services.deployer.store.nodes import PostgresNodes
 from services.deployer.store.plans import PostgresPlans
 from services.deployer.store.scripts import PostgresScripts
@@ -39,6 +40,7 @@ class PostgresTransaction:
         self.desired = PostgresDesired(connection)
         self.verified_bindings = PostgresVerifiedBindings(connection)
         self.servers = PostgresServers(connection)
+        self.keys = PostgresKeys(connection)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
         """Put messages into the outbox."""

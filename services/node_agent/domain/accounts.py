@@ -3,7 +3,7 @@
 Values only; `use_cases.roster` keeps them in step with the ledger and the heartbeat.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.node_agent.domain.account_states import STOPPED, AccountState
@@ -20,6 +20,24 @@ class SessionFile:
 
     name: str
     fingerprint: Fingerprint
+
+
+@dataclass(frozen=True)
+class Station:
+    """By which login the node has an account: what stands for its file, and for one of the vault's also which it is.
+
+    `hash` is of the newest state that the vault has from this node.
+    """
+
+    session_file: str
+    epoch: int | None = None
+    version: int | None = None
+    hash: str | None = None
+
+    def is_same_login(self, other: "Station") -> bool:
+        """Whether both are the same login, in whatever state."""
+        mine, others = (self.session_file, self.epoch, self.version), (other.session_file, other.epoch, other.version)
+        return mine == others
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,10 @@ NOT_STARTED = AccountState(STOPPED)
 
 @dataclass(frozen=True)
 class Account:
-    """One account. `user_id` is known once it was online; `dead_file` is the file that ended it in error."""
+    """One account. `user_id` is known once it was online; `dead_file` is the file that ended it in error.
+
+    `epoch`, `session_version` and `session_hash` are not in the ledger: a started agent is told them anew.
+    """
 
     account_id: str
     session_file: str
@@ -60,6 +81,24 @@ class Account:
     last_activity: datetime | None = None
     user_id: int | None = None
     dead_file: Fingerprint | None = None
+    epoch: int | None = None
+    session_version: int | None = None
+    session_hash: str | None = None
+
+    @property
+    def station(self) -> Station:
+        """By which login the node has it."""
+        return Station(self.session_file, self.epoch, self.session_version, self.session_hash)
+
+    def at(self, station: Station) -> "Account":
+        """The account with another login, or in another epoch."""
+        return replace(
+            self,
+            session_file=station.session_file,
+            epoch=station.epoch,
+            session_version=station.version,
+            session_hash=station.hash,
+        )
 
     def report(self, script_id: str | None, artifact: AppliedArtifact | None) -> AccountReport:
         """What the node says of it; a script that is bound but not loaded has no version."""
@@ -75,4 +114,7 @@ class Account:
             last_activity=self.last_activity,
             session_file=self.session_file,
             user_id=self.user_id,
+            epoch=self.epoch,
+            session_version=self.session_version,
+            session_hash=self.session_hash,
         )

@@ -11,9 +11,11 @@ from typing import Any, Protocol, TypeVar
 from services.node_agent.domain.accounts import Account, Seen, SessionFile
 from services.node_agent.domain.deliveries import Delivery, StoredArtifact
 from services.node_agent.domain.journal import Progress
+from services.node_agent.domain.logins import HandedBack, Login, LoginState, PendingState
 from services.node_agent.domain.sending import Outgoing, Silence
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.deliveries import DeliverArtifact, DeliveryReported
+from shared.contracts.keys import TrustedKeys
 
 T = TypeVar("T")
 
@@ -180,6 +182,76 @@ class SessionBytes(Protocol):
         ...
 
 
+class SessionFiles(Sessions, SessionBytes, Protocol):
+    """The folder of session files, with their bytes."""
+
+
+class HeldLogins(Protocol):
+    """The logins that the vault has sent, in memory."""
+
+    def __len__(self) -> int: ...
+
+    def keep(self, account_id: str, login: Login, state: LoginState) -> None:
+        """Hold a login that has come."""
+        ...
+
+    def refuse(self, account_id: str, why: str) -> None:
+        """A login has come that could not be taken."""
+        ...
+
+    def problem(self, account_id: str) -> str | None:
+        """Why the login that came last could not be taken."""
+        ...
+
+    def forget(self, account_id: str) -> None:
+        """The account is no longer this node's."""
+        ...
+
+    def all(self) -> dict[str, Login]:
+        """Every login, by account."""
+        ...
+
+    def has(self, account_id: str, epoch: int) -> bool:
+        """Whether the login of an account's epoch is here."""
+        ...
+
+    def changed(self) -> list[str]:
+        """Accounts whose newest state was not handed back."""
+        ...
+
+    def newest(self, account_id: str) -> LoginState:
+        """An account's newest state."""
+        ...
+
+    def handed_back(self, account_id: str, hash_: str) -> None:
+        """This state is on its way to the vault, and safe until it is there."""
+        ...
+
+
+class HandedBackLedger(Protocol):
+    """The newest state of each login that was handed back, sealed to the vault, until the vault has it."""
+
+    async def keep(self, states: Sequence[HandedBack]) -> None:
+        """Store these states, each in the place of an older one of its account and epoch."""
+        ...
+
+    async def pending(self) -> list[PendingState]:
+        """What the vault has not stored yet, oldest first."""
+        ...
+
+    async def state(self, pending: PendingState) -> HandedBack | None:
+        """A pending state whole; None when a newer one has taken its place, or the vault has it."""
+        ...
+
+    async def stored(self, account_id: str, epoch: int, hash_: str) -> None:
+        """The vault has this state."""
+        ...
+
+    async def hash_of(self, account_id: str, epoch: int) -> str | None:
+        """The newest state that was handed back in this epoch."""
+        ...
+
+
 class ScriptFiles(Protocol):
     """The scripts on the node's disk, one file for each id."""
 
@@ -209,6 +281,18 @@ class Publisher(Protocol):
 
     async def delivery_reported(self, pending: PendingReport) -> None:
         """Raises PublishFailed."""
+        ...
+
+    async def login_handed_back(self, state: HandedBack) -> None:
+        """Raises PublishFailed."""
+        ...
+
+
+class KeptKeys(Protocol):
+    """The deployer's keys that this node goes by, across restarts."""
+
+    async def keep(self, keys: TrustedKeys) -> None:
+        """Go by these after the next start, too. Raises OSError."""
         ...
 
 

@@ -16,6 +16,27 @@ LEASE_ENDED = (
     "The lease ran out: no answer of the registry came in time. Callboard starts the accounts again when it answers. "
     "If this lasts, look at this machine's way to the broker, and at the registry."
 )
+MOVED_AWAY = (
+    "This node was asked to give the account back. Callboard has disconnected it here, and its newest login goes to "
+    "the vault."
+)
+NOT_ASSIGNED = "The account is no longer assigned to this node. Callboard has disconnected it here."
+NEVER_ASSIGNED = (
+    "The registry has not assigned this account to the node yet. Callboard starts it as soon as it does. If this "
+    "lasts, look at the account's assignment."
+)
+UNCONFIRMED = (
+    "The account waits for the registry to confirm its assignment. Callboard starts it as soon as it does. If this "
+    "lasts, look at the registry."
+)
+ANOTHER_NODES = (
+    "This login belongs to another node, which the account's assignment names. Callboard does not start it here. Take "
+    "its file out of this node's session folder, or move the account here."
+)
+LOGIN_WANTED = (
+    "The account's login is on its way. Callboard starts it as soon as it is here. If this lasts, look at the vault: "
+    "`callboard sessions`."
+)
 _TRIES_AGAIN = "Callboard connects again by itself"
 _ASKS_AGAIN = "Callboard asks a few more times, in case Telegram finds it again; if not, it needs a new session file"
 _NETWORK = "if this lasts, look at this machine's way to Telegram: network, firewall, clock"
@@ -42,6 +63,11 @@ def rest_reason(trouble: TelegramTrouble, status: AccountStatus, until: datetime
     if status is AccountStatus.WAITING:
         return _sentences(what, "Callboard waits and then goes on by itself", trouble.advice or _OFTEN)
     return _sentences(what, "Callboard says nothing until then and then tries again", trouble.advice)
+
+
+def login_refused_reason(why: str) -> str:
+    """The reason shown while a login that came could not be taken."""
+    return _sentences(f"the account's login came and could not be taken: {why}", "Callboard asks for it again")
 
 
 def node_taken_reason(newest_boot: int) -> str:

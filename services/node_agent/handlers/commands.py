@@ -4,17 +4,23 @@ from dataclasses import dataclass
 
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.drop_delivery import DropDelivery
+from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.take_delivery import TakeDelivery
+from services.node_agent.use_cases.take_login import TakeLogin
 from shared.contracts import names
+from shared.contracts.assignments import AssignAccounts
 from shared.contracts.contract import Contract
 from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery
 from shared.contracts.leases import GrantLease, RefuseLease
 from shared.contracts.own_accounts import NameOwnAccounts
+from shared.contracts.sessions import DeliverSession, SessionStored
 from shared.messaging import Handler, Route
 
 # Orders are few; this many may wait for the ledger at once.
 PREFETCH = 20
+
+Handlers = dict[type[Contract], Handler]
 
 
 @dataclass(frozen=True)
@@ -25,29 +31,66 @@ class Orders:
     drop: DropDelivery
 
 
-def commands_route(node_id: str, lease: AcceptLease, orders: Orders, know_own_accounts: KnowOwnAccounts) -> Route:
+@dataclass(frozen=True)
+class Fleet:
+    """What is done with what the registry says: of this node's lease and accounts, and of everybody's."""
+
+    lease: AcceptLease
+    assignments: KnowAssignments
+    own_accounts: KnowOwnAccounts
+
+
+@dataclass(frozen=True)
+class Vault:
+    """What is done with logins that come, and with the word that one has arrived."""
+
+    take: TakeLogin
+    stored: KnowStored
+
+
+def commands_route(node_id: str, fleet: Fleet, orders: Orders, vault: Vault) -> Route:
     """The route of a node's own queue."""
+    handlers = _of_registry(fleet) | _of_deployer(orders) | _of_vault(vault)
+    return Route(names.node_commands_queue(node_id), handlers, prefetch=PREFETCH)
+
+
+def _of_registry(fleet: Fleet) -> Handlers:
 
     async def on_grant(message: GrantLease) -> None:
-        await lease.grant(message)
+        await fleet.lease.grant(message)
 
     async def on_refusal(message: RefuseLease) -> None:
-        await lease.refuse(message)
+        await fleet.lease.refuse(message)
 
     async def on_own_accounts(message: NameOwnAccounts) -> None:
-        await know_own_accounts(message)
+        await fleet.own_accounts(message)
 
+    async def on_assignments(message: AssignAccounts) -> None:
+        await fleet.assignments(message)
+
+    return {
+        GrantLease: on_grant,
+        RefuseLease: on_refusal,
+        NameOwnAccounts: on_own_accounts,
+        AssignAccounts: on_assignments,
+    }
+
+
+def _of_deployer(orders: Orders) -> Handlers:
     async def on_delivery(message: DeliverArtifact) -> None:
         await orders.take(message)
 
     async def on_forget(message: ForgetDelivery) -> None:
         await orders.drop(message)
 
-    handlers: dict[type[Contract], Handler] = {
-        GrantLease: on_grant,
-        RefuseLease: on_refusal,
-        NameOwnAccounts: on_own_accounts,
-        DeliverArtifact: on_delivery,
-        ForgetDelivery: on_forget,
-    }
-    return Route(names.node_commands_queue(node_id), handlers, prefetch=PREFETCH)
+    return {DeliverArtifact: on_delivery, ForgetDelivery: on_forget}
+
+
+def _of_vault(vault: Vault) -> Handlers:
+    async def on_login(message: DeliverSession) -> None:
+        await vault.take(message)
+
+    async def on_stored(message: SessionStored) -> None:
+        await vault.stored(message)
+
+    return {DeliverSession: on_login, SessionStored: on_stored}

@@ -7,6 +7,7 @@ each answer there; none of them answers another.
 """
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,7 +16,8 @@ import structlog
 from services.node_agent.domain.account_states import CONNECTING, ERROR, ONLINE, STOPPED, WAITING
 from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.domain.consequences import Doubt, End, Reconnect, Rest, after_connection
-from services.node_agent.domain.lease import Lease
+from services.node_agent.domain.deadman import Deadman
+from services.node_agent.domain.permission import Permission
 from services.node_agent.domain.ports import LedgerAway
 from services.node_agent.domain.reasons import mistake_reason, reason_of
 from services.node_agent.domain.sending import Silence
@@ -68,20 +70,22 @@ class RunnerParts:
     roster: Roster
     unsaid: Unsaid
     stage: Stage
-    lease: Lease
+    permission: Permission
+    deadman: Deadman
     clock: Clock
     randomness: Randomness
     turns: Turns
 
 
 class AccountRunner:
-    """See the module's docstring."""
+    """See the module's docstring. `epoch` is the assignment's under which the account runs with this login."""
 
-    def __init__(self, account_id: str, file: SessionFile, parts: RunnerParts) -> None:
+    def __init__(self, account_id: str, file: SessionFile, epoch: int, parts: RunnerParts) -> None:
         self._id = account_id
         self._file = file
+        self._epoch = epoch
         self._parts = parts
-        self._voice = AccountVoice(account_id, parts.roster, parts.unsaid, parts.stage, parts.lease, parts.clock)
+        self._voice = AccountVoice(account_id, parts.roster, parts.unsaid, parts.stage, self._may_run, parts.clock)
         self._moved = Alarm(parts.clock)
         self._failures = 0
         self._suspicions = 0
@@ -113,11 +117,21 @@ class AccountRunner:
         await self._wait_out()
         state = parts.roster[self._id].state
         await parts.roster.enter(self._id, CONNECTING, state.reason if state.status is CONNECTING else None)
-        connection = await self._connected()
-        self._reached = not isinstance(connection, TelegramTrouble)
-        if isinstance(connection, TelegramTrouble):
-            return connection
-        began = parts.clock.monotonic()
+        with ExitStack() as held:
+            connection = await self._connected(held)
+            self._reached = not isinstance(connection, TelegramTrouble)
+            if isinstance(connection, TelegramTrouble):
+                return connection
+            try:
+                return await self._online(connection)
+            finally:
+                # Saving may take its time: nobody is connected any more.
+                held.close()
+                await self._save(connection)
+
+    async def _online(self, connection: TelegramConnection) -> TelegramTrouble:
+        """A connection's life; it is over when this returns."""
+        parts, began = self._parts, self._parts.clock.monotonic()
         try:
             await parts.roster.enter(self._id, ONLINE, user_id=connection.user_id)
             self._suspicions = 0
@@ -126,7 +140,6 @@ class AccountRunner:
             if parts.clock.monotonic() - began >= STEADY_SECONDS:
                 self._failures = 0
             await connection.disconnect()
-            await self._save(connection)
 
     async def _wait_out(self) -> None:
         """Telegram ordered the account to wait: until then it asks nothing at all, whatever has ended meanwhile."""
@@ -138,12 +151,16 @@ class AccountRunner:
         await parts.roster.enter(self._id, WAITING, silence.reason)
         await parts.clock.sleep(silence.until - parts.clock.monotonic())
 
-    async def _connected(self) -> TelegramConnection | TelegramTrouble:
-        """A connection when this account's turn has come, or why there is none."""
+    def _may_run(self) -> bool:
+        return self._parts.permission.may_run(self._id, self._epoch, self._parts.clock.monotonic())
+
+    async def _connected(self, held: ExitStack) -> TelegramConnection | TelegramTrouble:
+        """A connection when this account's turn has come, or why there is none. `held` lasts as long as it."""
         parts, data_centre = self._parts, self._parts.telegram.data_centre(self._id)
         async with parts.turns.taken(data_centre):
-            if not parts.lease.may_run(parts.clock.monotonic()):
-                return Unreachable("there is no valid lease")
+            if not self._may_run():
+                return Unreachable("there is no valid lease, or the account is no longer assigned to this node")
+            held.enter_context(parts.deadman.connected())
             try:
                 connection = await parts.telegram.connect(self._id, self._hear)
             except TelegramTrouble as trouble:

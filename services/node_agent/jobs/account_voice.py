@@ -1,4 +1,4 @@
-"""What one account says, one message after the other: within its limits, under the lease, only where it may.
+"""What one account says, one message after the other: within its limits, while it may, only where it may.
 
 What is to be said is `Unsaid`'s and outlives this voice, its runner and the agent. It is in the ledger, marked as
 attempted, before Telegram is asked for it, and is counted in the transaction that takes it out again. So a crash leaves
@@ -6,13 +6,13 @@ no doubt about what may have been said: that is asked for again under its random
 What follows when something goes wrong is decided by `domain.consequences`.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 
 from services.node_agent.domain.account_states import ONLINE
 from services.node_agent.domain.consequences import Fate, GoOn, HoldChat, Leave, Pause, Rest, after_saying
-from services.node_agent.domain.lease import Lease
 from services.node_agent.domain.reasons import rest_reason
 from services.node_agent.domain.sending import Later, Nothing, Outgoing, Ready, Silence
 from services.node_agent.domain.telegram import TelegramConnection, TelegramTrouble, Unreachable
@@ -30,13 +30,13 @@ class AccountVoice:
     """See the module's docstring."""
 
     def __init__(
-        self, account_id: str, roster: Roster, unsaid: Unsaid, stage: Stage, lease: Lease, clock: Clock
+        self, account_id: str, roster: Roster, unsaid: Unsaid, stage: Stage, may_run: Callable[[], bool], clock: Clock
     ) -> None:
         self._id = account_id
         self._roster = roster
         self._unsaid = unsaid
         self._stage = stage
-        self._lease = lease
+        self._may_run = may_run
         self._clock = clock
         self._alarm = Alarm(clock)
         self._shown: Silence | None = None
@@ -79,9 +79,9 @@ class AccountVoice:
             self._unsaid.put_back(self._id, outgoing)
             raise
         # Asked at the last moment: the ledger may have taken its time.
-        if not self._lease.may_run(self._clock.monotonic()):
+        if not self._may_run():
             self._unsaid.put_back(self._id, outgoing)
-            return Unreachable("the lease has ended")
+            return Unreachable("the lease has ended, or the account is no longer assigned to this node")
         if not self._stage.may_say(self._id, outgoing.script_id, outgoing.chat):
             self._unsaid.drop(self._id, outgoing, "the account does not play this script in this chat any more")
             return None

@@ -1,24 +1,34 @@
 """The crew: which accounts there are, and which of them run now.
 
-Looks at the session folder every few seconds. While the lease is valid every account whose file is there has a
-runner; one whose file is gone is forgotten, one whose file was replaced starts again with the new file, and one whose
-login died waits for another file. Without a lease nothing is started. A runner that fails never stops another.
+Looks at the session folder, at the logins that have come and at the node's set of assignments, every few seconds and
+when it is rung. While the lease is valid every account that may start (`domain.assignments`) and whose login is here
+has a runner; one that has no place here any more is forgotten, one whose login was replaced starts again with the new
+one, and one whose login died waits for another. What is to be given back is disconnected first, then handed back, then
+told. Without a lease nothing is started. A runner that fails never stops another.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from services.node_agent.domain.account_states import ERROR, STOPPED
 from services.node_agent.domain.accounts import SessionFile
-from services.node_agent.domain.lease import Lease
-from services.node_agent.domain.ports import LedgerAway, Sessions
-from services.node_agent.domain.reasons import AGENT_STOPPED, FILE_CHANGED
+from services.node_agent.domain.assignments import Assignments, Says
+from services.node_agent.domain.berths import Berth, find_berths
+from services.node_agent.domain.ports import HeldLogins, LedgerAway, Ring, Sessions
+from services.node_agent.domain.reasons import (
+    AGENT_STOPPED,
+    FILE_CHANGED,
+    MOVED_AWAY,
+    NOT_ASSIGNED,
+)
 from services.node_agent.jobs.account_runner import AccountRunner, RunnerParts
-from services.node_agent.use_cases.roster import Roster
+from services.node_agent.use_cases.hand_back import HandBack
+from services.node_agent.use_cases.waiting import Waiting
 from shared.alarm import Alarm
-from shared.clock import Clock
+from shared.contracts.assignments import AssignedAccount
 
 log = structlog.get_logger(__name__)
 
@@ -27,32 +37,45 @@ LOOK_SECONDS = 3.0
 END_SECONDS = 4.0
 
 
+@dataclass(frozen=True)
+class Quarters:
+    """Where this node's accounts come from (folder, set, logins that have come), and what becomes of the others."""
+
+    sessions: Sessions
+    assignments: Assignments
+    logins: HeldLogins
+    hand_back: HandBack
+    waiting: Waiting
+
+
 @dataclass
 class _Member:
     """An account that runs. One that is `leaving` may still be connected, so nobody takes its place yet."""
 
     file: SessionFile
+    epoch: int
     runner: AccountRunner
     task: "asyncio.Task[None]"
     leaving: bool = False
 
 
 class Crew:
-    """Owns the runners. `ring` makes it look at once."""
+    """Owns the runners. `ring` makes it look at once; `gave_back` is rung when beats have something new to say."""
 
-    def __init__(self, sessions: Sessions, roster: Roster, lease: Lease, parts: RunnerParts, clock: Clock) -> None:
-        self._sessions = sessions
-        self._roster = roster
-        self._lease = lease
+    def __init__(self, quarters: Quarters, parts: RunnerParts) -> None:
+        self._quarters = quarters
+        self._assignments = quarters.assignments
+        self._roster = parts.roster
         self._parts = parts
-        self._clock = clock
-        self._alarm = Alarm(clock)
+        self._clock = parts.clock
+        self._alarm = Alarm(parts.clock)
         self._members: dict[str, _Member] = {}
         # Set when it is known which accounts there are.
         self.looked = asyncio.Event()
+        self.gave_back: Ring = lambda: None
 
     def ring(self) -> None:
-        """Look at the folder and the lease now."""
+        """Look at everything now."""
         self._alarm.ring()
 
     def wake_runners(self) -> None:
@@ -77,34 +100,81 @@ class Crew:
 
     async def stop_all(self, reason: str) -> None:
         """Disconnect every account, all at once."""
-        await self._stop(list(self._members), reason)
+        await self._stop(dict.fromkeys(self._members, reason))
 
     async def _look(self) -> None:
-        present = await self._sessions.present()
-        for account_id in set(self._members) & set(present):
+        quarters = self._quarters
+        files = await quarters.sessions.present()
+        known = [self._roster[each] for each in self._roster.ids()]
+        berths = find_berths(files, quarters.logins.all(), self._assignments, known)
+        for account_id in list(self._members):
             self._drop_finished(account_id)
-        replaced = [each for each, member in self._members.items() if present.get(each) != member.file]
-        await self._stop(replaced, FILE_CHANGED)
-        for account_id in set(self._roster.ids()) - set(present):
+        await self._stop(self._to_stop(berths))
+        await self._enrol(berths)
+        for account_id, berth in berths.items():
+            self._start(account_id, berth)
+        await self._give_back()
+        if self._parts.permission.has_lease(self._clock.monotonic()):
+            await quarters.waiting.show(berths, self._members)
+
+    def _to_stop(self, berths: Mapping[str, Berth]) -> dict[str, str]:
+        """The members that are not to run on as they do, and why."""
+        found = {}
+        for account_id, member in self._members.items():
+            if not self._assignments.may_run(account_id, member.epoch):
+                says = self._assignments.says(account_id)
+                found[account_id] = MOVED_AWAY if says is Says.GIVE_BACK else NOT_ASSIGNED
+            elif account_id not in berths or berths[account_id].file != member.file:
+                found[account_id] = FILE_CHANGED
+        return found
+
+    async def _enrol(self, berths: Mapping[str, Berth]) -> None:
+        """Let the roster have the accounts that there are, by the logins that they have."""
+        for account_id in set(self._roster.ids()) - set(berths):
             log.info("account_gone", account=account_id)
             await self._roster.vanish(account_id)
-        found = {account_id: file for account_id, file in present.items() if account_id not in self._roster}
+        found = {account_id: berth for account_id, berth in berths.items() if account_id not in self._roster}
         for account_id in found:
             log.info("account_found", account=account_id)
         # All at once, so that a thousand of them are one write of the ledger.
-        await asyncio.gather(*(self._roster.appear(account_id, file) for account_id, file in found.items()))
-        for account_id, file in present.items():
-            self._start(account_id, file)
+        await asyncio.gather(*(self._roster.appear(each, berth.station(None)) for each, berth in found.items()))
+        for account_id, berth in berths.items():
+            self._roster.station(account_id, berth.station(self._roster[account_id].station))
 
-    def _start(self, account_id: str, file: SessionFile) -> None:
-        if account_id in self._members or not self._lease.may_run(self._clock.monotonic()):
+    def _start(self, account_id: str, berth: Berth) -> None:
+        file, permission = berth.file, self._parts.permission
+        if file is None or account_id in self._members:
+            return
+        if not permission.may_start(account_id, berth.epoch, self._clock.monotonic()):
             return
         account = self._roster[account_id]
         if account.state.status is ERROR and account.dead_file == file.fingerprint:
             return
-        runner = AccountRunner(account_id, file, self._parts)
+        runner = AccountRunner(account_id, file, berth.epoch, self._parts)
         task = asyncio.create_task(runner.run(), name=f"account {account_id}")
-        self._members[account_id] = _Member(file, runner, task)
+        self._members[account_id] = _Member(file, berth.epoch, runner, task)
+
+    async def _give_back(self) -> None:
+        """Hand back what goes to another node, and what came for an assignment that is over."""
+        quarters = self._quarters
+        asked = [each for each in self._assignments.to_give_back() if each.account_id not in self._members]
+        over = [
+            AssignedAccount(account_id=account_id, epoch=login.epoch)
+            for account_id, login in quarters.logins.all().items()
+            if self._assignments.settled
+            and account_id not in self._members
+            and self._assignments.epoch(account_id) != login.epoch
+        ]
+        if not asked and not over:
+            return
+        hashes = await quarters.hand_back.final([*asked, *over])
+        for each in (*asked, *over):
+            quarters.logins.forget(each.account_id)
+        for each in asked:
+            self._assignments.give_back(each, hashes[each.account_id])
+            log.info("account_given_back", account=each.account_id, epoch=each.epoch, hash=hashes[each.account_id])
+        if asked:
+            self.gave_back()
 
     def _drop_finished(self, account_id: str) -> None:
         member = self._members[account_id]
@@ -126,8 +196,8 @@ class Crew:
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.error("account_runner_failed", task=task.get_name(), reason=str(error), exc_info=error)
 
-    async def _stop(self, account_ids: list[str], reason: str) -> None:
-        members = {each: self._members[each] for each in account_ids}
+    async def _stop(self, reasons: Mapping[str, str]) -> None:
+        members = {each: self._members[each] for each in reasons}
         for member in members.values():
             member.leaving = True
         await self._end([member.task for member in members.values()])
@@ -136,7 +206,7 @@ class Crew:
         ran = [each for each in left if each in self._roster]
         ran = [each for each in ran if self._roster[each].state.status not in (STOPPED, ERROR)]
         try:
-            await asyncio.gather(*(self._roster.enter(each, STOPPED, reason) for each in ran))
+            await asyncio.gather(*(self._roster.enter(each, STOPPED, reasons[each]) for each in ran))
         except LedgerAway as error:
             log.error("ledger_away", reason=str(error))
         for each in left:

@@ -6,12 +6,15 @@ counted from too early rather than too late. A refused node beats slowly: it is 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
+from services.node_agent.domain.assignments import Assignments
 from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.lease import Lease
+from services.node_agent.domain.ports import HeldLogins
 from services.node_agent.publisher import BusPublisher
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import Stage
@@ -33,17 +36,26 @@ REFUSED_FACTOR = 6
 AfterBeat = Callable[[str | None], None]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """The node's set of assignments, and the logins that have come for it."""
+
+    assignments: Assignments
+    logins: HeldLogins
+
+
 class HeartbeatWriter:
     """Makes heartbeats of what the node is now."""
 
     def __init__(
         self,
         node_id: str,
-        facts: NodeFacts,
+        facts: Callable[[], NodeFacts],
         identity: Identity,
         beats: Beats,
         stage: Stage,
         roster: Roster,
+        standing: Standing,
     ) -> None:
         self._node_id = node_id
         self._roster = roster
@@ -51,6 +63,7 @@ class HeartbeatWriter:
         self._identity = identity
         self._beats = beats
         self._stage = stage
+        self._standing = standing
 
     def next(self, clock: Clock) -> HeartbeatReported:
         """The next beat."""
@@ -66,9 +79,12 @@ class HeartbeatWriter:
             account_count=beat.account_count,
             changed=list(beat.changed),
             removed=list(beat.removed),
-            node=self._facts,
+            node=self._facts(),
             artifacts=self._stage.artifacts(),
             own_accounts=self._roster.own_accounts,
+            assignments=self._standing.assignments.named,
+            released=self._standing.assignments.released(),
+            wanting=self._standing.assignments.wanting(self._standing.logins.has),
             sent_at=clock.now(),
         )
 

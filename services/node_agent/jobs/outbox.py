@@ -1,21 +1,29 @@
-"""The two outboxes of the ledger: delivery reports, and account changes.
+"""The outboxes of the ledger: delivery reports, account changes, and logins that are handed back.
 
 Reports are deleted when the broker has confirmed them. Account changes are kept until the registry itself confirms
 them in a lease, because a broker may lose its disk: changes that a lease still does not have two beats after they
-were sent are sent again. Both are emptied by a `Drain`, which waits while broker or ledger is away.
+were sent are sent again. Logins are kept until the vault says that it has them, and sent again with a growing pause.
+All are emptied by a `Drain`, which waits while broker or ledger is away.
 """
 
 from collections import OrderedDict
 
 import structlog
 
-from services.node_agent.domain.ports import AccountLedger, DeliveryLedger, Publisher
+from services.node_agent.domain.logins import PendingState
+from services.node_agent.domain.ports import AccountLedger, DeliveryLedger, HandedBackLedger, Publisher
+from shared.backoff import Backoff
 from shared.clock import Clock
+from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100
 PATIENCE_BEATS = 2.0
+# A vault that is down for the night is not sent every login again each minute.
+STORED_WITHIN = Backoff(first=20.0, factor=2.0, most=600.0, jitter=0.2)
+# A hundred logins a second fill no queue and no line.
+LOGINS_AT_ONCE, LOGINS_PAUSE = 20, 0.2
 
 
 class ReportOutbox:
@@ -66,3 +74,33 @@ class ChangeOutbox:
         if any(sent_at < overdue for sent_at in self._sent.values()):
             log.warning("account_changes_sent_again", after=through)
             self._again_after = through
+
+
+class LoginOutbox:
+    """Logins that are handed back."""
+
+    def __init__(self, ledger: HandedBackLedger, publisher: Publisher, clock: Clock, randomness: Randomness) -> None:
+        self._ledger = ledger
+        self._publisher = publisher
+        self._clock = clock
+        self._randomness = randomness
+        self._sent: dict[PendingState, tuple[int, float]] = {}
+
+    async def send_some(self) -> bool:
+        """Publish what is due; whether anything was. Raises PublishFailed or LedgerAway."""
+        due = await self._due()
+        for pending in due[:LOGINS_AT_ONCE]:
+            state = await self._ledger.state(pending)
+            if state is not None:
+                await self._publisher.login_handed_back(state)
+                tries, _ = self._sent.get(pending, (0, 0.0))
+                again = self._clock.monotonic() + STORED_WITHIN.delay(tries, self._randomness)
+                self._sent[pending] = (tries + 1, again)
+        if len(due) > LOGINS_AT_ONCE:
+            await self._clock.sleep(LOGINS_PAUSE)
+        return len(due) > LOGINS_AT_ONCE
+
+    async def _due(self) -> list[PendingState]:
+        pending, now = await self._ledger.pending(), self._clock.monotonic()
+        self._sent = {each: self._sent[each] for each in pending if each in self._sent}
+        return [each for each in pending if each not in self._sent or self._sent[each][1] <= now]

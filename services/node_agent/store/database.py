@@ -61,6 +61,10 @@ _SCHEMA = (
     """create table if not exists outbox (
         position integer primary key autoincrement, message_id text not null unique,
         delivery_id text not null unique, body text not null)""",
+    """create table if not exists handed_back (
+        account_id text not null, epoch integer not null, boot integer not null, number integer not null,
+        hash text not null, size integer not null, final integer not null, at text not null, sealed blob,
+        primary key (account_id, epoch))""",
 )
 
 

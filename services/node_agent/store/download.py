@@ -4,6 +4,7 @@ The caller checks size and hash. Redirects are not followed: the order names the
 """
 
 import asyncio
+import ssl
 
 import httpx
 
@@ -12,10 +13,14 @@ from services.node_agent.domain.ports import DownloadFailed
 CONNECT_SECONDS = 5.0
 # 256 KiB in this time is a slow phone line; a server that trickles bytes does not hold a delivery for ever.
 WHOLE_SECONDS = 30.0
+_TIMEOUT = httpx.Timeout(WHOLE_SECONDS, connect=CONNECT_SECONDS)
 
 
 class HttpDownloader:
-    """Implements `domain.ports.Downloader`."""
+    """Implements `domain.ports.Downloader`; `verify` says whose certificates are trusted."""
+
+    def __init__(self, verify: ssl.SSLContext | bool = True) -> None:
+        self._verify = verify
 
     async def fetch(self, url: str, most: int) -> bytes:
         """The content at an http(s) URL. Raises DownloadFailed with what the operator can look at."""
@@ -30,7 +35,7 @@ class HttpDownloader:
     async def _fetch(self, url: str, most: int) -> bytes:
         received = bytearray()
         async with (
-            httpx.AsyncClient(timeout=httpx.Timeout(WHOLE_SECONDS, connect=CONNECT_SECONDS)) as client,
+            httpx.AsyncClient(timeout=_TIMEOUT, verify=self._verify) as client,
             client.stream("GET", url) as response,
         ):
             if response.status_code != httpx.codes.OK:

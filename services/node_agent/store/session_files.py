@@ -103,14 +103,31 @@ class SessionFolder:
 
 
 class InMemorySessions:
-    """The folder's twin: `files` maps an account id to a fingerprint."""
+    """The folder's twin: `files` maps an account id to a fingerprint, `content` to bytes where they matter."""
 
     def __init__(self, *account_ids: str) -> None:
         self.files = dict.fromkeys(account_ids, "1")
+        self.content: dict[str, bytes] = {}
 
     async def present(self) -> dict[str, SessionFile]:
         """The session files by account id."""
-        return {account: SessionFile(f"{account}{SUFFIX}", print_) for account, print_ in self.files.items()}
+        return {account: self._file(account) for account in self.files}
+
+    async def read(self, account_id: str) -> tuple[bytes, SessionFile]:
+        """The bytes of an account's file. Raises FileNotFoundError."""
+        if account_id not in self.files:
+            raise FileNotFoundError(f"{account_id}{SUFFIX}")
+        return self.content.get(account_id, f"the login of {account_id}".encode()), self._file(account_id)
+
+    async def write(self, account_id: str, content: bytes, expected: SessionFile) -> bool:
+        """Put newer login state into the file, unless it is no longer the one that was read."""
+        if account_id not in self.files or self._file(account_id) != expected:
+            return False
+        self.content[account_id] = content
+        return True
+
+    def _file(self, account_id: str) -> SessionFile:
+        return SessionFile(f"{account_id}{SUFFIX}", self.files[account_id])
 
 
 def _look(path: Path) -> str:

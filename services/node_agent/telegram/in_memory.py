@@ -4,6 +4,9 @@ Accounts are made with `add_account`, guests speak with `say`, and what everybod
 injected per account: for the next connects, for the next sends, or at once with `drop` and `kill`. A message that was
 said while an account was away is heard when it comes back, as after Telethon's catch-up, and so is what it had heard
 and whose state was not saved. `lost_answers` are troubles that come after a message was said: nobody knows that it was.
+
+`at` is the same world for the logins of one node: they are read there when an account connects and written when it is
+saved, so that a login that moves takes its place in what was heard along.
 """
 
 import asyncio
@@ -11,7 +14,9 @@ import re
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.domain.addressing import without_own_name
+from services.node_agent.domain.ports import SessionBytes
 from services.node_agent.domain.telegram import (
     ChatForbidden,
     DeadLogin,
@@ -28,6 +33,17 @@ from services.node_agent.domain.telegram import (
 from shared.clock import Clock
 
 _MENTION = re.compile(r"(?<!\w)@(\w+)")
+
+
+def login_of(account_id: str, heard: int = 0) -> bytes:
+    """What stands for a login that has heard so much."""
+    return f"{account_id} {heard}".encode()
+
+
+def place_in(content: bytes, otherwise: int) -> int:
+    """How much the login has heard; `otherwise` for one that does not say so."""
+    found = re.fullmatch(rb"\S+ (\d+)", content)
+    return int(found[1]) if found else otherwise
 
 
 @dataclass
@@ -57,8 +73,10 @@ class _Login:
     user_id: int
     username: str
     dead: DeadLogin | None = None
-    unheard: list[Heard] = field(default_factory=list)
-    unsaved: list[Heard] = field(default_factory=list)
+    # Everything that was to be heard, and how much of it was when the login was saved last.
+    heard: list[Heard] = field(default_factory=list)
+    saved: int = 0
+    at: "TelegramAt | None" = None
     connection: "InMemoryConnection | None" = None
 
 
@@ -135,14 +153,13 @@ class InMemoryTelegram:
         """The account's agent is gone at once, and has saved nothing at its end."""
         self._logins[account_id].connection = None
 
-    def unsaved(self, account_id: str) -> list[Heard]:
-        """What the account has heard since its state was saved."""
-        return list(self._logins[account_id].unsaved)
+    def saved(self, account_id: str, heard: int) -> None:
+        """The account's state was saved when it had heard so much."""
+        self._logins[account_id].saved = heard
 
-    def saved(self, account_id: str, heard: list[Heard]) -> None:
-        """The account's state was saved when it had heard this."""
-        login = self._logins[account_id]
-        login.unsaved = login.unsaved[len(heard) :]
+    def at(self, logins: SessionBytes, whose: object = None) -> "TelegramAt":
+        """Telegram for a node that has these logins; `whose` is told of its connections."""
+        return TelegramAt(self, logins, whose)
 
     def kill(self, account_id: str, cause: str = "SESSION_REVOKED") -> None:
         """End the account's login for ever."""
@@ -153,6 +170,12 @@ class InMemoryTelegram:
     def data_centre(self, account_id: str) -> int:
         """Everybody lives in the same."""
         return 2
+
+    def bring(self, account_id: str, content: bytes, at: "TelegramAt") -> None:
+        """The account is about to connect there, with this login."""
+        login = self._logins.get(account_id)
+        if login is not None:
+            login.at, login.saved = at, place_in(content, login.saved)
 
     async def connect(self, account_id: str, on_message: OnMessage) -> "InMemoryConnection":
         """Connect and prove the login alive. Raises TelegramTrouble."""
@@ -168,12 +191,11 @@ class InMemoryTelegram:
         if login.dead is not None:
             raise login.dead
         assert login.connection is None, f"{account_id} is live twice"
-        login.connection = InMemoryConnection(self, account_id, login.user_id, on_message)
-        missed = [*login.unsaved, *login.unheard]
-        login.unsaved, login.unheard = [], []
-        for heard in missed:
-            self._tell(login, heard)
-        return login.connection
+        connection = login.connection = InMemoryConnection(self, account_id, login.user_id, on_message)
+        connection.begin(login.saved, login.at)
+        for heard in login.heard[login.saved :]:
+            connection.hear(heard)
+        return connection
 
     def send(self, account_id: str, peer: str | int, text: str, reply_to: int | None, random_id: int) -> None:
         """Speak as an account. Raises TelegramTrouble."""
@@ -259,11 +281,33 @@ class InMemoryTelegram:
         return [login for login in self._logins.values() if login.user_id in chat.members - {besides}]
 
     def _tell(self, login: _Login, heard: Heard) -> None:
+        login.heard.append(heard)
         if login.connection is not None:
-            login.unsaved.append(heard)
             login.connection.hear(heard)
-        else:
-            login.unheard.append(heard)
+
+
+class TelegramAt:
+    """Implements `domain.telegram.Telegram` for the logins of one node."""
+
+    def __init__(self, world: InMemoryTelegram, logins: SessionBytes, whose: object) -> None:
+        self._world = world
+        self.logins = logins
+        self.whose = whose
+
+    def data_centre(self, account_id: str) -> int:
+        """Everybody lives in the same."""
+        return self._world.data_centre(account_id)
+
+    async def connect(self, account_id: str, on_message: OnMessage) -> "InMemoryConnection":
+        """Connect and prove the login alive. Raises TelegramTrouble."""
+        try:
+            content, file = await self.logins.read(account_id)
+        except OSError as error:
+            raise UnusableSession(f"the login cannot be read: {error}") from error
+        self._world.bring(account_id, content, self)
+        connection = await self._world.connect(account_id, on_message)
+        connection.file = file
+        return connection
 
 
 class InMemoryConnection:
@@ -274,6 +318,9 @@ class InMemoryConnection:
         self._account_id = account_id
         self._user_id = user_id
         self._on_message = on_message
+        self._heard = self._saved = 0
+        self.file: SessionFile | None = None
+        self.at: TelegramAt | None = None
         self._ended: asyncio.Future[TelegramTrouble] = asyncio.get_running_loop().create_future()
 
     @property
@@ -281,8 +328,14 @@ class InMemoryConnection:
         """The account's own id."""
         return self._user_id
 
+    def begin(self, saved: int, at: TelegramAt | None) -> None:
+        """So much was heard before, and this is where the login is from."""
+        self._heard = self._saved = saved
+        self.at = at
+
     def hear(self, heard: Heard) -> None:
         """Something has come."""
+        self._heard += 1
         self._on_message(heard)
 
     def end(self, trouble: TelegramTrouble) -> None:
@@ -312,8 +365,11 @@ class InMemoryConnection:
 
     async def save(self, durable: Durable) -> None:
         """What was heard until now does not come again after a crash."""
-        heard = self._world.unsaved(self._account_id)
+        heard = self._heard
         await durable()
+        if self.at is not None and self.file is not None and heard != self._saved:
+            await self.at.logins.write(self._account_id, login_of(self._account_id, heard), self.file)
+        self._saved = heard
         self._world.saved(self._account_id, heard)
 
     async def disconnect(self) -> None:

@@ -1,4 +1,4 @@
-"""The transport over HTTP: reports are posted, orders come by a long poll. It needs a URL and a token, nothing else.
+"""The transport over HTTP: reports are posted, orders come by a long poll. It needs a URL and the node's own token.
 
 | the back office answers   | to a report                             | to the poll                            |
 | ------------------------- | --------------------------------------- | -------------------------------------- |
@@ -11,6 +11,7 @@ settled at hand-over; what is lost on the way is sent again by the deployer, and
 """
 
 import asyncio
+import ssl
 from typing import Any
 
 import httpx
@@ -45,7 +46,16 @@ class _NoAnswer(Exception):
 class HttpTransport:
     """Reports and orders of one node. `url` is the back office's address, as the console serves it."""
 
-    def __init__(self, url: str, token: str, node_id: str, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        node_id: str,
+        clock: Clock,
+        randomness: Randomness,
+        *,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
         self._node_id = node_id
         self._clock = clock
         self._randomness = randomness
@@ -55,6 +65,7 @@ class HttpTransport:
             base_url=url,
             headers={"authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            verify=verify,
         )
         self._last_beat: HeartbeatReported | None = None
         self._beaten = asyncio.Event()
@@ -130,7 +141,7 @@ class HttpTransport:
             case 401 | 403:
                 return _NoAnswer(
                     f"{self._place} refuses this node's token ({response.status_code}): {told}; "
-                    "set CALLBOARD_TOKEN to a valid one and start the agent again"
+                    "was it revoked? `callboard-agent join` with a new token lets it in again"
                 )
             case 404:
                 return _NoAnswer(

@@ -1,14 +1,17 @@
-"""The registry has answered a beat: it grants the lease, asks for a full report, confirms changes, or refuses.
+"""The registry has answered a beat: it grants the lease, names the set, asks for a full report, confirms, or refuses.
 
 Called by the handlers. Accounts are started and stopped by the crew, which is told through `answered`; this only
 keeps the lease and the beats. Raises Rejected for an answer to another node, Unavailable when the ledger is away.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
+from services.node_agent.domain.assignments import Assignments
 from services.node_agent.domain.beats import Beats
+from services.node_agent.domain.deadman import Deadman
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.lease import Ignored, Lease, Refused
 from services.node_agent.domain.ports import AccountLedger, LedgerAway, Ring
@@ -18,20 +21,35 @@ from shared.messaging import Rejected, Unavailable
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What the registry's answers decide: until when, for which set, and when the process ends if it hangs."""
+
+    lease: Lease
+    assignments: Assignments
+    deadman: Deadman
+
+
 class AcceptLease:
-    """See the module's docstring. `wanted` is rung when a full report is asked for; `confirmed` is called with
-    the number up to which the registry has the ledger's changes.
+    """See the module's docstring. `wanted` is rung when a beat is asked for, in full or because the set is another;
+    `named` when the newest grant names the set that the node goes by; `confirmed` is called with the number up to which
+    the registry has the ledger's changes.
     """
 
-    def __init__(self, node_id: str, identity: Identity, lease: Lease, beats: Beats, ledger: AccountLedger) -> None:
+    def __init__(
+        self, node_id: str, identity: Identity, allowance: Allowance, beats: Beats, ledger: AccountLedger
+    ) -> None:
         self._node_id = node_id
         self._identity = identity
-        self._lease = lease
+        self._lease = allowance.lease
+        self._assignments = allowance.assignments
+        self._deadman = allowance.deadman
         self._beats = beats
         self._ledger = ledger
         self._confirmed = 0
         self.answered: Ring = lambda: None
         self.wanted: Ring = lambda: None
+        self.named: Ring = lambda: None
         self.confirmed: Callable[[int], None] = lambda through: None
 
     async def grant(self, message: GrantLease) -> None:
@@ -41,12 +59,17 @@ class AcceptLease:
         if isinstance(outcome, Ignored):
             log.info("grant_ignored", reason=outcome.why)
             return
+        self._deadman.granted(outcome.until)
         self._beats.confirm(message.seq, full_report=message.full_report)
+        confirmed = self._assignments.confirmed
+        another = self._assignments.granted(message.seq, message.assignments)
         if message.ledger_id == self._identity.ledger_id:
             await self._confirm(message.changes_through)
         self.answered()
-        if message.full_report:
+        if message.full_report or another:
             self.wanted()
+        if self._assignments.confirmed and not confirmed:
+            self.named()
 
     async def refuse(self, message: RefuseLease) -> None:
         """This node may not run."""

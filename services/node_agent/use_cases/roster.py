@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from services.node_agent.domain.account_states import ERROR, STOPPED, entered
-from services.node_agent.domain.accounts import Account, Seen, SessionFile
+from services.node_agent.domain.accounts import Account, Seen, Station
 from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.journal import Journal
@@ -107,9 +107,20 @@ class Roster:
         ran = [each for each in self.ids() if self[each].state.status not in (STOPPED, ERROR)]
         await asyncio.gather(*(self.enter(each, STOPPED, AGENT_STARTED) for each in ran))
 
-    async def appear(self, account_id: str, file: SessionFile) -> None:
+    async def appear(self, account_id: str, station: Station) -> None:
         """An account has come to this node."""
-        await self._writer.submit(_Entering(Account(account_id, file.name), None))
+        await self._writer.submit(_Entering(Account(account_id, station.session_file).at(station), None))
+
+    def station(self, account_id: str, station: Station) -> None:
+        """The account has this login now; the ledger is told with its next change of state."""
+        if not self._accounts[account_id].station.is_same_login(station):
+            self._count(self._accounts[account_id].at(station))
+
+    def stored(self, account_id: str, epoch: int, session_hash: str) -> None:
+        """The vault has this state of the account's login."""
+        account = self._accounts.get(account_id)
+        if account is not None and account.epoch == epoch:
+            self._count(replace(account, session_hash=session_hash))
 
     async def vanish(self, account_id: str) -> None:
         """An account's file is gone."""
@@ -189,7 +200,7 @@ class Roster:
         gone = [wish.account_id for wish in wishes if isinstance(wish, _Leaving)]
         lived = {each: progress for each, progress in self._journal.take().items() if each in self._accounts}
         batch = Batch(
-            changes=[StateChange(each.account, partial(self._change, each)) for each in entering],
+            changes=[StateChange(self._with_counters(each.account), partial(self._change, each)) for each in entering],
             progress=[(self._accounts[each], progress) for each, progress in lived.items()],
             gone=gone,
             forget_said=self._clock.now().timestamp() - WINDOW,
@@ -225,10 +236,10 @@ class Roster:
         )
 
     def _with_counters(self, account: Account) -> Account:
-        """The account in its new state with the counters of now, which may have risen since it was to enter it."""
+        """The account in its new state, with its counters and login of now, which may have changed in between."""
         now = self._accounts.get(account.account_id, account)
         return replace(
-            account,
+            account.at(now.station),
             message_count=now.message_count,
             reply_count=now.reply_count,
             last_activity=now.last_activity,

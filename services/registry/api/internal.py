@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints
 
+from services.registry.domain.access_ports import AccessStore
 from services.registry.domain.views import View
 from services.registry.use_cases.tokens import Tokens
 from shared.audit.chain import Entry, Phase
@@ -40,8 +41,8 @@ class FailedSignIn(Body):
     others: int = Field(ge=0)
 
 
-def internal_router(tokens: Tokens, audit: AuditLog) -> APIRouter:
-    """The router of what services ask."""
+def internal_router(tokens: Tokens, nodes: AccessStore, audit: AuditLog) -> APIRouter:
+    """The router of what services ask. `nodes` knows the tokens that nodes were given when they joined."""
     router = APIRouter(
         prefix="/internal",
         include_in_schema=False,
@@ -53,7 +54,8 @@ def internal_router(tokens: Tokens, audit: AuditLog) -> APIRouter:
         """The bearer of a token."""
         token = await tokens.whose(body.hash)
         if token is None:
-            return Bearer()
+            node_id = await nodes.node_of(body.hash)
+            return Bearer() if node_id is None else Bearer(name=f"node:{node_id}", role=Role.NODE, node_id=node_id)
         return Bearer(name=token.name, role=token.role, node_id=token.node_id)
 
     @router.post("/failed-sign-ins", status_code=204)

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, status
 from pydantic import ConfigDict, Field, Strict, model_validator
 
+from services.registry.api.enrolments import refuse_revoked
 from services.registry.domain.views import View
+from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.hand_over_orders import HandOverOrders, NotTheNewest, TooManyWait
 from services.registry.use_cases.pass_on_reports import PassOnReports
 from shared.clock import Clock
@@ -20,7 +22,7 @@ from shared.contracts.leases import RefusalCause, RefuseLease
 from shared.contracts.parcels import Parcel, ParcelId, packed
 from shared.http import Problem
 from shared.http.fields import Body
-from shared.http.responses import AWAY, problems
+from shared.http.responses import AWAY, joined, problems
 from shared.http.roles import Role, requires
 from shared.messaging.mailbox import MOST_AT_ONCE
 from shared.randomness import Randomness
@@ -41,6 +43,7 @@ Boot = Annotated[
 Flag = Annotated[bool, Strict()]
 Tests = Annotated[int, Strict(), Field(ge=0, le=MOST_TESTS)]
 
+REVOKED = (403, "node-revoked", "the node was cut off: nobody speaks for it")
 HAS_AN_AGENT = (409, "node-reports-over-the-bus", "an agent has this node_id: this worker must stop")
 
 _ORDER: dict[str, Any] = {
@@ -186,11 +189,18 @@ class ReportsTaken(View):
 
 
 def worker_orders_router(
-    hand_over: HandOverOrders, pass_on: PassOnReports, clock: Clock, randomness: Randomness
+    hand_over: HandOverOrders, pass_on: PassOnReports, cut_off: CutOff, clock: Clock, randomness: Randomness
 ) -> APIRouter:
     """Orders and reports of the Workers API."""
+
+    async def not_revoked(node_id: NodePath) -> None:
+        refuse_revoked(cut_off, node_id)
+
     router = APIRouter(
-        prefix="/api/v1/workers", tags=["workers"], responses=AWAY, dependencies=[Depends(requires(Role.NODE))]
+        prefix="/api/v1/workers",
+        tags=["workers"],
+        responses=joined(AWAY, problems(REVOKED)),
+        dependencies=[Depends(requires(Role.NODE)), Depends(not_revoked)],
     )
 
     @router.get(

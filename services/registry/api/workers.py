@@ -10,10 +10,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ConfigDict, Field, Strict, TypeAdapter, model_validator
 
-from services.registry.api.worker_orders import HAS_AN_AGENT, WorkerOrder, WorkerTests, as_orders, has_an_agent
+from services.registry.api.enrolments import refuse_revoked
+from services.registry.api.worker_orders import (
+    HAS_AN_AGENT,
+    REVOKED,
+    WorkerOrder,
+    WorkerTests,
+    as_orders,
+    has_an_agent,
+)
 from services.registry.domain.lease import Refused
 from services.registry.domain.ports import FleetReader
 from services.registry.domain.views import NodeView, View
+from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.hand_over_orders import HandOverOrders
 from services.registry.use_cases.take_in import TakeInHeartbeat
 from shared.clock import Clock
@@ -128,7 +137,12 @@ class WorkerHeartbeatResponse(View):
 
 
 def workers_router(
-    reader: FleetReader, take_in: TakeInHeartbeat, hand_over: HandOverOrders, clock: Clock, lease_seconds: float
+    reader: FleetReader,
+    take_in: TakeInHeartbeat,
+    hand_over: HandOverOrders,
+    cut_off: CutOff,
+    clock: Clock,
+    lease_seconds: float,
 ) -> APIRouter:
     """The Workers API."""
     router = APIRouter(prefix="/api/v1/workers", tags=["workers"], responses=AWAY)
@@ -163,7 +177,7 @@ def workers_router(
     @router.post(
         "/heartbeat",
         summary="Report the state of a worker",
-        responses=problems(HAS_AN_AGENT),
+        responses=problems(HAS_AN_AGENT, REVOKED),
         dependencies=[Depends(requires(Role.NODE))],
     )
     async def report_heartbeat(asked: Request, request: WorkerHeartbeatRequest) -> WorkerHeartbeatResponse:
@@ -184,6 +198,7 @@ def workers_router(
         409 stop: another program has this `node_id`.
         """
         speaks_for(asked, request.node_id)
+        refuse_revoked(cut_off, request.node_id)
         outcome = await take_in.from_http(_as_beat(request, numbers.next(), clock))
         if isinstance(outcome, Refused):
             raise has_an_agent(request.node_id, outcome.refusal.newest_boot)

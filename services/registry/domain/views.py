@@ -66,12 +66,23 @@ class LoadedArtifact(View):
     file: FileState | None = None
 
 
+class RefusedView(View):
+    """Orders that a node has refused since its agent's start, because they were not the deployer's or not for it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    count: int
+    reason: str
+    at: datetime
+
+
 class NodeView(View):
     """One node. `artifacts` are the scripts that it has loaded, by the hash of what its engine runs.
 
     `takes_assignments`: it goes by its set of assignments, whose number is `assignment_revision`; `assigned` accounts
     are in it, and `excluded` are logins in its folder that belong to another node or to the vault. `enrolled`: it has a
     key that logins can be sealed to. `takeover`, `capacity` and `draining` are what an operator wants of it.
+    `keys_serial` names the deployer's keys that it goes by, null for a worker that checks no signatures.
     """
 
     node_id: str
@@ -90,6 +101,8 @@ class NodeView(View):
     takeover: Takeover = Takeover.WAIT
     capacity: int | None = None
     draining: bool = False
+    keys_serial: int | None = None
+    refused: RefusedView | None = None
     boot: int
     seq: int
     lease_until: datetime | None

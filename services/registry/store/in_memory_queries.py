@@ -11,6 +11,7 @@ from services.registry.domain.views import (
     AssignmentView,
     ChangeView,
     NodeView,
+    RefusedView,
 )
 from services.registry.store.in_memory_tables import Tables
 from shared.contracts.accounts import AccountStatus
@@ -116,7 +117,10 @@ class InMemoryQueries:
 
     def _node_view(self, node_id: str) -> NodeView:
         node, times = self._tables.nodes[node_id], self._tables.times[node_id]
+        facts = self._tables.nodes[node_id].facts
         return NodeView(
+            keys_serial=facts.keys_serial,
+            refused=None if facts.refused is None else RefusedView.model_validate(facts.refused),
             node_id=node_id,
             status=node.status,
             source=node.facts.source,

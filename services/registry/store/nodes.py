@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.registry.domain.assignments import Takeover
 from services.registry.domain.node import NodePolicy, StoredNode
 from services.registry.domain.places import Host
-from services.registry.domain.views import NodeView
+from services.registry.domain.views import NodeView, RefusedView
 from services.registry.store.columns import numbers, texts, unnest
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.fleet import NodeStatus
-from shared.contracts.heartbeats import NodeFacts
+from shared.contracts.heartbeats import NodeFacts, RefusedOrders
 
 _ARTIFACTS: TypeAdapter[tuple[AppliedArtifact, ...]] = TypeAdapter(tuple[AppliedArtifact, ...])
 _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
@@ -30,6 +30,8 @@ _SAVED = {
     "hostname": "text",
     "agent_version": "text",
     "time_zone": "text",
+    "keys_serial": "bigint",
+    "refused": "text",
     "labels": "text",
     "boot": "bigint",
     "seq": "bigint",
@@ -48,11 +50,17 @@ _AS_WRITTEN = {
     "recent_digests": "string_to_array(saved.recent_digests, ' ')",
 }
 
+# Of a node that has joined and was not revoked.
+_SEALING_KEY = (
+    "(select k.sealing_key from registry.node_keys as k where k.node_id = nodes.node_id and k.revoked_at is null) "
+    "as sealing_key"
+)
 _COLUMNS = (
-    "node_id, status, source, hostname, agent_version, time_zone, cast(labels as text) as labels, boot, seq, digest, "
+    "node_id, status, source, hostname, agent_version, time_zone, keys_serial, refused, "
+    "cast(labels as text) as labels, boot, seq, digest, "
     "recent_digests, ledger_id, changes_through, account_count, cast(artifacts as text) as artifacts, "
-    "takes_assignments, sealing_key, assignment_revision, assignment_digest, excluded, takeover, capacity, draining, "
-    "drain_keep"
+    "takes_assignments, assignment_revision, assignment_digest, excluded, takeover, capacity, draining, drain_keep, "
+    f"{_SEALING_KEY}"
 )
 _ASSIGNED = "(select count(*) from registry.assignments as s where s.node_id = nodes.node_id) as assigned"
 _TIMES = "lease_until, last_heartbeat_at, created_at, updated_at"
@@ -81,7 +89,7 @@ _LIST = text(
 _ONE = text(f"select {_COLUMNS}, {_TIMES}, {_ASSIGNED} from registry.nodes where node_id = :node_id")
 # A node counts for its target too: what is on its way will be there.
 _HOSTS = text(
-    "select node_id, status, cast(labels as text) as labels, takes_assignments, sealing_key, takeover, capacity, "
+    f"select node_id, status, cast(labels as text) as labels, takes_assignments, {_SEALING_KEY}, takeover, capacity, "
     "draining, drain_keep, coalesce(had.accounts, 0) as accounts from registry.nodes left join ("
     " select node_id, count(*) as accounts from ("
     "  select node_id from registry.assignments where node_id is not null union all"
@@ -114,6 +122,8 @@ async def save(connection: AsyncConnection, nodes: Sequence[StoredNode], lease_s
         "hostname": texts([node.facts.hostname for node in nodes]),
         "agent_version": texts([node.facts.agent_version for node in nodes]),
         "time_zone": texts([node.facts.time_zone for node in nodes]),
+        "keys_serial": numbers([node.facts.keys_serial for node in nodes]),
+        "refused": texts([_written(node.facts.refused) for node in nodes]),
         "labels": texts([_LABELS.dump_json(node.facts.labels).decode() for node in nodes]),
         "boot": numbers([node.boot for node in nodes]),
         "seq": numbers([node.seq for node in nodes]),
@@ -180,6 +190,8 @@ def _stored(row: Any) -> StoredNode:
             hostname=row.hostname,
             agent_version=row.agent_version,
             time_zone=row.time_zone,
+            keys_serial=row.keys_serial,
+            refused=_refused(row),
             labels=_LABELS.validate_json(row.labels),
         ),
         artifacts=_ARTIFACTS.validate_json(row.artifacts),
@@ -201,6 +213,16 @@ def _stored(row: Any) -> StoredNode:
 
 def _view(row: Any) -> NodeView:
     columns = {name: value for name, value in row._mapping.items() if name in NodeView.model_fields}
+    refused = _refused(row)
+    columns |= {"refused": None if refused is None else RefusedView.model_validate(refused)}
     columns |= {"labels": _LABELS.validate_json(row.labels), "artifacts": _ARTIFACTS.validate_json(row.artifacts)}
     columns |= {"enrolled": row.sealing_key is not None}
     return NodeView(**columns)
+
+
+def _refused(row: Any) -> RefusedOrders | None:
+    return None if row.refused is None else RefusedOrders.model_validate_json(row.refused)
+
+
+def _written(refused: RefusedOrders | None) -> str | None:
+    return None if refused is None else refused.model_dump_json()

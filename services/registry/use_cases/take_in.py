@@ -4,8 +4,10 @@ Whoever brings a report waits here until its batch is committed, so that a messa
 answers go out directly, each by its own waiter. Answers are best effort: a lost lease is repaired by the next beat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from zlib import crc32
+
+import structlog
 
 from services.registry.domain.answers import Answers
 from services.registry.domain.lease import Answer, Granted, Outcome, Recorded, Superseded, Unrecordable
@@ -18,13 +20,15 @@ from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.sessions import SessionChanged
 from shared.messaging import Rejected
 
+log = structlog.get_logger(__name__)
+
 # Accounts a second whose counters are told to the event stream; above it they are left out, because nobody can
 # watch so many numbers and the next beat brings newer ones. States are never left out: they take the outbox.
 COUNTERS_PER_SECOND = 2_000
 
 
 class TakeInHeartbeat:
-    """Heartbeats, from the bus and over HTTP.
+    """Heartbeats, from the bus and over HTTP. One of a node that was cut off is dropped: it gets no lease.
 
     There are several batchers, so that one batch is parsed and encoded here while the database writes another. A
     node always goes to the same one: two batches never wait for each other's locks.
@@ -36,7 +40,9 @@ class TakeInHeartbeat:
         answers: Answers,
         own_accounts: OwnAccounts,
         clock: Clock,
+        cut_off: Container[str] = (),
     ) -> None:
+        self._cut_off = cut_off
         self._batches = batches
         self._answers = answers
         self._own_accounts = own_accounts
@@ -46,6 +52,9 @@ class TakeInHeartbeat:
 
     async def from_bus(self, beat: HeartbeatReported) -> None:
         """Record the beat, then send its lease or refusal. Raises Unavailable, Rejected, or what failed."""
+        if beat.node_id in self._cut_off:
+            log.info("beat_of_a_revoked_node", node=beat.node_id)
+            return
         outcome = await self._recorded(beat)
         if isinstance(outcome, Granted) and outcome.assign is not None:
             # Before the lease that names this set: the node would ask for it at once.

@@ -49,7 +49,12 @@ class Subject:
         async with self._database.begin() as connection:
             given = {"key": sealing_key, "node_id": node_id}
             await connection.execute(
-                text(f"update {SCHEMA}.nodes set sealing_key = :key where node_id = :node_id"), given
+                text(
+                    f"insert into {SCHEMA}.node_keys (node_id, sealing_key, signing_key, broker_hash, token_hash, "
+                    "enrolment_id, enrolled_at, changed_at) "
+                    "values (:node_id, :key, '', '', :node_id, '', now(), now())"
+                ),
+                given,
             )
 
     async def pass_time(self, seconds: float) -> None:

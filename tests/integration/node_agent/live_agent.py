@@ -113,7 +113,9 @@ class LiveAgent(Surroundings):
 
         clock, randomness = SystemClock(), SystemRandomness()
         super().__init__(
-            Brought(self.telegram, folder, open_ledger, clock, randomness, beat=0.3, offload=asyncio.to_thread)
+            Brought(
+                lambda _: self.telegram, folder, open_ledger, clock, randomness, beat=0.3, offload=asyncio.to_thread
+            )
         )
 
     async def play(self, script: str, number: int = 1) -> None:

@@ -8,7 +8,11 @@ from shared.contracts.accounts import AccountChanged, AccountReport
 from shared.contracts.deliveries import DeliveryReported
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
+from shared.contracts.sessions import SessionSynced
 from shared.messaging import Bus, Route
+from tests.support.agent.model_vault import ModelVault
+
+SYNCED = names.Queue("model.synced", (names.Binding(names.EVENTS, "node.*.session"),))
 
 
 class WrongState(AssertionError):
@@ -28,6 +32,7 @@ class ModelRegistry:
     beats: list[HeartbeatReported] = field(default_factory=list)
     changes: dict[int, AccountChanged] = field(default_factory=dict)
     reports: list[DeliveryReported] = field(default_factory=list)
+    vault: ModelVault | None = None
 
     def apply(self, beat: HeartbeatReported) -> GrantLease:
         """Commit a beat if it builds on what is here; the lease that answers it."""
@@ -48,6 +53,7 @@ class ModelRegistry:
             full_report=not builds,
             ledger_id=beat.ledger_id,
             changes_through=self._gapless(),
+            assignments=self.vault.named if self.vault is not None else None,
         )
 
     def routes(self) -> list[Route]:
@@ -56,6 +62,7 @@ class ModelRegistry:
             Route(names.heartbeats_queue(self.lease_seconds), {HeartbeatReported: self._on_beat}, prefetch=1),
             Route(names.registry_reports_queue(), {AccountChanged: self._on_change}),
             Route(names.deployer_reports_queue(), {DeliveryReported: self._on_report}),
+            Route(SYNCED, {SessionSynced: self._on_synced}),
         ]
 
     async def refuse(self) -> None:
@@ -89,6 +96,13 @@ class ModelRegistry:
         grant = self.apply(beat)
         if self.granting and self.bus is not None:
             await self.bus.publish(grant)
+            for answer in self.vault.answers(beat) if self.vault is not None else ():
+                await self.bus.publish(answer)
+
+    async def _on_synced(self, state: SessionSynced) -> None:
+        assert self.vault is not None and self.bus is not None
+        if (stored := self.vault.store(state)) is not None:
+            await self.bus.publish(stored)
 
     async def _on_change(self, change: AccountChanged) -> None:
         self.changes[change.number] = change

@@ -6,6 +6,7 @@ from typing import Any
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deliveries import DeliverArtifact
 from shared.contracts.identifiers import content_hash
+from tests.support.agent.trusting import SIGNER
 
 NODE = "node-a"
 
@@ -20,7 +21,7 @@ def script(reply: str, *, script_id: str = "greeter", limits: str = "", test: st
 
 
 def order(text: str, number: int = 1, /, **changes: Any) -> DeliverArtifact:
-    """An inline order of `text` as version `number`, bound to all accounts."""
+    """An inline order of `text` as version `number`, bound to all accounts, signed."""
     data = text.encode()
     fields: dict[str, Any] = {
         "node_id": NODE,
@@ -32,4 +33,4 @@ def order(text: str, number: int = 1, /, **changes: Any) -> DeliverArtifact:
         "bind": "all",
         "issued_at": datetime.fromisoformat(f"2026-01-01T00:00:{number:02d}+00:00"),
     }
-    return DeliverArtifact(**(fields | changes))
+    return SIGNER.sign(DeliverArtifact(**(fields | changes)))

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from services.node_agent.app import Agent, NodeSettings, Ports
-from services.node_agent.domain.ports import DownloadFailed, Offload, Sessions
+from services.node_agent.domain.deadman import NoTimer
+from services.node_agent.domain.ports import DownloadFailed, Offload, SessionBytes, SessionFiles
 from services.node_agent.domain.telegram import Telegram
 from services.node_agent.store.database import Connection
+from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.status_file import Status
 from shared.clock import Clock
@@ -20,6 +22,7 @@ from shared.messaging.in_memory import InMemoryBus
 from shared.randomness import Randomness
 from tests.support.agent.model_registry import ModelRegistry
 from tests.support.agent.orders import NODE, order
+from tests.support.agent.trusting import KeptInMemory, trust_of
 
 T = TypeVar("T")
 
@@ -55,15 +58,17 @@ async def at_once(function: Callable[..., T], *arguments: Any) -> T:
 
 @dataclass(frozen=True)
 class Brought:
-    """What a test brings; `beat` is the heartbeat's interval."""
+    """What a test brings; `beat` is the heartbeat's interval, `telegram` is made for an agent's logins."""
 
-    telegram: Telegram
-    sessions: Sessions
+    telegram: Callable[[SessionBytes], Telegram]
+    sessions: SessionFiles
     open_ledger: Callable[[], Coroutine[Any, Any, Connection]]
     clock: Clock
     randomness: Randomness
     beat: float
     offload: Offload = at_once
+    timer: NoTimer = field(default_factory=NoTimer)
+    sync: float = 60.0
 
 
 class Surroundings:
@@ -75,6 +80,9 @@ class Surroundings:
         self.files = InMemoryScriptFiles()
         self.downloads = Downloads()
         self.status = Statuses()
+        self.logins = Logins()
+        self.trust = trust_of(NODE, brought.clock)
+        self.kept = KeptInMemory()
         self._brought = brought
         self.bus.attach(self.registry.routes())
         self.bus.declare(names.node_commands_queue(NODE))
@@ -82,7 +90,8 @@ class Surroundings:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """An agent that runs for the length of the context."""
-        settings = NodeSettings(NODE, NodeFacts(hostname="h"), self._brought.beat)
+        brought = self._brought
+        settings = NodeSettings(NODE, NodeFacts(hostname="h"), brought.beat, login_sync_seconds=brought.sync)
         task = asyncio.create_task(Agent(settings, self._ports()).run())
         try:
             yield
@@ -100,19 +109,24 @@ class Surroundings:
         await self.bus.close()
 
     def _ports(self) -> Ports:
-        brought = self._brought
+        brought, logins = self._brought, Logins()
+        self.logins = logins
         return Ports(
             bus=self.bus,
             consume=self._consume,
-            telegram=brought.telegram,
+            telegram=brought.telegram(FolderAndMemory(brought.sessions, logins)),
             sessions=brought.sessions,
             open_ledger=brought.open_ledger,
             files=self.files,
             downloader=self.downloads,
             offload=brought.offload,
             status=self.status,
+            trust=self.trust,
+            kept=self.kept,
             clock=brought.clock,
             randomness=brought.randomness,
+            logins=logins,
+            timer=brought.timer,
         )
 
     async def _consume(self, route: Route) -> None:

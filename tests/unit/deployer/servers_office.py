@@ -10,6 +10,7 @@ from services.deployer.api.servers import PREFIX, servers_router
 from services.deployer.domain.installations import AgentBundle
 from services.deployer.domain.logins import PasswordLogin
 from services.deployer.domain.servers import HostKey
+from services.deployer.key_ring import KeyRing
 from services.deployer.secrets import SealedLogins
 from services.deployer.ssh.in_memory import Host, InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore
@@ -40,7 +41,7 @@ class Office:
         self.host = self.ssh.hosts["tokyo", 22] = Host(KEY, {PasswordLogin(PLANTED)})
         self.store = InMemoryStore()
         self.clock = VirtualClock()
-        vault = SealedLogins(b"secret-of-the-tests")
+        vault = SealedLogins(KeyRing(b"secret-of-the-tests"), b"secret-of-the-tests")
         register = RegisterServers(self.store, self.ssh, vault, self.clock)
         reach = ReachServers(self.store, self.ssh, vault)
         self.install = InstallAgent(self.store, self.ssh, reach, lambda: BUNDLE, self.clock)

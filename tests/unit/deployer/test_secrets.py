@@ -1,22 +1,31 @@
 """Logins at rest."""
 
-from pathlib import Path
-
 import pytest
-from pydantic import SecretStr
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from services.deployer.domain.logins import AgentLogin, KeyLogin, Login, PasswordLogin
 from services.deployer.domain.server_problems import ServerProblem, Trouble
-from services.deployer.secrets import SealedLogins, key_material
+from services.deployer.key_ring import KeyRing
+from services.deployer.secrets import SealedLogins
 
-VAULT = SealedLogins(b"the secret of the tests")
+SECRET = b"the secret of the tests"
+
+
+def vault_of(secret: bytes) -> SealedLogins:
+    """The vault of a deployer with this secret."""
+    return SealedLogins(KeyRing(secret), secret)
+
+
+VAULT = vault_of(SECRET)
 LOGINS = [KeyLogin("a key", "its passphrase"), KeyLogin("a key"), PasswordLogin("planted"), AgentLogin()]
 
 
 @pytest.mark.parametrize("login", LOGINS, ids=lambda login: type(login).__name__)
 def test_a_login_comes_back_as_it_was(login: Login) -> None:
     """Nobody could log in any more after a restart."""
-    assert SealedLogins(b"the secret of the tests").open("tokyo-1", VAULT.seal("tokyo-1", login)) == login
+    assert vault_of(SECRET).open("tokyo-1", VAULT.seal("tokyo-1", login)) == login
 
 
 def test_the_same_login_is_never_sealed_alike() -> None:
@@ -33,9 +42,9 @@ def test_what_is_not_as_it_was_sealed_is_not_opened(change: str) -> None:
         "one bit": sealed[:-1] + bytes([sealed[-1] ^ 1]),
         "cut": sealed[:9],
         "empty": b"",
-        "other form": b"\x02" + sealed[1:],
+        "other form": b"\x01" + sealed[1:],
     }.get(change, sealed)
-    vault = SealedLogins(b"another secret of the tests") if change == "other secret" else VAULT
+    vault = vault_of(b"another secret of the tests") if change == "other secret" else VAULT
     opened = vault.open("osaka-1" if change == "other server" else "tokyo-1", changed)
     assert isinstance(opened, ServerProblem)
     assert opened.trouble == Trouble.LOGIN_UNREADABLE
@@ -48,13 +57,11 @@ def test_a_login_says_nothing_when_it_is_printed() -> None:
         assert "planted" not in repr(login)
 
 
-def test_the_key_comes_from_its_file_or_from_the_secret(tmp_path: Path) -> None:
-    """A deployer with an empty key file would seal with nothing."""
-    secret = SecretStr("secret-of-the-tests")
-    assert key_material(secret, None) == b"secret-of-the-tests"
-    file = tmp_path / "key"
-    file.write_text("a long random text of its own\n")
-    assert key_material(secret, file) == b"a long random text of its own"
-    file.write_text("short\n")
-    with pytest.raises(ValueError, match="fewer than 16"):
-        key_material(secret, file)
+def test_what_was_sealed_before_there_were_master_keys_is_read() -> None:
+    """After the upgrade no server could be reached any more."""
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"callboard deployer: logins of servers").derive(SECRET)
+    nonce = b"n" * 12
+    content = b'{"kind": "password", "password": "planted"}'
+    sealed = b"\x01" + nonce + AESGCM(key).encrypt(nonce, content, b"\x01tokyo-1")
+    assert VAULT.open("tokyo-1", sealed) == PasswordLogin("planted")
+    assert isinstance(VAULT.open("osaka-1", sealed), ServerProblem)

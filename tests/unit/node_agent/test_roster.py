@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.node_agent.domain.account_states import CONNECTING, ERROR, ONLINE, STOPPED
-from services.node_agent.domain.accounts import SessionFile
+from services.node_agent.domain.accounts import Station
 from services.node_agent.domain.beats import Beats
 from services.node_agent.domain.journal import Journal
 from services.node_agent.domain.ports import Batch, LedgerAway
@@ -68,7 +68,7 @@ class Desk:
 async def desk() -> AsyncIterator[Desk]:
     """A roster with the account anna."""
     desk = await Desk.open()
-    await desk.roster.appear("anna", SessionFile("anna.session", "1"))
+    await desk.roster.appear("anna", Station("anna.session", 0))
     desk.ledger.commits = 0
     yield desk
     desk.ledger.broken = False
@@ -85,7 +85,7 @@ async def test_a_thousand_accounts_that_come_online_at_once_are_a_few_commits() 
     """A commit for each of them is seconds of waiting for the disk before anybody is online."""
     desk = await Desk.open()
     names = [f"a{number}" for number in range(1000)]
-    await asyncio.gather(*(desk.roster.appear(name, SessionFile(f"{name}.session", "1")) for name in names))
+    await asyncio.gather(*(desk.roster.appear(name, Station(f"{name}.session", 0)) for name in names))
     await asyncio.gather(*(desk.roster.enter(name, CONNECTING) for name in names))
     assert desk.ledger.commits <= 4
     assert [change.number for change in await desk.ledger.changes_after(0, 3000)] == list(range(1, 2001))
@@ -148,7 +148,7 @@ async def test_states_that_follow_each_other_in_one_commit_keep_their_order(desk
 
 async def test_a_waiter_who_is_cancelled_leaves_the_others_their_commit(desk: Desk) -> None:
     """The end of one runner would take back what another account has already acted upon."""
-    await desk.roster.appear("bert", SessionFile("bert.session", "1"))
+    await desk.roster.appear("bert", Station("bert.session", 0))
     one = asyncio.create_task(desk.roster.enter("anna", CONNECTING))
     two = asyncio.create_task(desk.roster.enter("bert", CONNECTING))
     desk.ledger.meanwhile = one.cancel

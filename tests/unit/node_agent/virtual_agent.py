@@ -1,14 +1,16 @@
 """A whole agent in virtual time: in-memory bus, Telegram, files and ledger, and a model of the registry."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from services.node_agent.domain.deadman import NoTimer
 from services.node_agent.store.database import Connection, InlineConnection
 from services.node_agent.store.session_files import InMemorySessions
 from services.node_agent.telegram.in_memory import InMemoryTelegram
 from shared.clock import VirtualClock
 from shared.randomness import SeededRandomness
+from tests.support.agent.model_vault import ModelVault
 from tests.support.agent.surroundings import Brought, Surroundings
 
 CHAT = -1001
@@ -28,21 +30,37 @@ class LastingConnection(InlineConnection):
 
 
 class World(Surroundings):
-    """The agent's surroundings with a chat in which a guest meets its accounts. `clock.run_for` makes things happen."""
+    """The agent's surroundings with a chat in which a guest meets its accounts. `clock.run_for` makes things happen.
 
-    def __init__(self, *account_ids: str) -> None:
+    Accounts have their logins in the session folder; `elsewhere` are accounts whose logins only the vault has.
+    """
+
+    def __init__(self, *account_ids: str, elsewhere: Sequence[str] = ()) -> None:
         self.clock = VirtualClock()
         self.telegram = InMemoryTelegram(self.clock)
         self.sessions = InMemorySessions(*account_ids)
         self.ledger: Connection = LastingConnection()
-        super().__init__(
-            Brought(self.telegram, self.sessions, self._open_ledger, self.clock, SeededRandomness(7), beat=10.0)
+        self.timer = NoTimer()
+        brought = Brought(
+            telegram=self.telegram.at,
+            sessions=self.sessions,
+            open_ledger=self._open_ledger,
+            clock=self.clock,
+            randomness=SeededRandomness(7),
+            beat=10.0,
+            timer=self.timer,
         )
+        super().__init__(brought)
         self.telegram.add_guest(GUEST, "Gast")
-        users = {account_id: ANNA + number for number, account_id in enumerate(account_ids)}
+        users = {account_id: ANNA + number for number, account_id in enumerate((*account_ids, *elsewhere))}
         for account_id, user_id in users.items():
             self.telegram.add_account(account_id, user_id)
         self.telegram.add_chat(CHAT, "Demo_Chat", GUEST, *users.values())
+
+    def assigning(self) -> ModelVault:
+        """From now on the registry assigns accounts; the vault has the logins that are in no folder."""
+        vault = self.registry.vault = ModelVault(self.clock, urls=self.downloads.content)
+        return vault
 
     @asynccontextmanager
     async def online(self) -> AsyncIterator[None]:

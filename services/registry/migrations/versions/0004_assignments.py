@@ -16,7 +16,6 @@ NOTHING_ASSIGNED = "cae66941d9efbd404e4d88758ea67670"
 NODES = f"""
 alter table registry.nodes
     add column takes_assignments boolean not null default false,
-    add column sealing_key text,
     add column assignment_revision bigint not null default 0,
     add column assignment_digest text not null default '{NOTHING_ASSIGNED}',
     add column excluded text[] not null default '{{}}',
@@ -67,7 +66,7 @@ def downgrade() -> None:
     op.execute("drop table registry.assignments")
     op.execute("alter table registry.accounts drop column epoch, drop column session_version")
     op.execute(
-        "alter table registry.nodes drop column takes_assignments, drop column sealing_key, "
+        "alter table registry.nodes drop column takes_assignments, "
         "drop column assignment_revision, drop column assignment_digest, drop column excluded, drop column takeover, "
         "drop column capacity, drop column draining, drop column drain_keep"
     )

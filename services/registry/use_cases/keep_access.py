@@ -1,0 +1,89 @@
+"""Keep the broker's logins as they shall be: whoever joined has one, whoever was revoked has none.
+
+Called every few seconds on one replica. A look compares everything; it is taken when a node has joined or was revoked
+since the last one, when a login that should be there is not, which is how an erased broker shows, and now and then. A
+queue that is missed in between is made at once, by whoever misses it. Raises Unavailable.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import structlog
+
+from services.registry.domain.access_ports import AccessStore
+from services.registry.domain.broker_access import BrokerAccess, NodeLogin
+from shared.clock import Clock
+from shared.randomness import Randomness
+
+log = structlog.get_logger(__name__)
+
+STEP_SECONDS = 2.0
+# A look at 10,000 logins costs the broker half a second.
+LOOK_SECONDS = 60.0
+# A queue that is missed again so soon is missed for another reason.
+REPAIR_SECONDS = 5.0
+MOST_REPAIRS = 1_000
+
+
+class KeepAccess:
+    """See the module's docstring."""
+
+    def __init__(self, store: AccessStore, broker: BrokerAccess, clock: Clock, randomness: Randomness) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._randomness = randomness
+        self._logins: list[NodeLogin] = []
+        self._seen: datetime | None = None
+        self._look_at = 0.0
+        self._missed: set[str] = set()
+        self._repaired: dict[str, float] = {}
+
+    async def step(self) -> None:
+        """Look if there is a reason to."""
+        changed_at = await self._store.changed_at()
+        now = self._clock.monotonic()
+        if changed_at == self._seen and now < self._look_at and await self._sample_is_there():
+            return
+        await self._look()
+        self._seen, self._look_at = changed_at, now + LOOK_SECONDS
+
+    def misses(self, node_id: str) -> None:
+        """An order for this node found no queue."""
+        now = self._clock.monotonic()
+        if now >= self._repaired.get(node_id, 0.0) and len(self._missed) < MOST_REPAIRS:
+            self._missed.add(node_id)
+
+    async def repair(self) -> None:
+        """Make what was missed, on whatever replica it was missed."""
+        if not self._missed:
+            return
+        missed, self._missed = self._missed, set()
+        now = self._clock.monotonic()
+        self._repaired = {each: until for each, until in self._repaired.items() if until > now}
+        self._repaired |= dict.fromkeys(missed, now + REPAIR_SECONDS)
+        wanted = [login for login in await self._store.logins() if login.node_id in missed]
+        if wanted:
+            await self._grant(wanted, "a queue was missed")
+
+    async def _sample_is_there(self) -> bool:
+        return not self._logins or await self._broker.holds(self._randomness.choice(self._logins))
+
+    async def _look(self) -> None:
+        there, known = await self._broker.granted(), await self._broker.known()
+        # After the broker was asked: whoever has joined meanwhile is granted again, which does no harm, and nobody's
+        # login is taken for a stranger's.
+        self._logins = await self._store.logins()
+        await self._cut_off(known & await self._store.revoked())
+        missing = [login for login in self._logins if login not in there]
+        if missing:
+            await self._grant(missing, "they were not there")
+
+    async def _grant(self, logins: list[NodeLogin], why: str) -> None:
+        await self._broker.grant(logins)
+        log.info("logins_made", count=len(logins), nodes=[login.node_id for login in logins[:20]], why=why)
+
+    async def _cut_off(self, node_ids: Collection[str]) -> None:
+        if node_ids:
+            await self._broker.cut_off(node_ids)
+            log.warning("logins_removed", nodes=sorted(node_ids)[:20], count=len(node_ids))
