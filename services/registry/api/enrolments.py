@@ -23,8 +23,9 @@ from shared.contracts.keys import PublicKey
 from shared.contracts.signed import SignatureValue
 from shared.http import Problem
 from shared.http.fields import Body
+from shared.http.recording import done_by
 from shared.http.responses import AWAY, joined, problems
-from shared.http.roles import Role, actor_of, requires
+from shared.http.roles import Actor, Role, actor_of, requires
 
 A_DAY = 86_400
 LONGEST = 30 * A_DAY
@@ -150,7 +151,7 @@ def join_router(enrol: EnrolNodes, clock: Clock) -> APIRouter:
     pace = Pace(JOINS_AT_ONCE, JOINS_PER_SECOND, clock)
 
     @router.post(ENROL_PATH, summary="Join as a node", responses=joined(REFUSED, AWAY))
-    async def join_fleet(body: JoinRequest) -> Enrolled:
+    async def join_fleet(request: Request, body: JoinRequest) -> Enrolled:
         """What a machine needs to be a node, for a one-time token: its id, its own login at the broker, its own token,
         the keys that orders are signed with, and whom to trust.
 
@@ -162,6 +163,7 @@ def join_router(enrol: EnrolNodes, clock: Clock) -> APIRouter:
         outcome = await enrol(_joining(body))
         if isinstance(outcome, NotAdmitted):
             raise Problem(_STATUS.get(outcome.slug, 403), outcome.slug, outcome.reason)
+        done_by(request, Actor(f"node:{outcome.node_id}", Role.NODE, outcome.node_id))
         return outcome
 
     return router
