@@ -279,7 +279,8 @@ class DeployerApp:
         self._reconcile.wake()
 
     async def _serve(self) -> None:
-        await serve(self.api, self._settings.http_host, self._settings.http_port)
+        settings = self._settings
+        await serve(self.api, settings.http_host, settings.http_port, settings.certificate)
 
     async def _relay(self) -> None:
         await self._ports.relay(self._bus)

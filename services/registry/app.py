@@ -302,7 +302,8 @@ class Registry:
         )
 
     async def _serve(self) -> None:
-        await serve(self.api, self._settings.http_host, self._settings.http_port)
+        settings = self._settings
+        await serve(self.api, settings.http_host, settings.http_port, settings.certificate)
 
     async def _hold_readers(self) -> None:
         # Ends the readers and the long polls at the moment of the signal: the server would wait for them.
