@@ -1,5 +1,6 @@
 """Builds `callboard`: the only place where its commands are put together."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Annotated
@@ -27,8 +28,9 @@ from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
 
 
+@cache
 def build_app() -> typer.Typer:
-    """The whole command line."""
+    """The whole command line. Once: the groups are modules' own, a second time would add their commands again."""
     app = typer.Typer(
         help="Callboard: one back office for the Telegram accounts that you run on many computers.",
         epilog=EXIT_CODES_HELP,
@@ -43,9 +45,9 @@ def build_app() -> typer.Typer:
     register_trials(scripts)
     register_diff(scripts)
     register_steering(deployments)
+    register_assigning(accounts, nodes)
     register_enrolment(nodes)
     register_sign(app)
-    register_assigning(accounts, nodes)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")

@@ -220,7 +220,8 @@ class Registry:
             backlog=lambda: self._intake.backlog(names.HEARTBEATS_QUEUE),
         )
         settle = SettleReports(timedelta(seconds=settings.handback_seconds))
-        record = RecordHeartbeats(self._store, self._health, settle, self._clock, settings.lease_seconds, wake)
+        margin = timedelta(seconds=settings.drift_margin_seconds)
+        record = RecordHeartbeats(self._store, self._health, settle, self._clock, settings.lease_seconds, wake, margin)
         record_changes = RecordAccountChanges(self._store, settle, self._clock, wake)
         most, linger = settings.batch_most, settings.batch_linger_seconds
         self._heartbeats = [Batcher(record, most=most, linger=linger) for _ in range(settings.batches)]

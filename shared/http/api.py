@@ -58,11 +58,13 @@ def create_api(
     document: bool = True,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]] | None = None,
     largest_body: int = LARGEST_BODY,
+    larger_bodies: Mapping[str, int] | None = None,
 ) -> Api:
     """The service's HTTP application. `token` is the services' own; `who` lets others in by other tokens.
 
     `open_routers` need no sign-in: they bring an authorisation of their own. `tags` says what each tag of the routers
-    is about. Without `document` the caller serves `/openapi.json`.
+    is about. Without `document` the caller serves `/openapi.json`. `larger_bodies` has the paths that take more than
+    `largest_body`.
     """
     about = {"health": "Whether a process runs, and whether it can do its work."} | dict(tags or {})
     api = Api(
@@ -78,7 +80,7 @@ def create_api(
         generate_unique_id_function=lambda route: route.name,
     )
     problems.install(api)
-    api.add_middleware(BodyLimit, largest=largest_body)
+    api.add_middleware(BodyLimit, largest=largest_body, larger=larger_bodies)
     if audit is not None:
         api.add_middleware(Recording, log=audit, key=token)
     api.add_middleware(HeadAsGet)

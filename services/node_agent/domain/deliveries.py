@@ -133,6 +133,14 @@ def held_back(order: DeliverArtifact, current: StoredArtifact | None, newest: Ne
     )
 
 
+def too_late(order: DeliverArtifact, now: datetime) -> Failed | None:
+    """Whether the time for which the order was sent is over, as when the node slept through it."""
+    if order.apply_before is None or now < order.apply_before:
+        return None
+    here, there = now.isoformat(timespec="seconds"), order.apply_before.isoformat(timespec="seconds")
+    return Failed(FailureCause.TOO_LATE, f"it was to be applied before {there} and it is {here} here")
+
+
 def outcome_of(delivery: Delivery) -> DeliveryOutcome:
     """How far a delivery has come."""
     match delivery.result:

@@ -58,7 +58,8 @@ class Subject:
         assert self._database is not None
         async with self._database.begin() as connection:
             age = f"interval '{seconds} seconds'"
-            await connection.execute(text(f"update {SCHEMA}.nodes set lease_until = lease_until - {age}"))
+            ends = f"lease_until = lease_until - {age}, held_until = held_until - {age}"
+            await connection.execute(text(f"update {SCHEMA}.nodes set {ends}"))
             await connection.execute(text(f"update {SCHEMA}.account_changes set recorded_at = recorded_at - {age}"))
 
 
