@@ -143,6 +143,11 @@ class Machine:
         """Whether an agent runs here."""
         return self._task is not None
 
+    @property
+    def suspended(self) -> bool:
+        """Whether the machine sleeps as a whole; its kernel, too."""
+        return self.clock.paused and not self._stopped
+
     def start(self) -> None:
         """Start an agent; one that runs goes on."""
         if self._task is None:
@@ -188,7 +193,7 @@ class Machine:
 
     def _deadman(self) -> None:
         """The kernel's timer has run out. A machine that is suspended as a whole learns of it when it wakes."""
-        if self.clock.paused and not self._stopped:
+        if self.suspended:
             self._due = True
             return
         self.ended_by_deadman += 1
