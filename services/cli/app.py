@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.command import AsJson, Asked, Token, Url, remember
+from services.cli.command import AsJson, Asked, Authority, Token, Url, remember
 from services.cli.commands.accounts import accounts
 from services.cli.commands.assigning import register_assigning
 from services.cli.commands.audit import audit
@@ -75,8 +75,9 @@ def _opened(
     as_json: AsJson = False,
     url: Url = None,
     token: Token = None,
+    ca: Authority = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    remember(ctx, Asked(as_json, url, token))
+    remember(ctx, Asked(as_json, url, token, ca))

@@ -21,6 +21,9 @@ class DeployerSettings(BrokerSettings):
     # The master keys of what is kept sealed, the active one first; every replica needs the same ones. See `key_ring`.
     vault_key_file: Path | None = None
     vault_key: SecretStr | None = None
+    # Where the Telegram sandbox answers: only with it a session may name an address that is not Telegram's.
+    telegram_server_address: str | None = None
+    telegram_server_port: Port | None = None
     # Instead of `secret`, for the last of the master keys: a long random text in a file, the same for every replica.
     secrets_key_file: Path | None = None
     # Where agents reach the HTTP origin, for artifacts that are too large for a message.

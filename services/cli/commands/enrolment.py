@@ -28,8 +28,6 @@ def enroll_node(
         list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="A label of the node.")
     ] = None,
     expires: Annotated[str, typer.Option("--expires", metavar="TIME", help="When the token ends, such as 1h.")] = "1d",
-        Path | None, typer.Option("--ca", metavar="FILE", help="Where the CA will be on the machine.")
-    ] = None,
 ) -> None:
     """Let a machine join: prints a one-time token, in the command to run there."""
     body = {

@@ -92,6 +92,6 @@ async def test_services_and_agents_speak_over_tls_and_refuse_strangers(broker: E
         address_of(broker.login, stranger),
     ):
         bus = bus_of(url)
-        with pytest.raises(PublishFailed, match="(?i)certificate|ssl"):
+        with pytest.raises(PublishFailed, match=r"(?i)certificate|ssl"):
             await bus.publish(LEASE)
         await bus.close()
