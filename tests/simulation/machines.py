@@ -20,7 +20,6 @@ from services.node_agent.store.deliveries import SqliteDeliveries
 from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.session_files import InMemorySessions
-from services.node_agent.telegram.in_memory import login_of
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.bindings import script_of
@@ -126,7 +125,6 @@ class Machine:
         self.kept = KeptInMemory([trusted()])
         self._files = InMemoryScriptFiles()
         self.sessions = InMemorySessions(*accounts)
-        self.sessions.content = {account: login_of(account) for account in accounts}
         self.ended_by_deadman = 0
         self._timer: InMemoryTimer | None = None
         self._stopped = self._due = self._is_cut = False

@@ -10,14 +10,9 @@ saved, so that a login that moves takes its place in what was heard along.
 """
 
 import asyncio
-import hashlib
 import re
-import sqlite3
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-
-from telethon.tl import types
 
 from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.domain.addressing import without_own_name
@@ -35,32 +30,20 @@ from services.node_agent.domain.telegram import (
     Unreachable,
     UnusableSession,
 )
-from services.node_agent.telegram.sessions import DATA_CENTRES, PORT, LoginSession, Place
 from shared.clock import Clock
 
-_CENTRE, _NO_DATE = 2, datetime(2026, 1, 1, tzinfo=UTC)
 _MENTION = re.compile(r"(?<!\w)@(\w+)")
 
 
 def login_of(account_id: str, heard: int = 0) -> bytes:
-    """A session file for an account that has heard so much, in the form of real ones, with a key of its own."""
-    key = hashlib.sha256(account_id.encode()).digest() * 8
-    session = LoginSession(Place(_CENTRE, DATA_CENTRES[_CENTRE], PORT), key)
-    session.set_update_state(0, types.updates.State(heard, 0, _NO_DATE, 0, unread_count=0))
-    return session.content()
+    """What stands for a login that has heard so much."""
+    return f"{account_id} {heard}".encode()
 
 
 def place_in(content: bytes, otherwise: int) -> int:
-    """How much the login has heard; `otherwise` for bytes that do not say so."""
-    file = sqlite3.connect(":memory:")
-    try:
-        file.deserialize(content)
-        rows = file.execute("select pts from update_state where id = 0").fetchall()
-        return int(rows[0][0]) if rows else otherwise
-    except sqlite3.Error:
-        return otherwise
-    finally:
-        file.close()
+    """How much the login has heard; `otherwise` for one that does not say so."""
+    found = re.fullmatch(rb"\S+ (\d+)", content)
+    return int(found[1]) if found else otherwise
 
 
 @dataclass
