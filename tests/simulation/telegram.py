@@ -57,7 +57,7 @@ class GuardedTelegram(InMemoryTelegram):
         """Every live account has a lease. A suspended machine cannot hang up: what it says when it wakes counts."""
         for account_id in self._logins:
             machine = self.where(account_id)
-            if machine is not None and not machine.suspended:
+            if machine is not None and not machine.clock.paused:
                 self._guard(account_id, "is connected")
 
     def _guard(self, account_id: str, what: str) -> None:
