@@ -39,6 +39,7 @@ from shared.messaging import Unavailable
 from shared.messaging.in_memory_mailbox import InMemoryMailbox
 from shared.randomness import SeededRandomness
 from tests.simulation.clocks import FleetClock
+from tests.simulation.logins import PlainLogins
 from tests.simulation.logs import LogBook
 from tests.simulation.machines import Machine
 from tests.simulation.services import Outlet, Service, every
@@ -287,6 +288,7 @@ class SimulatedFleet:
             timer=every(self.clock),
             clock=self.clock,
             randomness=line.randomness,
+            reader=PlainLogins(),
         )
         settings = DeployerSettings(
             **NOWHERE,  # type: ignore[arg-type]

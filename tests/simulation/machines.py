@@ -139,6 +139,11 @@ class Machine:
         self._task: asyncio.Task[None] | None = None
 
     @property
+    def slept(self) -> bool:
+        """Whether the whole machine is suspended, and not only its agent stopped: its kernel sleeps too."""
+        return self.clock.paused and not self._stopped
+
+    @property
     def runs(self) -> bool:
         """Whether an agent runs here."""
         return self._task is not None
@@ -188,7 +193,7 @@ class Machine:
 
     def _deadman(self) -> None:
         """The kernel's timer has run out. A machine that is suspended as a whole learns of it when it wakes."""
-        if self.clock.paused and not self._stopped:
+        if self.slept:
             self._due = True
             return
         self.ended_by_deadman += 1
