@@ -7,13 +7,16 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from services.deployer.api.session_backups import session_backups_router
 from services.deployer.api.session_body import FORM_ROOM
 from services.deployer.api.session_deliveries import session_deliveries_router
 from services.deployer.api.session_logins import session_logins_router
 from services.deployer.api.sessions import PREFIX, sessions_router
 from services.deployer.domain.sessions import Destination
 from services.deployer.domain.telegram_logins import LARGEST_UPLOAD
+from services.deployer.session_archive import AgeArchives
 from services.deployer.session_downloads import SignedSessions
+from services.deployer.use_cases.back_up_sessions import BackUpSessions, RestoreSessions
 from services.deployer.use_cases.rotate_keys import RotateKeys
 from shared.audit.log import InMemoryAuditLog
 from shared.clock import VirtualClock
@@ -62,6 +65,10 @@ async def open_vault_door(role: Role = Role.ADMIN) -> AsyncIterator[VaultDoor]:
         audit=audit,
         routers=[
             session_logins_router(vault.sign_in),
+            session_backups_router(
+                BackUpSessions(vault.store, vault.safe, AgeArchives(), vault.clock),
+                RestoreSessions(vault.store, vault.reader, AgeArchives(), vault.keep, vault.clock),
+            ),
             sessions_router(vault.sessions, vault.browse, RotateKeys(vault.store, vault.keys, {}, nothing)),
         ],
         open_routers=[session_deliveries_router(links, vault.deliver)],
