@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ class Worker:
         before = self.loaded.get(artifact["id"])
         if before and datetime.fromisoformat(order["issued_at"]) < datetime.fromisoformat(before["issued_at"]):
             return {"outcome": "failed", "reason": f"version {before['version']}, ordered later, stands"}
+        if (end := order.get("apply_before")) and datetime.now(UTC) >= datetime.fromisoformat(end):
+            return {"outcome": "failed", "cause": "too_late", "reason": f"it was to be applied before {end}"}
         try:
             content = order["content"].encode() if order["content"] is not None else self.fetched(order["url"])
         except httpx.HTTPError as error:

@@ -43,6 +43,7 @@ from services.deployer.jobs.drift import drift_job
 from services.deployer.jobs.keys import keep_keys, keep_trust
 from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
+from services.deployer.joining import OriginDesk
 from services.deployer.key_ring import KeyRing, key_material
 from services.deployer.secrets import SealedLogins
 from services.deployer.session_archive import AgeArchives
@@ -257,11 +258,13 @@ class DeployerApp:
 
     def _wire_servers(self) -> None:
         """Servers that are reached by SSH, and the messages that are carried over it."""
-        ports = self._ports
+        settings, ports = self._settings, self._ports
         vault = self._server_logins = SealedLogins(self._master, self._last_key)
         self._register = RegisterServers(ports.store, ports.ssh, vault, ports.clock)
         self._reach = ReachServers(ports.store, ports.ssh, vault)
-        self._install = InstallAgent(ports.store, ports.ssh, self._reach, build_bundle, ports.clock)
+        self._install = InstallAgent(
+            ports.store, ports.ssh, self._reach, build_bundle, OriginDesk(settings.public_url), ports.clock
+        )
         carry = CarryParcels(ports.store, self._bus, ports.mailbox, ports.clock, ports.randomness)
         keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
         self._links = Links(keep, ports.timer)
@@ -335,7 +338,8 @@ class DeployerApp:
         self._reconcile.wake()
 
     async def _serve(self) -> None:
-        await serve(self.api, self._settings.http_host, self._settings.http_port)
+        settings = self._settings
+        await serve(self.api, settings.http_host, settings.http_port, settings.certificate)
 
     async def _relay(self) -> None:
         await self._ports.relay(self._bus)

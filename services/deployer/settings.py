@@ -6,15 +6,14 @@ from typing import Annotated
 from pydantic import Field, SecretStr, StringConstraints
 
 from services.deployer.domain.drift import SETTLE
-from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
+from shared.settings import BrokerSettings, DatabaseUrl, Port, ServiceSettings, Token
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
 
 
-class DeployerSettings(ServiceSettings):
+class DeployerSettings(BrokerSettings):
     """What the deployer has to know."""
 
-    amqp_url: AmqpUrl
     database_url: DatabaseUrl
     token: Token
     # Signs the download URLs and seals the logins of servers; every replica needs the same one.

@@ -26,7 +26,9 @@ class DeliverArtifact(SignedContract):
     hash, of the exact bytes. `bind` says which accounts shall play the script from now on: null changes
     nothing, `"all"` is every account of the node, a list names them. An order that repairs has `bindings`
     instead, the whole of them: which script each account (`*`: every other one) plays; who is not named plays
-    nothing. An agent older than this field leaves its bindings as they are.
+    nothing. An agent older than this field leaves its bindings as they are. `apply_before` is the end of the time for
+    which the order was sent, by the node's own clock: an agent that gets to it later leaves everything as it is and
+    reports `too_late`. Null, or an older agent: whenever.
     """
 
     TYPE: ClassVar[str] = "node.deliver-artifact.v1"
@@ -41,6 +43,7 @@ class DeliverArtifact(SignedContract):
     bind: Annotated[str, StringConstraints(pattern="^all$")] | list[AccountId] | None = None
     bindings: dict[str, ScriptId] | None = None
     issued_at: Instant
+    apply_before: Instant | None = None
 
 
 class ForgetDelivery(SignedContract):
@@ -76,6 +79,7 @@ class FailureCause(StrEnum):
     STORAGE_FAILED = "storage_failed"
     UNKNOWN_ACCOUNT = "unknown_account"
     OUT_OF_DATE = "out_of_date"
+    TOO_LATE = "too_late"
 
     @property
     def retryable(self) -> bool:

@@ -12,6 +12,7 @@
 | reported: our hash loaded, tests failed | `applied`  | `applied`  | `applied`            | stays      |
 | reported: another hash loaded           | stays      | stays      | stays                | stays      |
 | reported: failed, worth another attempt | stays      | stays      | stays                | stays      |
+| reported: too late, the last attempt, and it has a window | stays | `pending`, held back | same | same |
 | reported: failed for good               | `failed`   | `failed`   | `failed`             | `failed`   |
 | observed: our hash loaded, tests passed | stays      | stays      | `applied`, `verified`| `verified` |
 | observed: anything else                 | stays      | stays      | stays                | stays      |
@@ -21,8 +22,9 @@ In a final state nothing changes any more. An attempt's failure counts once, how
 than the policy's retries of its cause are a failure for good.
 
 A delivery that is held back waits for its rollout to release it: it is not sent, whatever else happens, and its
-deadline is its timer. The clock of a step (`entered_at`) begins with the step and begins anew when the node comes back;
-while the node is offline no step is too long, only the deadline ends it.
+deadline is its timer. One that its node got to only after the window is held back again: the rollout releases it
+when the next one opens. The clock of a step (`entered_at`) begins with the step and begins anew when the node comes
+back; while the node is offline no step is too long, only the deadline ends it.
 
 An observation verifies only what the node has acknowledged: from then on the order is in the node's ledger and
 cannot get lost. Before that, the same hash may be what the node ran for an earlier order, and a rollout that
@@ -251,6 +253,8 @@ def _loaded(delivery: Delivery, tests_passed: bool) -> Move:
 
 
 def _failed(delivery: Delivery, event: Failed) -> Move:
+    if event.cause is FailureCause.TOO_LATE and delivery.zone is not None:
+        return _for_the_next_window(delivery, event)
     told = replace(delivery, cause=event.cause, reason=event.reason)
     retries = 0 if event.cause is None else delivery.limits.retries_of(event.cause)
     if event.cause is None or retries == 0:
@@ -267,6 +271,21 @@ def _failed(delivery: Delivery, event: Failed) -> Move:
         return Move(told)
     reason = f"failed in {failures} attempts, the last time: {event.reason or event.cause.value}"
     return _ended(told, DeliveryState.FAILED, reason)
+
+
+def _for_the_next_window(delivery: Delivery, event: Failed) -> Move:
+    # The answer to an earlier attempt says nothing about the one that is under way.
+    if delivery.state is DeliveryState.PENDING or event.attempt != delivery.attempts:
+        return Move(delivery)
+    held = replace(
+        delivery,
+        state=DeliveryState.PENDING,
+        released=False,
+        next_attempt_at=delivery.deadline_at,
+        cause=event.cause,
+        reason=event.reason,
+    )
+    return Move(held, (DeliveryState.PENDING,))
 
 
 def _risen(delivery: Delivery, state: DeliveryState) -> Move:

@@ -5,17 +5,21 @@ must not look newer than the one that superseded it.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.desired import Want
+from services.deployer.domain.ports import DueDelivery
+from services.deployer.domain.rollout import Window
 from services.deployer.domain.scripts import ScriptVersion
-from shared.contracts.bindings import Bind, Bindings
+from services.deployer.domain.windows import closes
+from shared.contracts.bindings import Bindings
 from shared.contracts.deliveries import INLINE_LIMIT, DeliverArtifact
 
 UrlOf = Callable[[str], str]
 
 
-def order(delivery: Delivery, script: ScriptVersion, bind: Bind, url_of: UrlOf) -> DeliverArtifact:
+def order(due: DueDelivery, delivery: Delivery, script: ScriptVersion, url_of: UrlOf, now: datetime) -> DeliverArtifact:
     """The order for the delivery's present attempt. `url_of` makes an authorised URL of a content's hash."""
     inline = script.info.size <= INLINE_LIMIT
     return DeliverArtifact(
@@ -26,9 +30,21 @@ def order(delivery: Delivery, script: ScriptVersion, bind: Bind, url_of: UrlOf) 
         size=script.info.size,
         content=script.body if inline else None,
         url=None if inline else url_of(delivery.artifact.hash),
-        bind=bind,
+        bind=due.bind,
         issued_at=delivery.created_at,
+        apply_before=applied_before(delivery, due.window, now),
     )
+
+
+def applied_before(delivery: Delivery, window: Window | None, now: datetime) -> datetime:
+    """The end of the time for which an order is sent: its window's, and its deadline at the latest.
+
+    An order that is sent again after its window was closed carries the end of that window: the node answers whether it
+    has done it, and does not do it now.
+    """
+    if window is None or delivery.zone is None:
+        return delivery.deadline_at
+    return min(delivery.deadline_at, closes(window, delivery.zone, now))
 
 
 def repair_order(

@@ -17,6 +17,7 @@ from services.deployer.domain.desired import Desired
 from services.deployer.domain.keeping import SealedRows
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
+from services.deployer.domain.rollout import Window
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from services.deployer.domain.servers import ServerRows
 from services.deployer.domain.sessions import SessionRows
@@ -31,11 +32,12 @@ from shared.contracts.drift import DriftKind, DriftState
 
 @dataclass(frozen=True, slots=True)
 class DueDelivery:
-    """A delivery whose time has come, with what its order needs."""
+    """A delivery whose time has come, with what its order needs; `window` is its deployment's."""
 
     delivery: Delivery
     node_online: bool
     bind: Bind
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)

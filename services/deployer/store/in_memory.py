@@ -250,8 +250,9 @@ class _Deliveries:
 
     def _with_context(self, delivery: Delivery) -> DueDelivery:
         node = self._tables.nodes.get(delivery.node_id)
-        bind = self._tables.deployments[delivery.deployment_id].bind
-        return DueDelivery(delivery, node is not None and node.online, bind)
+        deployment = self._tables.deployments[delivery.deployment_id]
+        online = node is not None and node.online
+        return DueDelivery(delivery, online, deployment.bind, deployment.rollout.window)
 
     async def lock(self, ids: Collection[str], open_at: Collection[str]) -> list[Delivery]:
         return [

@@ -9,7 +9,7 @@ import asyncio
 
 import structlog
 
-from services.node_agent.domain.deliveries import Applied, Delivery, Failed, StoredArtifact, overtaken
+from services.node_agent.domain.deliveries import Applied, Delivery, Failed, StoredArtifact, overtaken, too_late
 from services.node_agent.domain.ports import (
     DeliveryLedger,
     Downloader,
@@ -22,6 +22,7 @@ from services.node_agent.domain.ports import (
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import LoadedScript, Stage
+from shared.clock import Clock
 from shared.contracts.bindings import rebound
 from shared.contracts.deliveries import DeliverArtifact, FailureCause
 from shared.contracts.identifiers import content_hash
@@ -64,7 +65,7 @@ class ApplyDelivery:
     async def _tried(self, order: DeliverArtifact) -> LoadedScript | Failed:
         later = overtaken(order, self._stage.wanted.get(order.artifact.id))
         if later is not None:
-            return Failed(None, later.reason)
+            return Failed(FailureCause.OUT_OF_DATE, later.reason)
         strangers = sorted(set(order.bind) - set(self._roster.ids())) if isinstance(order.bind, list) else []
         if strangers:
             return Failed(FailureCause.UNKNOWN_ACCOUNT, f"this node has no account {', '.join(strangers)}")
@@ -105,14 +106,18 @@ class Loading:
     the two for one that was altered by hand.
     """
 
-    def __init__(self, files: ScriptFiles, downloader: Downloader, offload: Offload) -> None:
+    def __init__(self, files: ScriptFiles, downloader: Downloader, offload: Offload, clock: Clock) -> None:
         self.shelf = asyncio.Lock()
         self._files = files
         self._downloader = downloader
         self._offload = offload
+        self._clock = clock
 
     async def prepare(self, order: DeliverArtifact) -> LoadedScript | Failed:
         """Everything up to and with the replacement of the file."""
+        late = too_late(order, self._clock.now())
+        if late is not None:
+            return late
         content = await self._content(order)
         if isinstance(content, Failed):
             return content
@@ -124,6 +129,10 @@ class Loading:
         if unhappy:
             told = f"{len(unhappy)} of {len(tests)} own tests failed here, {unhappy[0].name!r}: {unhappy[0].difference}"
             return Failed(FailureCause.TESTS_FAILED, told)
+        # Again: a download may take its time.
+        late = too_late(order, self._clock.now())
+        if late is not None:
+            return late
         try:
             await self._files.write(order.artifact.id, content)
         except StorageFailed as error:

@@ -76,7 +76,8 @@ class WorkerOrder(View):
         "exact bytes); `size` in bytes; exactly one of `content` (the bytes as UTF-8 text) and `url` (fetch it with "
         "GET, without the token: it is signed), the other is null; `bind`, who plays the script from now on: null "
         "changes nothing, `all` is every account, a list names them; `issued_at`: an order that was issued before the "
-        "one that is loaded is out of date"
+        "one that is loaded is out of date; `apply_before`: after that do not apply it, but report `failed` with the "
+        "cause `too_late` (null: whenever)"
     )
 
 

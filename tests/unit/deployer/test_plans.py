@@ -6,10 +6,12 @@ from typing import Any
 from services.deployer.domain.deployments import Deployment
 from services.deployer.use_cases.steer_deployment import NotPossible, OtherPlan
 from shared.contracts.artifacts import Artifact
+from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.fleet import NodeStatus
 from shared.contracts.heartbeats import NodeFacts
 from tests.unit.deployer.making import HASH, seen
-from tests.unit.deployer.rollouts import answer, fleet, one_of, policy
+from tests.unit.deployer.rollouts import FAILED, answer, fleet, one_of, policy
 from tests.unit.deployer.stand import Stand
 
 
@@ -116,3 +118,26 @@ async def test_the_first_send_waits_for_the_window_of_each_node() -> None:
             first.setdefault(order.node_id, (minute + 10) // 60)
     assert first == {"tokyo": 13, "berlin": 21, "nowhere": 22}
     assert (await stand.deployment(deployment)).held == 0
+
+
+async def test_a_node_that_sleeps_through_its_window_gets_its_order_in_the_next() -> None:
+    """It would change its script when somebody opens the lid, in the middle of the working day."""
+    stand = await fleet(1)
+    at = stand.clock.now()
+    deployment = await stand.deploy(rollout=policy(window={"from": "02:00", "to": "03:00"}, deadline_seconds=200_000))
+    [first, *_] = await stand.look(2.5 * 3600, step=300)
+    assert first.apply_before == at + timedelta(hours=3)
+    # It wakes at five, and what it has missed comes to it, for the window that is over.
+    await stand.see("n-00", status=NodeStatus.OFFLINE, seq=2)
+    await stand.look(2.5 * 3600, step=300)
+    await stand.see("n-00", seq=3)
+    late = (await stand.look())[-1]
+    assert late.apply_before == first.apply_before
+    await answer(stand, [late], FAILED, attempt=late.attempt, cause=FailureCause.TOO_LATE, reason="it is five here")
+    assert await stand.look(20 * 3600, step=300) == []
+    waiting = await stand.deployment(deployment)
+    assert (waiting.state, waiting.held, dict(waiting.progress.causes)) == (DeploymentState.RUNNING, 1, {})
+    again = (await stand.look(2 * 3600, step=300))[0]
+    assert again.apply_before == at + timedelta(days=1, hours=3)
+    await answer(stand, [again])
+    assert stand.endings(deployment) == ["running", "succeeded"]
