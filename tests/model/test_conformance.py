@@ -148,8 +148,9 @@ class Walk:
             node = NODES[before.node]
             other = "b" if node == "a" else "a"
             leave = [Ordered(other)] if before.standing == Standing.ASSIGNED else []
-            for event in (*leave, LeaseOver(node)):
-                self.registry.takes(event)
+            for order in leave:
+                self.registry.takes(order)
+            self.registry.takes(LeaseOver(node))
 
     def _together(self, number: int) -> None:
         before, agent = self.machines[number], self.agents[number]
