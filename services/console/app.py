@@ -5,6 +5,7 @@ the API document and signed downloads. Each service has a connection pool of its
 take the others' connections.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError
@@ -26,6 +27,7 @@ from shared.contracts.parcels import LARGEST_PARCEL
 from shared.http import create_api
 from shared.http.questions import understood
 from shared.http.signing_in import bearer_check
+from shared.tls import trusting_file
 
 TITLE = "Callboard"
 # Event streams hold a connection each for as long as somebody watches.
@@ -43,8 +45,9 @@ TIMEOUTS = httpx.Timeout(connect=3.0, read=60.0, write=30.0, pool=5.0)
 def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     """The console's HTTP application."""
     behind = upstreams(settings.registry_url, settings.deployer_url)
-    clients = {upstream.name: _client(MOST_CONNECTIONS) for upstream in behind}
-    clients |= {polls_of(upstream.name): _client(MOST_POLLS) for upstream in behind if upstream.polled}
+    trust = trusting_file(settings.ca_file)
+    clients = {upstream.name: _client(MOST_CONNECTIONS, trust) for upstream in behind}
+    clients |= {polls_of(upstream.name): _client(MOST_POLLS, trust) for upstream in behind if upstream.polled}
     version = _version()
     desk = RegistryDesk(behind[0], clients[behind[0].name], settings.token)
     sign_in = SignIn(settings.token, desk, clock)
@@ -68,10 +71,10 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     return api
 
 
-def _client(most: int) -> httpx.AsyncClient:
+def _client(most: int, trust: ssl.SSLContext | bool) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=most, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
     # trust_env: a proxy named in the environment is for the world, not for the services next door.
-    return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False)
+    return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False, verify=trust)
 
 
 def _closing(sign_in: SignIn, clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -64,7 +64,7 @@ class ApplyDelivery:
     async def _tried(self, order: DeliverArtifact) -> LoadedScript | Failed:
         later = overtaken(order, self._stage.wanted.get(order.artifact.id))
         if later is not None:
-            return Failed(None, later.reason)
+            return Failed(FailureCause.OUT_OF_DATE, later.reason)
         strangers = sorted(set(order.bind) - set(self._roster.ids())) if isinstance(order.bind, list) else []
         if strangers:
             return Failed(FailureCause.UNKNOWN_ACCOUNT, f"this node has no account {', '.join(strangers)}")
