@@ -32,7 +32,7 @@ from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.keeping import Shelf
 from services.deployer.domain.ports import Store
 from services.deployer.domain.reaching import Ssh
-from services.deployer.domain.telegram_logins import LARGEST_UPLOAD, Sandbox
+from services.deployer.domain.telegram_logins import LARGEST_UPLOAD, Sandbox, SessionReader
 from services.deployer.downloads import SignedDownloads
 from services.deployer.formats.reading import FormatReader
 from services.deployer.handlers.reports import BATCH, reports_route
@@ -114,7 +114,7 @@ class Ports:
 
     `relay` publishes what the store's transactions have announced, on the bus that it is given. `timer` makes the job
     that one replica runs every so many seconds. `ping` raises Unavailable when the store is away. `close` gives
-    everything back.
+    everything back. `reader` reads what claims to be a login; None reads the files that Telegram's clients write.
     """
 
     store: Store
@@ -129,6 +129,7 @@ class Ports:
     timer: Timer
     clock: Clock
     randomness: Randomness
+    reader: SessionReader | None = None
 
 
 def real_ports(settings: DeployerSettings) -> Ports:
@@ -233,7 +234,7 @@ class DeployerApp:
         """The vault: logins come in from operators and nodes, and go out to nodes, sealed."""
         settings, ports = self._settings, self._ports
         address, port = settings.telegram_server_address, settings.telegram_server_port
-        reader = FormatReader(Sandbox(address, port) if address and port else None)
+        reader = ports.reader or FormatReader(Sandbox(address, port) if address and port else None)
         safe = SealedSessions(self._master)
         keep = KeepVersion(safe, ports.clock)
         open_ = OpenSealed(self._keys, reader)
