@@ -24,6 +24,11 @@ def rebound(bindings: Bindings, script_id: str, bind: str | list[str] | None) ->
     return others | dict.fromkeys(bind, script_id)
 
 
+def released(bindings: Bindings, script_id: str) -> dict[str, str]:
+    """The bindings after the script was removed: who played it plays nothing."""
+    return {account: script for account, script in bindings.items() if script != script_id}
+
+
 def script_of(bindings: Bindings, account_id: str) -> str | None:
     """The script that the account plays, or None."""
     return bindings.get(account_id) or bindings.get(EVERYONE)
