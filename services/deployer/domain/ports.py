@@ -29,12 +29,13 @@ from shared.contracts.drift import DriftKind, DriftState
 
 @dataclass(frozen=True, slots=True)
 class DueDelivery:
-    """A delivery whose time has come, with what its order needs; `window` is its deployment's."""
+    """A delivery whose time has come, with what its order needs of its deployment."""
 
     delivery: Delivery
     node_online: bool
     bind: Bind
     window: Window | None = None
+    bindings: Bindings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +297,10 @@ class DesiredRows(Protocol):
 
     async def wanted_by(self, delivery_ids: Collection[str]) -> dict[str, str]:
         """The nodes by those of the delivery ids that a row wants; not locked."""
+        ...
+
+    async def verified(self, script_id: str, node_ids: Collection[str]) -> dict[str, Artifact]:
+        """The version of a script that was verified last on each of these nodes, where it was not removed; not locked."""
         ...
 
     async def claim_due(self, now: datetime, most: int) -> list[DueDesired]:

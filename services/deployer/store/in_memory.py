@@ -242,7 +242,7 @@ class _Deliveries:
         node = self._tables.nodes.get(delivery.node_id)
         deployment = self._tables.deployments[delivery.deployment_id]
         online = node is not None and node.online
-        return DueDelivery(delivery, online, deployment.bind, deployment.rollout.window)
+        return DueDelivery(delivery, online, deployment.bind, deployment.rollout.window, deployment.bindings)
 
     async def lock(self, ids: Collection[str], open_at: Collection[str]) -> list[Delivery]:
         return [
