@@ -61,22 +61,17 @@ class PlanEntry(Part):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of nodes beside what they report: who plays what there, and what of the script was verified last."""
+    """What is known of nodes beside what they report: who plays what, and what of the script was verified last."""
 
     bindings: Mapping[str, Bindings] = field(default_factory=dict)
     verified: Mapping[str, Artifact] = field(default_factory=dict)
 
 
-def planned_entries(
-    effect: Effect, rollout: Rollout, nodes: Iterable[Node], known: Known
-) -> list[PlanEntry]:
+def planned_entries(effect: Effect, rollout: Rollout, nodes: Iterable[Node], known: Known) -> list[PlanEntry]:
     """The plan, by group and node id."""
     ordered = sorted(nodes, key=lambda node: (not node.online, node.node_id))
     groups = [number for number, size in enumerate(group_sizes(rollout.groups, len(ordered)), 1) for _ in range(size)]
-    entries = [
-        _entry(effect, rollout, node, known, group)
-        for node, group in zip(ordered, groups, strict=True)
-    ]
+    entries = [_entry(effect, rollout, node, known, group) for node, group in zip(ordered, groups, strict=True)]
     return sorted(entries, key=lambda entry: (entry.group, entry.node_id))
 
 

@@ -300,7 +300,7 @@ class DesiredRows(Protocol):
         ...
 
     async def verified(self, script_id: str, node_ids: Collection[str]) -> dict[str, Artifact]:
-        """The version of a script that was verified last on each of these nodes, where it was not removed; not locked."""
+        """The version of a script that was verified last on these nodes, where it was not removed; not locked."""
         ...
 
     async def claim_due(self, now: datetime, most: int) -> list[DueDesired]:

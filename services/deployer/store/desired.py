@@ -122,7 +122,7 @@ class PostgresDesired:
         return {row.delivery_id: row.node_id for row in rows}
 
     async def verified(self, script_id: str, node_ids: Collection[str]) -> dict[str, Artifact]:
-        """The version of a script that was verified last on each of these nodes, where it was not removed; not locked."""
+        """The version of a script that was verified last on these nodes, where it was not removed; not locked."""
         rows = await self._connection.execute(_VERIFIED, {"script_id": script_id, "node_ids": list(node_ids)})
         return {row.node_id: Artifact(id=script_id, version=row.version, hash=row.hash) for row in rows}
 
