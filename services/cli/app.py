@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.command import AsJson, Asked, Token, Url, remember
+from services.cli.command import AsJson, Asked, Authority, Token, Url, remember
 from services.cli.commands.accounts import accounts
 from services.cli.commands.assigning import register_assigning
 from services.cli.commands.audit import audit
@@ -15,7 +15,9 @@ from services.cli.commands.dead import dead
 from services.cli.commands.deployments import deployments
 from services.cli.commands.differences import register_diff
 from services.cli.commands.drift import drift
+from services.cli.commands.enrolment import register_enrolment
 from services.cli.commands.events import events
+from services.cli.commands.keys import keys, register_sign
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
@@ -44,12 +46,15 @@ def build_app() -> typer.Typer:
     register_diff(scripts)
     register_steering(deployments)
     register_assigning(accounts, nodes)
+    register_enrolment(nodes)
+    register_sign(app)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")
     app.add_typer(deployments, name="deployments")
     app.add_typer(drift, name="drift")
     app.add_typer(servers, name="servers")
+    app.add_typer(keys, name="keys")
     app.add_typer(events, name="events")
     app.add_typer(dead, name="dead")
     register_whoami(app)
@@ -72,8 +77,9 @@ def _opened(
     as_json: AsJson = False,
     url: Url = None,
     token: Token = None,
+    ca: Authority = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    remember(ctx, Asked(as_json, url, token))
+    remember(ctx, Asked(as_json, url, token, ca))

@@ -43,6 +43,7 @@ class Client:
             timeout=TIMEOUTS,
             # A proxy named in the environment is for the world, not for this machine.
             trust_env=not self._local,
+            verify=connection.trust,
         )
 
     @property
@@ -138,7 +139,11 @@ class Client:
     def _unreached(self, error: BaseException) -> str:
         causes = list(_causes(error))
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-            return f"{self._url} shows a certificate that is not trusted here: {causes[-1]}"
+            reason = next(one.verify_message for one in causes if isinstance(one, ssl.SSLCertVerificationError))
+            return (
+                f"{self._url} shows a certificate that is not trusted here ({reason}): give the authority that has "
+                "signed it as --ca, and the address as the certificate has it"
+            )
         if any(isinstance(cause, ssl.SSLError) for cause in causes):
             return f"{self._url} does not answer with TLS: is its address http:// and not https://?"
         if any(isinstance(cause, socket.gaierror) for cause in causes):

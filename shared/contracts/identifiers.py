@@ -16,6 +16,7 @@ HASH_PATTERN = r"^sha256:[0-9a-f]{64}$"
 DELIVERY_ID_PATTERN = r"^dlv_[0-9a-f]{32}$"
 DEPLOYMENT_ID_PATTERN = r"^dep_[0-9a-f]{32}$"
 DEAD_LETTER_ID_PATTERN = r"^dl_[0-9a-f]{32}$"
+LOGIN_ID_PATTERN = r"^lgn_[0-9a-f]{32}$"
 TOKEN_ID_PATTERN = r"^tok_[0-9a-f]{32}$"  # noqa: S105 -- of its id
 # Of a person or a program. It stands in a header, and in every row of the audit log.
 TOKEN_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,62}$"  # noqa: S105 -- of its name
@@ -32,6 +33,7 @@ IN_WORDS = {
     DELIVERY_ID_PATTERN: "'dlv_' and 32 hexadecimal digits, in lower case",
     DEPLOYMENT_ID_PATTERN: "'dep_' and 32 hexadecimal digits, in lower case",
     DEAD_LETTER_ID_PATTERN: "'dl_' and 32 hexadecimal digits, in lower case",
+    LOGIN_ID_PATTERN: "'lgn_' and 32 hexadecimal digits, in lower case",
     TOKEN_ID_PATTERN: "'tok_' and 32 hexadecimal digits, in lower case",
     TOKEN_NAME_PATTERN: "1 to 63 characters of a-z, A-Z, 0-9 and '_', '.', '@', '+', '-', the first one a letter or a "
     "digit",
@@ -45,6 +47,7 @@ ContentHash = Annotated[str, StringConstraints(pattern=HASH_PATTERN)]
 DeliveryId = Annotated[str, StringConstraints(pattern=DELIVERY_ID_PATTERN)]
 DeploymentId = Annotated[str, StringConstraints(pattern=DEPLOYMENT_ID_PATTERN)]
 DeadLetterId = Annotated[str, StringConstraints(pattern=DEAD_LETTER_ID_PATTERN)]
+LoginId = Annotated[str, StringConstraints(pattern=LOGIN_ID_PATTERN)]
 ServerId = Annotated[str, StringConstraints(pattern=SERVER_ID_PATTERN)]
 TokenId = Annotated[str, StringConstraints(pattern=TOKEN_ID_PATTERN)]
 TokenName = Annotated[str, StringConstraints(pattern=TOKEN_NAME_PATTERN)]

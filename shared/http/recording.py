@@ -164,7 +164,8 @@ class _Record:
 
     @property
     def _actor(self) -> Actor | None:
-        return self._scope["state"].get("actor")
+        actor: Actor | None = self._scope["state"].get("actor")
+        return actor
 
     def _entry(
         self, phase: Phase, fields: dict[str, Plain], status: int | None = None, problem: str | None = None

@@ -2,7 +2,7 @@
 
 PostgreSQL and RabbitMQ are private child processes with their own directories; the services and agents are started
 as an operator would start them (`python -m services.<name>`). Nothing restarts by itself: what dies here was killed by
-the test, or is found by `assert_alive`.
+the test, or is found by `assert_alive`. With CALLBOARD_TEST_TLS=1 services and agents reach the broker by TLS.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from services.telegram_sandbox.api.bodies import ReadySessionRow
 from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, SeedChat, SeedUser, WorldSeed
 from tests.support.joining import enrolled
+from tests.support.tls import Certificates, certificates, listen_with_tls
 from tests.support.waiting import until
 
 TOKEN = "token-of-the-fault-tests"
@@ -39,7 +40,8 @@ class Fleet:
     def __init__(self, home: Path, nodes: tuple[str, ...] = ("node-a", "node-b")) -> None:
         self.home = home
         self.nodes = nodes
-        names = ("registry", "deployer", "console", "sandbox", "mtproto", "postgres", "amqp", "management")
+        self._tls: Certificates | None = None
+        names = ("registry", "deployer", "console", "sandbox", "mtproto", "postgres", "amqp", "management", "amqps")
         self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
         self.postgres = EmbeddedPostgres(home / "postgres", port=self.ports["postgres"])
         self._rabbit: Broker | None = None
@@ -62,7 +64,7 @@ class Fleet:
     async def _start(self) -> None:
         await asyncio.gather(self._start_servers(), self._start_sandbox())
         await self._start_services()
-        await asyncio.gather(*(self.join(node) for node in self.nodes))
+        await asyncio.gather(*(self.join(node, self.home / node / "state") for node in self.nodes))
         for node in self.nodes:
             await self.launch(node, "node_agent", self._agent_environment(node))
         await until(self.all_online, "every account of every node is online", 60)
@@ -113,9 +115,9 @@ class Fleet:
         self.processes[name] = OwnedProcess(command)
         await self.processes[name].start()
 
-    async def join(self, node: str) -> None:
+    async def join(self, node: str, state_dir: Path) -> None:
         """Make a node of this name, as `callboard-agent join` does."""
-        await asyncio.to_thread(enrolled, self._url("console"), TOKEN, node, self.home / node / "state")
+        await asyncio.to_thread(enrolled, self._url("console"), TOKEN, node, state_dir)
 
     async def kill(self, name: str) -> None:
         """SIGKILL, as a power cut would end it."""
@@ -208,6 +210,9 @@ class Fleet:
 
     async def _start_servers(self) -> None:
         ports = (self.ports["amqp"], self.ports["management"])
+        if os.environ.get("CALLBOARD_TEST_TLS") == "1":
+            self._tls = certificates(self.home / "tls")
+            listen_with_tls(self.home / "rabbitmq", self.ports["amqps"], self._tls)
         self._rabbit = await choose_broker(self.home / "rabbitmq", ports=ports)
         await asyncio.gather(self.postgres.start(), self.rabbit.start())
         await asyncio.gather(*(self._migrate(service) for service in MIGRATED))
@@ -263,8 +268,7 @@ class Fleet:
         return f"http://127.0.0.1:{self.ports[service]}"
 
     def _service_environment(self, service: str) -> dict[str, str]:
-        return {
-            "CALLBOARD_AMQP_URL": self.rabbit.url,
+        return self._broker_environment() | {
             "CALLBOARD_DATABASE_URL": self.postgres.url,
             "CALLBOARD_TOKEN": TOKEN,
             "CALLBOARD_SECRET": TOKEN,
@@ -279,6 +283,19 @@ class Fleet:
             "CALLBOARD_DRIFT_SETTLE_SECONDS": "3",
             "CALLBOARD_DRIFT_REPAIR_FIRST_SECONDS": "2",
             "CALLBOARD_DRIFT_REPAIR_MOST_SECONDS": "5",
+        }
+
+    def _broker_environment(self) -> dict[str, str]:
+        if self._tls is None:
+            return {"CALLBOARD_AMQP_URL": self.rabbit.url}
+        login, _, place = self.rabbit.url.removeprefix("amqp://").partition("@")
+        assert place.startswith(f"127.0.0.1:{self.ports['amqp']}"), "TLS is for a private RabbitMQ"
+        address = f"127.0.0.1:{self.ports['amqps']}/"
+        return {
+            "CALLBOARD_AMQP_URL": f"amqps://{login}@{address}",
+            "CALLBOARD_AMQP_CA_FILE": str(self._tls.ca),
+            "CALLBOARD_NODES_AMQP_URL": f"amqps://{address}",
+            "CALLBOARD_NODES_CA_FILE": str(self._tls.ca),
         }
 
     def _agent_environment(self, node: str) -> dict[str, str]:

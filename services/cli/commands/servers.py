@@ -16,7 +16,7 @@ from services.cli.command import Session, command, new_group
 from services.cli.commands.nodes import FIRST, Everything, Most
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import NODE, SCRIPT, SERVER
-from services.cli.paths import SERVERS
+from services.cli.paths import ENROLMENTS, SERVERS
 from services.cli.table import Column, Record
 
 ServerId = Annotated[str, typer.Argument(metavar="SERVER")]
@@ -135,7 +135,10 @@ def install_agent(
     ] = None,
 ) -> None:
     """Install the agent on a server or upgrade it, and wait for its first beat."""
-    body = {"settings": None if settings is None else _settings_in(settings)}
+    body: dict[str, Any] = {"settings": None}
+    if settings is not None:
+        # Used up only by a machine that is no node yet.
+        body = {"settings": _settings_in(settings), "join_token": _join_token(session, server)}
     record = _post(session, server, "install", body)
     step = ""
     deadline = time.monotonic() + PATIENCE
@@ -153,6 +156,13 @@ def install_agent(
         raise CommandFailed(
             ExitCode.FAILED, record["detail"] or f"it is not done yet, but at the step {record['step']}"
         )
+
+
+def _join_token(session: Session, server: str) -> str:
+    """A token for the node that the server's agent is."""
+    node_id = session.client.get(_path(server), missing=SERVER.missing(server)).get("node_id")
+    given = session.client.post(ENROLMENTS, {"node_id": node_id, "valid_seconds": 3600})
+    return str(given["token"])
 
 
 @command(servers, "push")

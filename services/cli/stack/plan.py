@@ -240,7 +240,7 @@ def _agent(facts: StackFacts, agent: DemoAgent) -> ChildPlan:
         module="services.node_agent",
         settings=_common(facts) | own | _telegram(facts),
         readiness=WritesFile(state / "status.json"),
-        after=frozenset({DEMO_NODES, DEMO_WORLD}),
+        after=frozenset({CONSOLE, DEMO_NODES, DEMO_WORLD}),
     )
 
 

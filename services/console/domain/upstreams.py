@@ -24,6 +24,7 @@ DEPLOYER_PREFIXES = (
     "/api/v1/group-ai/scripts",
     "/api/v1/group-ai/script-deployment",
     "/api/v1/group-ai/servers",
+    "/api/v1/group-ai/sessions",
     "/api/v1/group-ai/keys",
     "/api/v1/dead-letters",
     "/api/v1/audit/deployer",
@@ -31,7 +32,7 @@ DEPLOYER_PREFIXES = (
 # Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.
 POLLED = r"/api/v1/workers/[^/]+/commands"
 # A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
-SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts",)
+SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts", "/api/v1/group-ai/session-deliveries")
 # A machine becomes a node with a one-time token.
 JOIN_PREFIXES = ("/api/v1/enrol",)
 

@@ -220,6 +220,9 @@ class InstallBody(Body):
         ]
         | None
     ) = Field(default=None, description="environment variables by name; null: as they are there")
+    join_token: Annotated[SecretStr, Field(max_length=255)] | None = Field(
+        default=None, description="from an enrolment of the server's node; needed while the machine has not joined"
+    )
 
     def plain(self) -> dict[str, str] | None:
         """The settings."""

@@ -267,7 +267,8 @@ def servers_router(register: RegisterServers, reach: ReachServers, install: Inst
         What runs there is not touched before the new one is ready with all that it needs. If the new one does not beat,
         the one before is started again.
         """
-        outcome = await install.start(server_id, body.plain())
+        token = None if body.join_token is None else body.join_token.get_secret_value()
+        outcome = await install.start(server_id, body.plain(), token)
         match outcome:
             case Installation():
                 return _installation(server_id, outcome)

@@ -14,11 +14,14 @@ from typing import Protocol
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.desired import Desired
+from services.deployer.domain.keeping import SealedRows
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.rollout import Window
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from services.deployer.domain.servers import ServerRows
+from services.deployer.domain.sessions import SessionRows
+from services.deployer.domain.sign_ins import SignInRows
 from services.deployer.domain.signing_keys import Keys
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind, Bindings
@@ -381,6 +384,21 @@ class Transaction(Protocol):
     @property
     def servers(self) -> ServerRows:
         """Servers."""
+        ...
+
+    @property
+    def sessions(self) -> SessionRows:
+        """The vault's sessions."""
+        ...
+
+    @property
+    def sign_ins(self) -> SignInRows:
+        """Sign-ins on nodes."""
+        ...
+
+    @property
+    def sealed(self) -> SealedRows:
+        """Every sealed secret."""
         ...
 
     @property

@@ -4,14 +4,15 @@ This file is uploaded to the server and run there by its own `python3`, so it ne
 is read by old Pythons, too, which it then refuses in words. It works in the folder above its own:
 
     <directory>/agent/keeper.py · keeper.pid · keeper.lock · agent.log
-    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json (0600), program/, venv (a link)
+    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json, join.json (0600), program/, venv
     <directory>/agent/environments/<name>/   what a list of requirements asks for, shared by the releases that have it
     <directory>/agent/current            the release that runs, a link
     <directory>/state · sessions · exchange   the agent's own, the same for every release
 
-`install NAME` makes the release ready and touches nothing that runs. `switch NAME` stops the old one, starts the new
-one and waits for its first beat; if it does not come, the old one is started again. `supervise` is the process that
-starts the agent anew when it ends, where there is no systemd of the user. The last line of the output is JSON.
+`install NAME` makes the release ready and touches nothing that runs; where the machine is no node yet, it tells what
+the machine asks to become one. `switch NAME` takes the answer to that (`answer.json`), stops the old release, starts
+the new one and waits for its first beat; if it does not come, the old one is started again. `supervise` is the process
+that starts the agent anew when it ends, where there is no systemd of the user. The last line of the output is JSON.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def install(name: str) -> dict[str, Any]:
     _do([str(python), "-c", tried + "read_settings(AgentSettings)"], "the settings are refused", _environment(release))
     asked = "from importlib.metadata import version; print(version('callboard'))"
     told = _do([str(python), "-c", asked], "the installed agent does not tell its version", _environment(release))
-    return {"version": told.strip()}
+    return {"version": told.strip(), "joins": _asks(release)}
 
 
 def _environment_with(requirements: Path) -> str:
@@ -131,6 +132,7 @@ def switch(name: str) -> dict[str, Any]:
     # Once begun it is brought to its end, also when whoever asked for it hangs up.
     for number in (signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
+    _take_answer(AGENT / "releases" / name)
     before = str(CURRENT.readlink()) if CURRENT.is_symlink() else None
     stop()
     _point_to("releases/" + name)
@@ -278,6 +280,29 @@ def _supervised() -> bool:
         except OSError:
             return True
     return False
+
+
+def _asks(release: Path) -> dict[str, Any] | None:
+    """What the machine asks to become a node, if it is none yet and was sent a token."""
+    if (HOME / "state" / "identity.json").exists():
+        return None
+    if not (release / "join.json").exists():
+        raise NotDone("the machine is no node yet: send a token to join with, `callboard nodes enroll` makes one")
+    return dict(json.loads(_join(release, "--request")))
+
+
+def _take_answer(release: Path) -> None:
+    if (release / "answer.json").exists():
+        _join(release, "--answer", str(release / "answer.json"))
+    for name in ("join.json", "answer.json"):
+        (release / name).unlink(missing_ok=True)
+
+
+def _join(release: Path, *words: str) -> str:
+    join = json.loads((release / "join.json").read_text())
+    python = str(release / "venv" / "bin" / "python")
+    argv = [python, "-m", "services.node_agent", "join", join["url"], join["token"], *words]
+    return _do(argv, "the machine did not join", _environment(release))
 
 
 def _beaten(started: float) -> str | None:

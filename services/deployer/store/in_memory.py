@@ -30,6 +30,12 @@ from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVer
 from services.deployer.domain.servers import Server, ServerState
 from services.deployer.domain.signing_keys import Keys
 from services.deployer.store.in_memory_desired import InMemoryDesired, InMemoryVerifiedBindings
+from services.deployer.store.in_memory_sessions import (
+    InMemorySealed,
+    InMemorySessions,
+    InMemorySignIns,
+    VaultTables,
+)
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.contract import Contract
@@ -49,11 +55,12 @@ class _Tables:
     servers: dict[str, Server] = field(default_factory=dict)
     logins: dict[str, bytes] = field(default_factory=dict)
     installations: dict[str, Installation] = field(default_factory=dict)
+    vault: VaultTables = field(default_factory=VaultTables)
     # One value, under one key.
     keys: dict[str, Keys] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
-        copies: dict[str, Any] = {one.name: dict(getattr(self, one.name)) for one in fields(self)}
+        copies: dict[str, Any] = {one.name: getattr(self, one.name).copy() for one in fields(self)}
         for name in ("scripts", "plans"):
             copies[name] = {key: list(values) for key, values in copies[name].items()}
         return _Tables(**copies)
@@ -73,6 +80,9 @@ class InMemoryTransaction:
         self.desired = InMemoryDesired(tables.desired, tables.nodes, tables.deliveries, tables.verified_bindings)
         self.verified_bindings = InMemoryVerifiedBindings(tables.verified_bindings)
         self.servers = _Servers(tables)
+        self.sessions = InMemorySessions(tables.vault)
+        self.sign_ins = InMemorySignIns(tables.vault)
+        self.sealed = InMemorySealed(tables.vault, tables.logins, tables.keys)
         self.keys = _Keys(tables)
 
     async def announce(self, messages: Iterable[Contract]) -> None:

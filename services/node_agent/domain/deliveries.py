@@ -4,7 +4,8 @@
 | --------------------------------------------------------------------------- | ------------------------------------ |
 | unknown                                                                     | apply                                |
 | unknown, and called off before                                              | nothing: dropped without an answer   |
-| unknown, but a version ordered later is loaded                              | answer: failed, a later order stands |
+| unknown, but a version ordered later is loaded, or has come and failed      | answer: failed, a later order stands |
+| failed, and a version ordered later has come                                | the same                             |
 | received, not done yet                                                      | answer: received                     |
 | failed, and this is a later attempt                                         | apply                                |
 | failed                                                                      | answer as before                     |
@@ -33,7 +34,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Failed:
-    """The artifact is not loaded; what was loaded before still is. Without a cause another order stands against it."""
+    """The artifact is not loaded; what was loaded before still is. Ledgers have some that are older than causes."""
 
     cause: FailureCause | None
     reason: str
@@ -58,6 +59,14 @@ class StoredArtifact:
 
 
 @dataclass(frozen=True)
+class NewestOrder:
+    """The order of a script that was issued last of all that have come, whatever became of it."""
+
+    delivery_id: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True)
 class Apply:
     """Put the order into the ledger and apply it."""
 
@@ -77,14 +86,18 @@ class Overtaken:
 
 
 def judged(
-    order: Order, known: Delivery | None, current: StoredArtifact | None, loaded: AppliedArtifact | None
+    order: Order,
+    known: Delivery | None,
+    current: StoredArtifact | None,
+    loaded: AppliedArtifact | None,
+    newest: NewestOrder | None = None,
 ) -> Apply | Answer | Overtaken:
-    """The verdict on an order. `current` and `loaded` are of the same script id."""
+    """The verdict on an order. `current`, `loaded` and `newest` are of the same script id."""
     if known is None:
-        return overtaken(order, current) or Apply()
+        return overtaken(order, current) or held_back(order, current, newest) or Apply()
     match known.result:
         case Failed() if order.attempt > known.order.attempt:
-            return Apply()
+            return held_back(order, current, newest) or Apply()
         case Applied() if (
             current is not None and current.delivery_id == order.delivery_id and _damaged(current, loaded)
         ):
@@ -109,6 +122,20 @@ def overtaken(order: Order, current: StoredArtifact | None) -> Overtaken | None:
     what = "its removal" if current.removed else f"version {current.artifact.version}"
     return Overtaken(
         f"{what}, ordered later ({current.issued_at.isoformat()}), stands; order this again to go back to it"
+    )
+
+
+def held_back(order: Order, current: StoredArtifact | None, newest: NewestOrder | None) -> Overtaken | None:
+    """Whether an order was kept somewhere and comes after a later one, which failed here.
+
+    The order that led to what is loaded may always come again: it repairs.
+    """
+    if newest is None or order.issued_at >= newest.issued_at:
+        return None
+    if current is not None and current.delivery_id == order.delivery_id:
+        return None
+    return Overtaken(
+        f"a version ordered later ({newest.issued_at.isoformat()}) has come before it; order this version again"
     )
 
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from services.node_agent.domain.accounts import Account, Seen, SessionFile
-from services.node_agent.domain.deliveries import Delivery, Order, StoredArtifact
+from services.node_agent.domain.deliveries import Delivery, NewestOrder, Order, StoredArtifact
 from services.node_agent.domain.journal import Progress
 from services.node_agent.domain.logins import HandedBack, Login, LoginState, PendingState
 from services.node_agent.domain.sending import Outgoing, Silence
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.deliveries import DeliveryReported
 from shared.contracts.keys import TrustedKeys
+from shared.contracts.logins import LoginReported
 
 T = TypeVar("T")
 
@@ -120,6 +121,10 @@ class DeliveryLedger(Protocol):
 
     async def forget(self, delivery_id: str) -> None:
         """Drop an order that is not applied yet, with its report, and know its id; what is finished stays."""
+        ...
+
+    async def newest_order(self, script_id: str) -> NewestOrder | None:
+        """The order of a script that was issued last of all that were received."""
         ...
 
     async def is_forgotten(self, delivery_id: str) -> bool:
@@ -252,6 +257,38 @@ class HandedBackLedger(Protocol):
         ...
 
 
+class WatchLedger(Protocol):
+    """Whether accounts are connected, for the start after this one."""
+
+    async def note(self, *, connected: bool) -> None:
+        """Accounts may be connected from now on, or nobody is."""
+        ...
+
+    async def was_connected(self) -> bool:
+        """What was noted last."""
+        ...
+
+
+class SignInLedger(Protocol):
+    """The newest report of each sign-in, until somebody has it."""
+
+    async def keep(self, report: LoginReported) -> None:
+        """Store a report in the place of an earlier one of its sign-in."""
+        ...
+
+    async def pending(self) -> list[LoginReported]:
+        """What is to be said, oldest first."""
+        ...
+
+    async def told(self, report: LoginReported) -> None:
+        """The broker has this report, which has no login in it."""
+        ...
+
+    async def stored(self, hash_: str) -> None:
+        """The vault has this login."""
+        ...
+
+
 class ScriptFiles(Protocol):
     """The scripts on the node's disk, one file for each id."""
 
@@ -288,6 +325,10 @@ class Publisher(Protocol):
         ...
 
     async def login_handed_back(self, state: HandedBack) -> None:
+        """Raises PublishFailed."""
+        ...
+
+    async def sign_in_reported(self, report: LoginReported) -> None:
         """Raises PublishFailed."""
         ...
 

@@ -10,7 +10,15 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from services.node_agent.domain.deliveries import Applied, Delivery, Failed, Order, StoredArtifact, outcome_of
+from services.node_agent.domain.deliveries import (
+    Applied,
+    Delivery,
+    Failed,
+    NewestOrder,
+    Order,
+    StoredArtifact,
+    outcome_of,
+)
 from services.node_agent.domain.ports import PendingReport
 from services.node_agent.store.database import Connection, Database, Row
 from shared.contracts.artifacts import AppliedArtifact
@@ -46,7 +54,16 @@ class SqliteDeliveries:
                 "insert into deliveries (delivery_id, body, outcome) values (?, ?, 'received')",
                 (order.delivery_id, order.model_dump_json()),
             )
+            await _note_newest(connection, order)
             await self._put_report(connection, report)
+
+    async def newest_order(self, script_id: str) -> NewestOrder | None:
+        """The order of a script that was issued last of all that were received."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(
+                "select delivery_id, issued_at from newest_orders where script_id = ?", (script_id,)
+            )
+        return NewestOrder(rows[0][0], datetime.fromisoformat(rows[0][1])) if rows else None
 
     async def forget(self, delivery_id: str) -> None:
         """Drop an order that is not applied yet, with its report, and know its id."""
@@ -162,6 +179,15 @@ async def _put_result(connection: Connection, delivery: Delivery) -> None:
 def _without_content(order: Order) -> Order:
     # It is on the disk now, or of no use.
     return order.model_copy(update={"content": "", "url": None}) if isinstance(order, DeliverArtifact) else order
+
+
+async def _note_newest(connection: Connection, order: Order) -> None:
+    rows = await connection.execute("select issued_at from newest_orders where script_id = ?", (order.artifact.id,))
+    if not rows or datetime.fromisoformat(rows[0][0]) < order.issued_at:
+        await connection.execute(
+            "insert or replace into newest_orders values (?, ?, ?)",
+            (order.artifact.id, order.delivery_id, order.issued_at.isoformat()),
+        )
 
 
 async def _put_artifact(connection: Connection, stored: StoredArtifact) -> None:

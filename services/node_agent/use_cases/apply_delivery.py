@@ -70,7 +70,7 @@ class ApplyDelivery:
         """What is to be played now; None: nothing."""
         later = overtaken(order, self._stage.wanted.get(order.artifact.id))
         if later is not None:
-            return Failed(None, later.reason)
+            return Failed(FailureCause.OUT_OF_DATE, later.reason)
         if isinstance(order, RemoveArtifact):
             return await self._loading.remove(order)
         strangers = sorted(set(order.bind) - set(self._roster.ids())) if isinstance(order.bind, list) else []

@@ -14,6 +14,7 @@ from services.node_agent.domain.deliveries import Answer, Apply, Delivery, Faile
 from services.node_agent.domain.ports import DeliveryLedger, LedgerAway, Ring
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.stage import Stage
+from shared.contracts.deliveries import FailureCause
 from shared.messaging import Rejected, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,8 @@ class TakeDelivery:
         if open_still and await self._ledger.is_forgotten(order.delivery_id):
             log.info("delivery_forgotten", delivery=order.delivery_id, script=artifact.id, attempt=order.attempt)
             return
-        verdict = judged(order, known, self._stage.wanted.get(artifact.id), loaded)
+        newest = await self._ledger.newest_order(artifact.id)
+        verdict = judged(order, known, self._stage.wanted.get(artifact.id), loaded, newest)
         log.info("delivery_taken", delivery=order.delivery_id, script=artifact.id, version=artifact.version,
                  attempt=order.attempt, verdict=type(verdict).__name__.lower())  # fmt: skip
         match verdict:
@@ -63,5 +65,5 @@ class TakeDelivery:
             case Answer(delivery):
                 await self._ledger.report(self._reports.of(delivery, order.attempt))
             case Overtaken(reason):
-                failed = Delivery(order, Failed(None, reason))
+                failed = Delivery(order, Failed(FailureCause.OUT_OF_DATE, reason))
                 await self._ledger.finish(failed, self._reports.of(failed))

@@ -6,7 +6,7 @@ Joining is open: its one-time token is its authorisation. It is bounded, because
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, status
+from fastapi import APIRouter, Depends, Path, Request, status
 from pydantic import ConfigDict, Field, Strict, StringConstraints
 
 from services.registry.domain.enrolments import KeyPair, NotAdmitted
@@ -24,7 +24,7 @@ from shared.contracts.signed import SignatureValue
 from shared.http import Problem
 from shared.http.fields import Body
 from shared.http.responses import AWAY, joined, problems
-from shared.http.roles import actor_of
+from shared.http.roles import Role, actor_of, requires
 
 A_DAY = 86_400
 LONGEST = 30 * A_DAY
@@ -102,7 +102,13 @@ def enrolments_router(enrol: EnrolNodes, revoke: RevokeNode) -> APIRouter:
     """Tokens to join with, and revoking."""
     router = APIRouter(prefix="/api/v1/workers", tags=["workers"], responses=AWAY)
 
-    @router.post("/enrolments", status_code=status.HTTP_201_CREATED, summary="Let a machine join")
+    # Whoever lets a machine in can have accounts given to it, and so their logins: an admin's, as taking them out is.
+    @router.post(
+        "/enrolments",
+        status_code=status.HTTP_201_CREATED,
+        summary="Let a machine join",
+        dependencies=[Depends(requires(Role.ADMIN))],
+    )
     async def give_out_enrolment(request: Request, body: EnrolmentRequest) -> EnrolmentGiven:
         """A one-time token. On the machine, `callboard-agent join URL TOKEN` makes a node of it."""
         lasts = timedelta(seconds=body.valid_seconds)
@@ -144,7 +150,7 @@ def join_router(enrol: EnrolNodes, clock: Clock) -> APIRouter:
     pace = Pace(JOINS_AT_ONCE, JOINS_PER_SECOND, clock)
 
     @router.post(ENROL_PATH, summary="Join as a node", responses=joined(REFUSED, AWAY))
-    async def join(body: JoinRequest) -> Enrolled:
+    async def join_fleet(body: JoinRequest) -> Enrolled:
         """What a machine needs to be a node, for a one-time token: its id, its own login at the broker, its own token,
         the keys that orders are signed with, and whom to trust.
 

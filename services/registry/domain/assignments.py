@@ -41,6 +41,9 @@ from enum import StrEnum
 
 from shared.contracts.assignments import AssignedAccount, AssignmentState
 
+# No node was ever told a higher one; from here on there is room for as many changes as anybody can make.
+HIGHEST_EPOCH = 2**48
+
 UNASSIGNED, ASSIGNED, RELEASING = AssignmentState.UNASSIGNED, AssignmentState.ASSIGNED, AssignmentState.RELEASING
 
 
@@ -194,6 +197,8 @@ class Unassignable:
     reason: str
 
 
+WAITS = "its login is in the vault: assign it to a node"
+
 Outcome = Moved | Stays | BelongsElsewhere | Unassignable
 
 STAYS = Stays()
@@ -237,7 +242,7 @@ def _in_a_folder(row: Assignment, node_id: str, now: datetime) -> Outcome:
 
 
 def _adopted(row: Assignment, node_id: str, epoch: int, now: datetime) -> Outcome:
-    if epoch <= row.epoch:
+    if not row.epoch < epoch <= HIGHEST_EPOCH:
         return STAYS
     reason = f"learnt from node {node_id}: this database is older than the assignment. To confirm it, assign it again"
     row = replace(row, origin=Origin.VAULT, epoch=epoch, node_id=node_id, target=None, adopted=True)
@@ -284,7 +289,7 @@ def _passed_on(row: Assignment, session_hash: str | None, reason: str | None, no
         reason = f"node {row.node_id} gave it back without a login, and the vault has none: upload it"
         return Moved(None, "released") if row.epoch == 0 else _ended(row, reason, now)
     if row.target is None:
-        return _ended(row, reason, now)
+        return _ended(row, reason or row.reason or WAITS, now)
     return _started(row, row.target, reason, now)
 
 
@@ -309,7 +314,7 @@ def _left(row: Assignment, gives_back: bool, now: datetime) -> Moved:
 def _stored(row: Assignment | None, account_id: str, event: Stored, now: datetime) -> Outcome:
     if row is None:
         new = Assignment(account_id, origin=Origin.VAULT, in_vault=event.hash, vault_at=event.at)
-        return _to(new, now, UNASSIGNED, "announced", reason="its login is in the vault: assign it to a node")
+        return _to(new, now, UNASSIGNED, "announced", reason=WAITS)
     if row.vault_at is not None and event.at <= row.vault_at:
         return STAYS
     come_in = event.chosen or row.handed_back == event.hash

@@ -20,11 +20,11 @@ from services.registry.domain.views import (
     AccountView,
     AssignmentView,
     ChangeView,
+    NodeQuestion,
     NodeView,
 )
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
-from shared.contracts.fleet import NodeStatus
 
 AccountKey = tuple[str, str]
 
@@ -41,7 +41,18 @@ class Transaction(AssignmentRows, Protocol):
         ...
 
     async def save_nodes(self, nodes: Sequence[StoredNode], lease_seconds: float) -> None:
-        """Write locked nodes that have beaten; their leases run `lease_seconds` from now by the store's clock."""
+        """Write locked nodes that have beaten; their leases run `lease_seconds` from now by the store's clock.
+
+        A lease that was renewed for longer before goes on until then.
+        """
+        ...
+
+    async def renew_leases(self, node_ids: Iterable[str], lease_seconds: float) -> None:
+        """Let the leases of locked nodes run as after `save_nodes`, and write nothing else of them."""
+        ...
+
+    async def hold_nodes(self, node_ids: Iterable[str], margin: timedelta) -> set[str]:
+        """Hold locked nodes until `margin` after their leases, as these are now; those that have one so long."""
         ...
 
     async def expire_leases(self, most: int) -> list[StoredNode]:
@@ -101,7 +112,7 @@ class FleetReader(Protocol):
     """Questions about the fleet, each answered from one moment."""
 
     async def accounts(self, question: AccountQuestion, after: AccountPlace, limit: int) -> list[AccountView]:
-        """Accounts in the order of node and account, after a place."""
+        """Accounts in the order that the question asks for, after a place."""
         ...
 
     async def account(self, account_id: str, node_id: str | None) -> AccountView | None:
@@ -128,7 +139,7 @@ class FleetReader(Protocol):
         """The fleet in numbers."""
         ...
 
-    async def nodes(self, status: NodeStatus | None, after: str, limit: int) -> list[NodeView]:
+    async def nodes(self, question: NodeQuestion, after: str, limit: int) -> list[NodeView]:
         """Nodes in the order of their ids, after one."""
         ...
 

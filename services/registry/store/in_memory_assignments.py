@@ -65,11 +65,13 @@ class InMemoryAssignments:
         for node in nodes:
             self._change(node.node_id, policy=node.policy)
 
-    async def unplaced(self, most: int) -> list[Unplaced]:
+    async def unplaced(self, after: Place, most: int) -> list[Unplaced]:
         """Reports that no row answers to."""
         found = []
         for (node_id, account_id), reported in sorted(self.tables.accounts.items()):
             row, epoch = self.tables.assignments.get(account_id), reported.report.epoch or 0
+            if (node_id, account_id) <= after:
+                continue
             if row is None or epoch > row.epoch or (epoch == 0 and row.claimable):
                 found.append(Unplaced(node_id, account_id, epoch))
         return found[:most]

@@ -19,13 +19,13 @@ from services.registry.domain.views import (
     AccountView,
     AssignmentView,
     ChangeView,
+    NodeQuestion,
     NodeView,
 )
 from services.registry.store import account_queries, accounts, assignment_queries, changes, nodes
 from services.registry.store.assignments import PostgresAssignments
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
-from shared.contracts.fleet import NodeStatus
 from shared.db import Database, Outbox
 
 SCHEMA = "registry"
@@ -50,6 +50,14 @@ class PostgresTransaction(PostgresAssignments):
     async def save_nodes(self, nodes_: Sequence[StoredNode], lease_seconds: float) -> None:
         """Write nodes and renew their leases."""
         await nodes.save(self._connection, nodes_, lease_seconds)
+
+    async def renew_leases(self, node_ids: Iterable[str], lease_seconds: float) -> None:
+        """Renew leases."""
+        await nodes.renew(self._connection, node_ids, lease_seconds)
+
+    async def hold_nodes(self, node_ids: Iterable[str], margin: timedelta) -> set[str]:
+        """Hold nodes that have a lease."""
+        return await nodes.hold(self._connection, node_ids, margin)
 
     async def expire_leases(self, most: int) -> list[StoredNode]:
         """Make nodes offline whose lease has ended."""
@@ -150,10 +158,10 @@ class PostgresStore:
         async with self._database.begin() as connection:
             return await account_queries.summary(connection)
 
-    async def nodes(self, status: NodeStatus | None, after: str, limit: int) -> list[NodeView]:
+    async def nodes(self, question: NodeQuestion, after: str, limit: int) -> list[NodeView]:
         """A page of nodes."""
         async with self._database.begin() as connection:
-            return await nodes.views(connection, status, after, limit)
+            return await nodes.views(connection, question, after, limit)
 
     async def node(self, node_id: str) -> NodeView | None:
         """One node."""

@@ -89,8 +89,8 @@ class Agent:
         ]
         reports = {each: account(each, epoch=0) for each in self.folder}
         reports |= {each.account_id: account(each.account_id, epoch=each.epoch) for each in entries if each.epoch}
-        told = {"assignments": self.goes_by, "released": self.released, "wanting": list(wanting)} | fields
-        await self._office.takes(self, self.beat(*reports.values(), **told))
+        told: dict[str, Any] = {"assignments": self.goes_by, "released": self.released, "wanting": list(wanting)}
+        await self._office.takes(self, self.beat(*reports.values(), **told | fields))
 
     def beat(self, *reports: AccountReport, seq: int | None = None, **fields: Any) -> HeartbeatReported:
         """A beat with these accounts."""
@@ -528,3 +528,14 @@ async def test_a_stale_beat_gives_nothing_back(office: Office) -> None:
     stale = n.beat(account("a", epoch=0), assignments=n.goes_by, released=word, seq=late - 1)
     await office.takes_together(stale)
     assert await office.stands("a") == ("releasing", "n", 0, "m")
+
+
+async def test_a_login_that_its_node_cannot_hand_over_stays_when_it_is_drained(office: Office) -> None:
+    """A node that has not joined has no key of the vault's: its accounts would be taken from it and run nowhere."""
+    lonely = Agent(office, "n", "a")
+    await lonely.beats()
+    await office.node("m")
+    progress = await office.policies.drain("n", ())
+    assert isinstance(progress, DrainView)
+    (left,) = progress.without_place
+    assert (progress.leaving, "is not enrolled" in left.reason) == (0, True)

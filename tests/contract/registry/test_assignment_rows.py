@@ -110,8 +110,13 @@ async def test_reports_without_an_answer_are_found(subject: Subject) -> None:
             VAULT,
         ]
         await transaction.save_assignments(rows)
-        assert await transaction.unplaced(10) == [Unplaced("n", "a", 0), Unplaced("n", "b", 0), Unplaced("n", "c", 2)]
-        assert await transaction.unplaced(1) == [Unplaced("n", "a", 0)]
+        assert await transaction.unplaced(("n", "b"), 10) == [Unplaced("n", "c", 2)]
+        assert await transaction.unplaced(("", ""), 10) == [
+            Unplaced("n", "a", 0),
+            Unplaced("n", "b", 0),
+            Unplaced("n", "c", 2),
+        ]
+        assert await transaction.unplaced(("", ""), 1) == [Unplaced("n", "a", 0)]
 
 
 async def test_releases_are_over_a_margin_after_the_lease(subject: Subject) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.artifacts import TestTally
-from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, ForgetDelivery
+from shared.contracts.deliveries import DeliveryOutcome, ForgetDelivery
 from tests.support.agent.orders import order, script
 from tests.support.agent.trusting import SIGNER
 from tests.unit.node_agent.virtual_agent import World
@@ -16,11 +16,6 @@ BROKEN = "id: greeter\nchats: [\n"
 UNHAPPY_TEST = "tests:\n  - name: greets\n    dialogue:\n      - guest: /hello\n      - expect: good evening\n"
 HAPPY = UNHAPPY_TEST.replace("good evening", "hi")
 UNHAPPY = script("hi", test=UNHAPPY_TEST)
-
-
-def forgetting(order: DeliverArtifact) -> ForgetDelivery:
-    """The word that an order is off."""
-    return SIGNER.sign(ForgetDelivery(node_id=order.node_id, delivery_id=order.delivery_id, called_off_at=START))
 
 
 async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World) -> None:
@@ -36,11 +31,16 @@ async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World)
         assert world.registry.reports[-1].loaded_hash == order(script("hi")).artifact.hash
 
 
+def off(node_id: str, delivery_id: str) -> ForgetDelivery:
+    """The word that an order is off."""
+    return SIGNER.sign(ForgetDelivery(node_id=node_id, delivery_id=delivery_id, called_off_at=START))
+
+
 async def test_an_order_that_was_called_off_is_not_applied_when_it_comes_late(world: World) -> None:
     """A broker that hands out the order after the abort would bring an aborted version to life."""
     late = order(script("hi"))
     async with world.running():
-        await world.bus.publish(forgetting(late))
+        await world.bus.publish(off(late.node_id, late.delivery_id))
         for attempt in (1, 2):
             await world.bus.publish(order(script("hi"), attempt=attempt))
             await world.clock.run_for(5)
@@ -56,7 +56,7 @@ async def test_a_version_that_is_applied_stays_when_its_order_is_called_off(worl
         await world.bus.publish(order(script("hi")))
         await world.clock.run_for(5)
         done = order(script("hi"))
-        await world.bus.publish(forgetting(done))
+        await world.bus.publish(off(done.node_id, done.delivery_id))
         await world.bus.publish(order(script("hi"), attempt=2))
         await world.clock.run_for(5)
         assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
