@@ -32,10 +32,22 @@ def register_steering(group: typer.Typer) -> None:
 
 
 def approve(
-    session: Session, deployment: DeploymentId, plan_hash: Annotated[str, typer.Argument(metavar="HASH")]
+    session: Session,
+    deployment: DeploymentId,
+    plan_hash: Annotated[str, typer.Argument(metavar="HASH")],
+    even_if_changed: Annotated[
+        bool,
+        typer.Option("--even-if-changed", help="Although nodes are not as planned any more: it is planned anew."),
+    ] = False,
 ) -> None:
-    """Let exactly the plan of this hash begin."""
-    record = _done(session, deployment, "approve", "approved", {"plan_hash": PLAN_HASH.checked(plan_hash)})
+    """Let exactly the plan of this hash begin.
+
+    Where nodes have something else by now than when it was planned, nothing begins, and they are named.
+    """
+    body: dict[str, Any] = {"plan_hash": PLAN_HASH.checked(plan_hash)}
+    record = _done(
+        session, deployment, "approve", "approved", body | ({"even_if_changed": True} if even_if_changed else {})
+    )
     script = telling.what(record)
     count, groups = nodes(int(record.get("total") or 0)), record.get("groups") or []
     if record.get("state") == DeploymentState.SCHEDULED:
@@ -141,12 +153,21 @@ def _done(session: Session, deployment: str, act: str, done: str, body: dict[str
         path = f"{DEPLOYMENTS}/{segment(name)}/{act}"
         answer = session.client.post(path, body, missing=DEPLOYMENT.missing(name))
     except CommandFailed as failed:
+        if failed.kind == "changed-since":
+            raise _with_advice(failed, name) from None
         if failed.kind not in ("wrong-state", "other-plan", "nothing-to-retry"):
             raise
         raise _explained(session, name, failed, act, done) from None
     if session.out.as_json:
         session.out.json(answer)
     return answer
+
+
+def _with_advice(failed: CommandFailed, name: str) -> CommandFailed:
+    advice = (
+        f"plan it again, or say --even-if-changed; `callboard deployments show {name} --plan` shows what was planned"
+    )
+    return CommandFailed(failed.code, str(failed), [*failed.details, advice])
 
 
 def _explained(session: Session, name: str, failed: CommandFailed, act: str, done: str) -> CommandFailed:

@@ -75,6 +75,33 @@ def planned_entries(effect: Effect, rollout: Rollout, nodes: Iterable[Node], kno
     return sorted(entries, key=lambda entry: (entry.group, entry.node_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A node that is not any more as it was planned."""
+
+    planned: PlanEntry
+    now: PlanEntry
+
+    def __str__(self) -> str:
+        before, after = _told(self.planned.has), _told(self.now.has)
+        if before != after:
+            return f"it had {before} when this was planned, and has {after} now"
+        return "its accounts play something else than when this was planned"
+
+
+def differences(planned: Iterable[PlanEntry], now: Iterable[PlanEntry]) -> list[Difference]:
+    """The nodes that have something else now, or play it with other accounts; both are by the same nodes."""
+    as_now = {entry.node_id: entry for entry in now}
+    pairs = [Difference(entry, as_now[entry.node_id]) for entry in planned if entry.node_id in as_now]
+    return [pair for pair in pairs if (pair.planned.has, pair.planned.before) != (pair.now.has, pair.now.before)]
+
+
+def _told(had: Had | None) -> str:
+    if had is None:
+        return "nothing of the script"
+    return f"version {had.version}" if had.version is not None else f"the unknown {had.hash}"
+
+
 def groups_of(entries: Sequence[PlanEntry]) -> tuple[Group, ...]:
     """The groups, nothing of them begun."""
     sizes: dict[int, int] = {}

@@ -246,6 +246,10 @@ class Plans(Protocol):
         """Insert a deployment's plan, or more of it."""
         ...
 
+    async def replace(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
+        """Put these entries in place of those that a deployment has."""
+        ...
+
     async def page(self, deployment_id: str, after: PlanPlace | None, limit: int) -> list[PlanEntry]:
         """Entries of a plan, by group and node id."""
         ...

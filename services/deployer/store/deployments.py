@@ -30,7 +30,6 @@ _FIXED = {
     "bindings": "jsonb",
     "targets": "jsonb",
     "rollout": "jsonb",
-    "plan_hash": "text",
     "retry_of": "text",
     "rollback_of": "text",
     "created_at": "timestamptz",
@@ -38,6 +37,7 @@ _FIXED = {
 _CHANGING = {
     "state": "text",
     "reason": "text",
+    "plan_hash": "text",
     "total": "int",
     "totals": "jsonb",
     "progress": "jsonb",
@@ -138,7 +138,6 @@ def _fixed(one: Deployment) -> tuple[Any, ...]:
         None if one.bindings is None else json.dumps(dict(one.bindings)),
         json.dumps(dict(one.targets)),
         one.rollout.model_dump_json(by_alias=True, exclude_defaults=True),
-        one.plan_hash,
         one.retry_of,
         one.rollback_of,
         one.created_at,
@@ -149,6 +148,7 @@ def _changing(one: Deployment) -> tuple[Any, ...]:
     return (
         one.state.value,
         one.reason,
+        one.plan_hash,
         one.total,
         _totals(one.totals),
         _progress.dump_json(one.progress).decode(),

@@ -311,6 +311,9 @@ class _Plans:
     async def add(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
         self._plans.setdefault(deployment_id, []).extend(entries)
 
+    async def replace(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
+        self._plans[deployment_id] = list(entries)
+
     async def page(self, deployment_id: str, after: PlanPlace | None, limit: int) -> list[PlanEntry]:
         whole = await self.whole(deployment_id)
         return [one for one in whole if (one.group, one.node_id) > (after or (0, ""))][:limit]

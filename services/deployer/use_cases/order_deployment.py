@@ -6,7 +6,7 @@ Unavailable.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -108,12 +108,11 @@ class OrderDeployment:
             return plan
         chosen = set(plan)
         effect = Effect(artifact, wanted.bind, wanted.removes, wanted.bindings)
-        before = await transaction.bindings.of(plan) if effect.binds else {}
         targets = [node for node in nodes if node.node_id in chosen]
-        known = Known(before, await transaction.desired.verified(artifact.id, plan))
+        known = await known_of(transaction, effect, plan)
         entries = planned_entries(effect, wanted.rollout, targets, known)
         deployment = await self._stored(transaction, self._planned(wanted, artifact, entries), entries)
-        return deployment, await takeovers_of(transaction, artifact, wanted.bind, before)
+        return deployment, await takeovers_of(transaction, artifact, wanted.bind, known.bindings)
 
     def _planned(self, wanted: DeploymentOrder, artifact: Artifact, entries: list[PlanEntry]) -> Deployment:
         now = self._clock.now()
@@ -148,6 +147,12 @@ class OrderDeployment:
             await transaction.announce([changed_deployment(deployment, now)])
         await transaction.plans.add(deployment.id, entries)
         return deployment
+
+
+async def known_of(transaction: Transaction, effect: Effect, node_ids: Collection[str]) -> Known:
+    """What is known of these nodes beside what they report, as far as an order with this effect asks for it."""
+    before = await transaction.bindings.of(node_ids) if effect.binds else {}
+    return Known(before, await transaction.desired.verified(effect.artifact.id, node_ids))
 
 
 def approved(deployment: Deployment, now: datetime) -> Deployment:
