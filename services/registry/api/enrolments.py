@@ -25,8 +25,9 @@ from shared.contracts.keys import PublicKey
 from shared.contracts.signed import SignatureValue
 from shared.http import Problem
 from shared.http.fields import Body
+from shared.http.recording import done_by
 from shared.http.responses import AWAY, joined, problems
-from shared.http.roles import Role, actor_of, requires
+from shared.http.roles import Actor, Role, actor_of, requires
 
 A_DAY = 86_400
 LONGEST = 30 * A_DAY
@@ -165,6 +166,7 @@ def join_router(enrol: EnrolNodes, audit: AuditLog, clock: Clock) -> APIRouter:
         await audit.write(_entry(request, body, outcome))
         if isinstance(outcome, NotAdmitted):
             raise Problem(_STATUS.get(outcome.slug, 403), outcome.slug, outcome.reason)
+        done_by(request, Actor(f"node:{outcome.node_id}", Role.NODE, outcome.node_id))
         return outcome
 
     return router
