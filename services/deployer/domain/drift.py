@@ -131,7 +131,7 @@ def announcement(row: Desired, news: DriftNews, now: datetime) -> DriftChanged:
         state=row.state,
         kind=row.kind,
         policy=want.policy if want else None,
-        desired=want.artifact if want else None,
+        desired=want.artifact if want and not want.removes else None,
         found=row.found,
         repairs=row.repairs,
         reason=row.reason,

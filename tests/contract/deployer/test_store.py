@@ -49,6 +49,8 @@ POLICY: dict[str, Any] = {
     "plan_hash": OTHER_HASH,
     "retry_of": "dep_" + "e" * 32,
     "rollback_of": "dep_" + "f" * 32,
+    "removes": True,
+    "bindings": {"*": "greeter", "acc-1": "other"},
 }
 
 

@@ -171,7 +171,7 @@ async def test_the_policy_to_report_shows_and_does_nothing(stand: Stand, node: N
     """Somebody edits on the node on purpose, and wants to go on."""
     order = await node.runs(rollout=Rollout(drift="report"))
     await node.has()
-    assert await stand.mend(LOOK) == [] and await stand.look(86_400) == []
+    assert await stand.mend(LOOK) == [] and await stand.look(86_400, step=60) == []
     row = await the_drift(stand)
     assert (row.state, row.want.policy if row.want else None) == (DriftState.DRIFTED, DriftPolicy.REPORT)
     assert isinstance(await stand.settle.overwrite("a", "greeter"), Desired)
@@ -218,7 +218,7 @@ async def test_what_is_newer_is_shown_never_overwritten_and_can_be_adopted(stand
     order = await node.runs(bind="all")
     ahead = forgotten(order, "lost")
     await node.has(ahead)
-    assert await stand.mend(LOOK) == [] and await stand.look(86_400) == []
+    assert await stand.mend(LOOK) == [] and await stand.look(86_400, step=60) == []
     row = await the_drift(stand)
     assert (row.state, row.found) == (DriftState.NEWER, ahead) and "later than anything" in (row.reason or "")
     refused = await stand.settle.adopt("a", "greeter")

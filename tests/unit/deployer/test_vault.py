@@ -290,7 +290,7 @@ async def test_a_login_is_not_removed_under_a_node_that_runs_it(vault: Vault) ->
     await vault.clock.run_for(1)
     given_back = {"change": "released", "state": AssignmentState.UNASSIGNED, "node_id": None}
     fields = {"account_id": "ana", "epoch": 1, "at": vault.clock.now()}
-    await vault.deliver.note(AssignmentChanged(**(fields | given_back)))  # type: ignore[arg-type]
+    await vault.deliver.note(AssignmentChanged(**(fields | given_back)))
     assert isinstance(await vault.sessions.remove("ana"), SessionVersion)
     assert vault.changes[-1] == "ana removed 1"
     assert isinstance(await vault.sessions.remove("ana"), NoSuchSession)

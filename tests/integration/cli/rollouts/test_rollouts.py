@@ -181,13 +181,29 @@ async def test_what_has_not_begun_is_aborted(scene: Scene, callboard: Run) -> No
     assert canceled.out == f"{later} is canceled before it began: nothing was sent to its 2 nodes\n"
 
 
-async def test_a_first_version_has_no_way_back(callboard: Run) -> None:
-    """A rollback that does nothing, and says so with exit code 0, would be believed."""
+async def test_the_way_back_from_a_first_version_takes_it_away(scene: Scene, callboard: Run) -> None:
+    """A rollback that leaves the script where it was not would be believed, because its exit code is 0."""
     deployment = (await callboard("deployments", "start", "greeter", *ALL)).out.strip()
     await callboard("deployments", "watch", deployment)
-    back = await callboard("deployments", "rollback", deployment, code=ExitCode.FAILED)
-    assert f"nothing to roll back: none of the 2 nodes of {deployment} has a version to go back to" in back.err
-    assert "2 × it had no version of the script before: demo-a, demo-b" in back.err
+    back = await callboard("deployments", "rollback", deployment)
+    assert f"{back.out.strip()} takes greeter from 2 nodes that had nothing of it before" in back.err
+    await callboard("deployments", "watch", back.out.strip())
+    assert [agent.loaded for agent in scene.agents] == [{}, {}]
+    again = await callboard("deployments", "rollback", back.out.strip(), code=ExitCode.OK)
+    assert "brings 2 nodes back to greeter 1" in again.err
+
+
+async def test_a_script_is_taken_away(scene: Scene, callboard: Run) -> None:
+    """An operator would bind its accounts to an empty script, and leave the files lying there."""
+    await callboard("deployments", "start", "greeter", *ALL, "--wait")
+    removed = await callboard("deployments", "remove", "greeter", "--nodes", "demo-a", "--wait")
+    assert "1 of 1 verified" in removed.err
+    assert [sorted(agent.loaded) for agent in scene.agents] == [[], ["greeter"]]
+    listed = (await callboard("deployments", "list", "--script", "greeter")).out
+    assert "removal of greeter" in listed
+    planned = await callboard("deployments", "remove", "greeter", "--nodes", "demo-b", "--approval")
+    shown = await callboard("deployments", "show", planned.out.strip(), "--plan")
+    assert "1 node in 1 group; 1 lose it" in shown.err
 
 
 @pytest.mark.parametrize("act", ["show", "watch", "pause", "resume", "abort", "retry", "rollback"])
