@@ -235,8 +235,11 @@ class DeployerApp:
     def _wire_sessions(self) -> None:
         """The vault: logins come in from operators and nodes, and go out to nodes, sealed."""
         settings, ports = self._settings, self._ports
-        address, port = settings.telegram_server_address, settings.telegram_server_port
-        reader = FormatReader(Sandbox(address, port) if address and port else None)
+        place = settings.telegram
+        sandbox = (
+            Sandbox(place.server_address, place.server_port) if place.server_address and place.server_port else None
+        )
+        reader = FormatReader(sandbox)
         safe = SealedSessions(self._master)
         keep = KeepVersion(safe, ports.clock)
         open_ = OpenSealed(self._keys, reader)
