@@ -236,7 +236,8 @@ class DeployerApp:
     def _wire_sessions(self) -> None:
         """The vault: logins come in from operators and nodes, and go out to nodes, sealed."""
         settings, ports = self._settings, self._ports
-        address, port = settings.telegram_server_address, settings.telegram_server_port
+        place = settings.telegram
+        address, port = place.server_address, place.server_port
         reader = ports.reader or FormatReader(Sandbox(address, port) if address and port else None)
         safe = SealedSessions(self._master)
         keep = KeepVersion(safe, ports.clock)
