@@ -49,15 +49,30 @@ class MovingDay(Schedule):
         )
         self.paces = [dice.uniform(*PACES) for _ in nodes]
         self.takeover = dice.random() < 0.5
+        self.vault = dice.random() < 0.5
+        if not self.vault:
+            # A ledger that is lost before the vault has what a folder's login was handed back as takes it along.
+            self.troubles = [replace(each, what=each.what.removesuffix(" and wiped")) for each in self.troubles]
         self.troubles = [each if each.what != "is suspended" else _stopped(each, dice) for each in self.troubles]
         self.deployments = self.deployments[:1]
 
     def __str__(self) -> str:
         paces = ", ".join(f"{pace:.2f}" for pace in self.paces)
         dead = "their accounts move" if self.takeover else "their accounts wait"
-        return "\n".join(
-            [f"clocks at the paces {paces}; of dead nodes {dead}", *map(str, self.moves), super().__str__()]
-        )
+        logins = "the vault" if self.vault else "folders"
+        first = f"logins in {logins}; clocks at the paces {paces}; of dead nodes {dead}"
+        return "\n".join([first, *map(str, self.moves), super().__str__()])
+
+    async def begin(self, fleet: SimulatedFleet) -> None:
+        """Everybody is where they belong."""
+        await fleet.run_for(10)
+        if self.vault:
+            for machine in fleet.machines:
+                for account_id in machine.accounts:
+                    await fleet.upload(account_id)
+                    await fleet.run_for(1)
+                    await fleet.assign(account_id, machine.node_id)
+            await fleet.run_for(10)
 
     async def play(self, fleet: SimulatedFleet) -> None:
         """Live through the day; orders that nobody can take at that moment are given again."""

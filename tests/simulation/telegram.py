@@ -49,9 +49,7 @@ class GuardedTelegram(InMemoryTelegram):
             self._asleep.append((account_id, machine, machine.agent))
             self.crash(account_id)
         elif machine is not None:
-            self.violations.append(
-                f"{account_id} is live on {machine.node_id} and connects elsewhere at {self._second}"
-            )
+            self.violations.append(f"{account_id} is live on {machine.node_id}, connects elsewhere at {self._second}")
             self.kill(account_id, "AUTH_KEY_DUPLICATED")
         self._last[account_id] = self._machine(account_id)
         return await super().connect(account_id, on_message)
@@ -92,9 +90,7 @@ class GuardedTelegram(InMemoryTelegram):
         for account_id, machine, agent in [each for each in self._asleep if not each[1].clock.paused]:
             self._asleep.remove((account_id, machine, agent))
             if machine.agent is agent:
-                self.violations.append(
-                    f"{account_id} wakes up on {machine.node_id} after it has moved, at {self._second}"
-                )
+                self.violations.append(f"{account_id} has moved, and wakes up on {machine.node_id} at {self._second}")
 
     def _guard(self, account_id: str, what: str, machine: Machine | None = None) -> None:
         machine = machine or self._machine(account_id)
