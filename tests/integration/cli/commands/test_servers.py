@@ -70,6 +70,8 @@ def test_the_way_of_a_server(operator: Callboard, office: Office, password: str)
     assert operator("servers", "list").stdout.splitlines()[1].split()[:2] == ["tokyo-1", "confirmed"]
     assert KEY.fingerprint in operator("servers", "show", "tokyo-1").stdout
     assert "latency_ms" in operator("servers", "test", "tokyo-1").stdout
+    changed = operator("servers", "login", "tokyo-1", "--password-file", password, "--user", "ops")
+    assert changed.stdout == "ops logs in on tokyo-1 with: password\n"
     assert json.loads(operator("servers", "status", "tokyo-1", "--json").stdout)["agent"]["running"] is False
     assert ".callboard/scripts/greeter.yaml" in operator("servers", "push", "tokyo-1", "greeter").stdout
     assert "confirmed" in operator("servers", "scan", "tokyo-1").stderr
