@@ -21,6 +21,9 @@ from services.cli.commands.keys import keys, register_sign
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
+from services.cli.commands.session_backups import register_backups
+from services.cli.commands.session_logins import register_login
+from services.cli.commands.sessions import sessions
 from services.cli.commands.steering import register_steering
 from services.cli.commands.tokens import register_whoami, tokens
 from services.cli.commands.trials import register_trials
@@ -54,6 +57,9 @@ def build_app() -> typer.Typer:
     app.add_typer(deployments, name="deployments")
     app.add_typer(drift, name="drift")
     app.add_typer(servers, name="servers")
+    register_login(sessions)
+    register_backups(sessions)
+    app.add_typer(sessions, name="sessions")
     app.add_typer(keys, name="keys")
     app.add_typer(events, name="events")
     app.add_typer(dead, name="dead")

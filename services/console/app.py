@@ -23,7 +23,7 @@ from services.console.api.readiness import upstreams_ready
 from services.console.api.signing_in import RegistryDesk, SignIn
 from services.console.clients.accounts import Accounts
 from services.console.clients.api import Api
-from services.console.domain.upstreams import Upstream, upstreams
+from services.console.domain.upstreams import LARGER_BODIES, Upstream, upstreams
 from services.console.live.follow import Follower, Registry
 from services.console.live.hub import Hub
 from services.console.live.rates import Rates
@@ -72,6 +72,7 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
         document=False,
         lifespan=_living(desk, _follower(desk, settings, clock)),
         largest_body=LARGEST_PARCEL,
+        larger_bodies=LARGER_BODIES,
     )
     proxy = proxy_router(behind, clients, sign_in, settings.token)
     api.include_router(proxy, dependencies=[Depends(bearer_check(sign_in))])
