@@ -22,7 +22,7 @@ from services.console.api.proxy import polls_of, proxy_router, signed_router
 from services.console.api.readiness import upstreams_ready
 from services.console.api.signing_in import RegistryDesk, SignIn
 from services.console.clients.accounts import Accounts
-from services.console.clients.api import Api, in_the_name_of
+from services.console.clients.api import Api
 from services.console.domain.upstreams import LARGER_BODIES, Upstream, upstreams
 from services.console.live.follow import Follower, Registry
 from services.console.live.hub import Hub
@@ -38,7 +38,7 @@ from shared.contracts.parcels import LARGEST_PARCEL
 from shared.contracts.roles import ROOT
 from shared.http import create_api
 from shared.http.questions import understood
-from shared.http.signing_in import bearer_check
+from shared.http.signing_in import bearer_check, on_behalf_of
 from shared.randomness import SystemRandomness
 from shared.tls import trusting_file
 
@@ -94,7 +94,7 @@ def _desk(
     clock: Clock,
 ) -> Desk:
     hub = Hub()
-    own = Api(behind, clients, in_the_name_of(ROOT, settings.token))
+    own = Api(behind, clients, on_behalf_of(ROOT, settings.token))
     return Desk(
         upstreams=behind,
         clients=clients,

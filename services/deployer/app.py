@@ -33,7 +33,7 @@ from services.deployer.dead_letters import RabbitDeadLetters
 from services.deployer.domain.keeping import Shelf
 from services.deployer.domain.ports import Store
 from services.deployer.domain.reaching import Ssh
-from services.deployer.domain.telegram_logins import LARGEST_UPLOAD, Sandbox
+from services.deployer.domain.telegram_logins import LARGEST_UPLOAD, Sandbox, SessionReader
 from services.deployer.downloads import SignedDownloads
 from services.deployer.formats.reading import FormatReader
 from services.deployer.handlers.reports import BATCH, reports_route
@@ -117,7 +117,7 @@ class Ports:
 
     `relay` publishes what the store's transactions have announced, on the bus that it is given. `timer` makes the job
     that one replica runs every so many seconds. `ping` raises Unavailable when the store is away. `close` gives
-    everything back.
+    everything back. `reader` reads what claims to be a login; None reads the files that Telegram's clients write.
     """
 
     store: Store
@@ -132,6 +132,7 @@ class Ports:
     timer: Timer
     clock: Clock
     randomness: Randomness
+    reader: SessionReader | None = None
 
 
 def real_ports(settings: DeployerSettings) -> Ports:
@@ -236,10 +237,8 @@ class DeployerApp:
         """The vault: logins come in from operators and nodes, and go out to nodes, sealed."""
         settings, ports = self._settings, self._ports
         place = settings.telegram
-        sandbox = (
-            Sandbox(place.server_address, place.server_port) if place.server_address and place.server_port else None
-        )
-        reader = FormatReader(sandbox)
+        address, port = place.server_address, place.server_port
+        reader = ports.reader or FormatReader(Sandbox(address, port) if address and port else None)
         safe = SealedSessions(self._master)
         keep = KeepVersion(safe, ports.clock)
         open_ = OpenSealed(self._keys, reader)

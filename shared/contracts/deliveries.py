@@ -46,6 +46,30 @@ class DeliverArtifact(SignedContract):
     apply_before: Instant | None = None
 
 
+class RemoveArtifact(SignedContract):
+    """Unload this script, delete its file, and report `applied` with no hash loaded.
+
+    `removes` names the version that is known to be there; whichever is there goes. Accounts that played it play
+    nothing, unless `bindings` says what each account plays from then on. An agent that is older than this order does
+    not do it, and the delivery waits for a newer one until its deadline.
+    """
+
+    TYPE: ClassVar[str] = "node.remove-artifact.v1"
+
+    node_id: NodeId
+    delivery_id: DeliveryId
+    attempt: int = Field(ge=1)
+    removes: Artifact
+    bindings: dict[str, ScriptId] | None = None
+    issued_at: Instant
+    apply_before: Instant | None = None
+
+    @property
+    def artifact(self) -> Artifact:
+        """What it is about, as with the opposite order."""
+        return self.removes
+
+
 class ForgetDelivery(SignedContract):
     """An order that was called off: drop it if it is not applied yet, and do not apply a copy of it that comes late.
 

@@ -61,8 +61,9 @@ class Agent:
     def _granted(self, machine: Machine, place: int, grant: Grant) -> Machine:
         beat = machine.beats[place]
         if Guard.NEWEST_GRANT not in self._without:
-            # The answers to older beats say nothing any more, and those beats are stale.
-            machine = machine._replace(beats=machine.beats[place:])
+            # The answers to older beats say nothing any more, nor older answers to this one.
+            newer = frozenset(each for each in beat.grants if each.named >= grant.named)
+            machine = machine._replace(beats=(beat._replace(grants=newer), *machine.beats[place + 1 :]))
         left = grant.ticks - (0 if Guard.FROM_SENDING in self._without else beat.age)
         if left > machine.lease:
             machine = machine._replace(lease=left, lost=beat.lost)

@@ -48,7 +48,9 @@ class Delivery:
     """One artifact to one node. `attempts` counts the orders sent, `next_attempt_at` is when one is due again.
 
     `group` is counted from 1. `zone` is the time zone of its maintenance window, if there is one. One that is not
-    `released` is held back. `entered_at` is when the clock of its present step began.
+    `released` is held back. `entered_at` is when the clock of its present step began. One that `removes` is an order to
+    remove the script: its artifact is the version that is known to be there, and "our hash loaded" in the table means
+    that nothing of the script is.
     """
 
     id: str
@@ -70,6 +72,12 @@ class Delivery:
     zone: str | None = None
     released: bool = True
     limits: Limits = DEFAULT_LIMITS
+    removes: bool = False
+
+    @property
+    def wanted_hash(self) -> str | None:
+        """What its node has to have loaded of the script."""
+        return None if self.removes else self.artifact.hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +128,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the node runs for this script according to the registry."""
+    """What the node runs for this script according to the registry; None: nothing."""
 
-    loaded_hash: str
+    loaded_hash: str | None
     tests_passed: bool
 
 
@@ -231,15 +239,15 @@ def _step_ends(delivery: Delivery) -> datetime | None:
 
 def _applied(delivery: Delivery, event: Applied) -> Move:
     heard = replace(delivery, reported_hash=event.loaded_hash)
-    if event.loaded_hash != delivery.artifact.hash:
+    if event.loaded_hash != delivery.wanted_hash:
         return Move(replace(heard, reason=f"the node applied it but runs {event.loaded_hash or 'no such script'}"))
-    return _loaded(heard, event.tests_passed)
+    return _loaded(heard, tests_passed=event.tests_passed or delivery.removes)
 
 
 def _observed(delivery: Delivery, event: Observed) -> Move:
     heard = replace(delivery, reported_hash=event.loaded_hash)
     acknowledged = delivery.state in (DeliveryState.RECEIVED, DeliveryState.APPLIED)
-    if acknowledged and event.tests_passed and event.loaded_hash == delivery.artifact.hash:
+    if acknowledged and event.tests_passed and event.loaded_hash == delivery.wanted_hash:
         return _loaded(heard, tests_passed=True)
     return Move(heard)
 

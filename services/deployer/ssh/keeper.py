@@ -4,7 +4,7 @@ This file is uploaded to the server and run there by its own `python3`, so it ne
 is read by old Pythons, too, which it then refuses in words. It works in the folder above its own:
 
     <directory>/agent/keeper.py · keeper.pid · keeper.lock · agent.log
-    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json, join.json (0600), program/, venv (link)
+    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json, join.json (0600), program/, venv
     <directory>/agent/environments/<name>/   what a list of requirements asks for, shared by the releases that have it
     <directory>/agent/current            the release that runs, a link
     <directory>/state · sessions · exchange   the agent's own, the same for every release

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.deployer.domain.deployments import Deployment
-from services.deployer.use_cases.steer_deployment import NotPossible, OtherPlan
+from services.deployer.use_cases.steer_deployment import ChangedSince, NotPossible, OtherPlan
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState, DeploymentState
@@ -141,3 +141,38 @@ async def test_a_node_that_sleeps_through_its_window_gets_its_order_in_the_next(
     assert again.apply_before == at + timedelta(days=1, hours=3)
     await answer(stand, [again])
     assert stand.endings(deployment) == ["running", "succeeded"]
+
+
+async def test_a_plan_is_held_against_what_has_changed_since() -> None:
+    """A plan of yesterday would undo what has come since, and whoever approves it would not know."""
+    stand = await fleet(2)
+    await stand.push("newer")
+    plan = await stand.deploy(bind="all", rollout=policy(groups=[1, "100%"], approval=True))
+    assert plan.plan_hash is not None
+    ours = Artifact(id="greeter", version=1, hash=HASH)
+    await stand.tell_all([seen("n-01", seq=2, loaded=ours)])
+    refused = await stand.steer.approve(plan.id, plan.plan_hash)
+    assert isinstance(refused, ChangedSince)
+    assert [(each.now.node_id, str(each)) for each in refused.differences] == [
+        ("n-01", "it had nothing of the script when this was planned, and has version 1 now")
+    ]
+    assert (await stand.deployment(plan)).state is DeploymentState.PLANNED and await stand.look() == []
+    begun = await stand.steer.approve(plan.id, plan.plan_hash, even_if_changed=True)
+    assert isinstance(begun, Deployment) and begun.plan_hash != plan.plan_hash
+    found = await stand.browse.plan(plan.id, None, 10)
+    assert found is not None and found[0].plan_hash == begun.plan_hash
+    assert [(entry.node_id, entry.group, entry.has and entry.has.version) for entry in found[1]] == [
+        ("n-00", 1, None),
+        ("n-01", 2, 1),
+    ]
+
+
+async def test_accounts_that_play_something_else_since_are_a_change_too() -> None:
+    """What a plan says that others lose is what is approved."""
+    stand = await fleet(1)
+    plan = await stand.deploy(bind="all", rollout=policy(approval=True))
+    await stand.push("desk", "desk")
+    await stand.order_script("desk", "n-00", bind="all")
+    refused = await stand.steer.approve(plan.id, str(plan.plan_hash))
+    assert isinstance(refused, ChangedSince)
+    assert str(refused.differences[0]) == "its accounts play something else than when this was planned"
