@@ -36,10 +36,11 @@ class GuardedTelegram(InMemoryTelegram):
     def bring(self, account_id: str, content: bytes, at: TelegramAt) -> None:
         """The account is about to connect there: a state that it comes with is the newest that was handed back."""
         before, login = self._last.get(account_id), self._logins[account_id]
-        if before is not None and before is not at.whose and place_in(content, 0) < login.saved:
+        if before is not None and place_in(content, 0) < login.saved:
+            # What a killed process had not handed back is lost, also for a machine that has lost its ledger since.
             if account_id in self._crashed or self.excused(account_id):
                 self.behind.add(account_id)
-            else:
+            elif before is not at.whose:
                 late = f"has moved with {content!r}, its state was {login.saved} already, at {self._second}"
                 self.violations.append(f"{account_id} {late}")
         self._crashed.discard(account_id)
