@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Extra words for pytest: make test ARGS="tests/unit -k lease"
 ARGS ?=
-# Half of the suite's time is waiting for servers, so two files at a time, each file whole on one side.
+# Half of the suite's time is waiting for servers, so two sides at a time (tests/order.py).
 SIDES ?= 2
 
 .PHONY: help setup demo test lint format types imports bench fault simulate compose-test docs golden lock clean
@@ -27,7 +27,7 @@ demo: setup ## start everything on this machine: a broker, a database, a Telegra
 	@exec $(BIN)/callboard up
 
 test: .venv/.development ## run the tests, on real servers
-	@$(BIN)/python -m pytest --numprocesses $(SIDES) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(SIDES) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.development ## ruff: rules and form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """Builds `callboard`: the only place where its commands are put together."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Annotated
@@ -20,6 +21,9 @@ from services.cli.commands.keys import keys, register_sign
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
+from services.cli.commands.session_backups import register_backups
+from services.cli.commands.session_logins import register_login
+from services.cli.commands.sessions import sessions
 from services.cli.commands.steering import register_steering
 from services.cli.commands.tokens import register_whoami, tokens
 from services.cli.commands.trials import register_trials
@@ -27,8 +31,9 @@ from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
 
 
+@cache
 def build_app() -> typer.Typer:
-    """The whole command line."""
+    """The whole command line. Once: the groups are modules' own, a second time would add their commands again."""
     app = typer.Typer(
         help="Callboard: one back office for the Telegram accounts that you run on many computers.",
         epilog=EXIT_CODES_HELP,
@@ -52,6 +57,9 @@ def build_app() -> typer.Typer:
     app.add_typer(deployments, name="deployments")
     app.add_typer(drift, name="drift")
     app.add_typer(servers, name="servers")
+    register_login(sessions)
+    register_backups(sessions)
+    app.add_typer(sessions, name="sessions")
     app.add_typer(keys, name="keys")
     app.add_typer(events, name="events")
     app.add_typer(dead, name="dead")

@@ -1,10 +1,11 @@
 """Builds the console: the only place where its parts are constructed and wired.
 
-Who asks is decided here; what they may do, by the service that a request is forwarded to. Open are health, the pages,
-the API document and signed downloads. Each service has a connection pool of its own, so that one that hangs does not
-take the others' connections.
+Who asks is decided here; what they may do, by the service that a request is forwarded to. Open are health, the API
+document with its page, and signed downloads; the operator's pages are for whoever has signed in. Each service has a
+connection pool of its own, so that one that hangs does not take the others' connections.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -17,16 +18,28 @@ from starlette.staticfiles import StaticFiles
 
 from services.console.api.documents import ApiDocument, Chapters, document_router
 from services.console.api.pages import ASSETS, pages_router, swagger_files
-from services.console.api.proxy import Clients, polls_of, proxy_router, signed_router
+from services.console.api.proxy import polls_of, proxy_router, signed_router
 from services.console.api.readiness import upstreams_ready
 from services.console.api.signing_in import RegistryDesk, SignIn
-from services.console.domain.upstreams import upstreams
+from services.console.clients.accounts import Accounts
+from services.console.clients.api import Api
+from services.console.domain.upstreams import LARGER_BODIES, Upstream, upstreams
+from services.console.live.follow import Follower, Registry
+from services.console.live.hub import Hub
+from services.console.live.rates import Rates
+from services.console.live.window import EventWindow
+from services.console.pages import site
+from services.console.pages.desk import Desk
+from services.console.pages.screen import Screen
+from services.console.session import Sessions
 from services.console.settings import ConsoleSettings
 from shared.clock import Clock
 from shared.contracts.parcels import LARGEST_PARCEL
+from shared.contracts.roles import ROOT
 from shared.http import create_api
 from shared.http.questions import understood
-from shared.http.signing_in import bearer_check
+from shared.http.signing_in import bearer_check, on_behalf_of
+from shared.randomness import SystemRandomness
 from shared.tls import trusting_file
 
 TITLE = "Callboard"
@@ -49,26 +62,56 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     clients = {upstream.name: _client(MOST_CONNECTIONS, trust) for upstream in behind}
     clients |= {polls_of(upstream.name): _client(MOST_POLLS, trust) for upstream in behind if upstream.polled}
     version = _version()
-    desk = RegistryDesk(behind[0], clients[behind[0].name], settings.token)
-    sign_in = SignIn(settings.token, desk, clock)
+    sign_in = SignIn(settings.token, RegistryDesk(behind[0], clients[behind[0].name], settings.token), clock)
+    desk = _desk(settings, behind, clients, sign_in, clock)
     api = create_api(
         TITLE,
         version=version,
         token=settings.token,
         ready=upstreams_ready(behind, clients),
         document=False,
-        lifespan=_closing(sign_in, clients),
+        lifespan=_living(desk, _follower(desk, settings, clock)),
         largest_body=LARGEST_PARCEL,
+        larger_bodies=LARGER_BODIES,
     )
     proxy = proxy_router(behind, clients, sign_in, settings.token)
     api.include_router(proxy, dependencies=[Depends(bearer_check(sign_in))])
     api.include_router(signed_router(behind, clients))
     chapters = [Chapters(upstream, clients[upstream.name], clock) for upstream in behind]
     document = document_router(ApiDocument(TITLE, version, chapters, api.openapi))
-    for router in (document, pages_router(behind, version)):
+    for router in (document, pages_router()):
         api.include_router(router, dependencies=[Depends(understood)])
     api.mount(ASSETS, StaticFiles(directory=swagger_files()))
+    site.install(api, desk)
     return api
+
+
+def _desk(
+    settings: ConsoleSettings,
+    behind: tuple[Upstream, ...],
+    clients: dict[str, httpx.AsyncClient],
+    sign_in: SignIn,
+    clock: Clock,
+) -> Desk:
+    hub = Hub()
+    own = Api(behind, clients, on_behalf_of(ROOT, settings.token))
+    return Desk(
+        upstreams=behind,
+        clients=clients,
+        sessions=Sessions(settings.token, clock),
+        sign_in=sign_in,
+        token=settings.token,
+        screen=Screen(_version()),
+        hub=hub,
+        window=EventWindow(hub, clock),
+        rates=Rates(Accounts(own).summary, hub, clock),
+        clock=clock,
+    )
+
+
+def _follower(desk: Desk, settings: ConsoleSettings, clock: Clock) -> Follower:
+    registry = Registry(desk.clients["registry"], settings.registry_url, settings.token.get_secret_value())
+    return Follower(registry, desk.hub, desk.window, clock, SystemRandomness())
 
 
 def _client(most: int, trust: ssl.SSLContext | bool) -> httpx.AsyncClient:
@@ -77,16 +120,23 @@ def _client(most: int, trust: ssl.SSLContext | bool) -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False, verify=trust)
 
 
-def _closing(sign_in: SignIn, clients: Clients) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _living(desk: Desk, follower: Follower) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for client in clients.values():
+            for client in desk.clients.values():
                 stack.push_async_callback(client.aclose)
-            stack.push_async_callback(sign_in.close)
+            for name, job in (("follow events", follower.run), ("rates", desk.rates.run)):
+                stack.push_async_callback(_ended, asyncio.create_task(job(), name=name))
+            stack.push_async_callback(desk.sign_in.close)
             yield
 
     return lifespan
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _version() -> str:

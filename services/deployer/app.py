@@ -21,6 +21,7 @@ from services.deployer.api.drift import drift_router
 from services.deployer.api.keys import keys_router
 from services.deployer.api.scripts import scripts_router
 from services.deployer.api.servers import servers_router
+from services.deployer.api.session_backups import LARGEST_ARCHIVE, session_backups_router
 from services.deployer.api.session_body import FORM_ROOM
 from services.deployer.api.session_deliveries import session_deliveries_router
 from services.deployer.api.session_logins import session_logins_router
@@ -45,6 +46,7 @@ from services.deployer.jobs.reconcile import reconcile
 from services.deployer.joining import OriginDesk
 from services.deployer.key_ring import KeyRing, key_material
 from services.deployer.secrets import SealedLogins
+from services.deployer.session_archive import AgeArchives
 from services.deployer.session_downloads import SignedSessions
 from services.deployer.session_safe import SealedSessions
 from services.deployer.settings import DeployerSettings
@@ -54,6 +56,7 @@ from services.deployer.ssh.sessions import Sessions, Turns
 from services.deployer.store.postgres import SCHEMA, PostgresStore
 from services.deployer.use_cases.advance_deployments import Acts, AdvanceDeployments
 from services.deployer.use_cases.announce_sessions import STEP_SECONDS, AnnounceSessions
+from services.deployer.use_cases.back_up_sessions import BackUpSessions, RestoreSessions
 from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
 from services.deployer.use_cases.browse_sessions import BrowseSessions
@@ -233,7 +236,8 @@ class DeployerApp:
     def _wire_sessions(self) -> None:
         """The vault: logins come in from operators and nodes, and go out to nodes, sealed."""
         settings, ports = self._settings, self._ports
-        address, port = settings.telegram_server_address, settings.telegram_server_port
+        place = settings.telegram
+        address, port = place.server_address, place.server_port
         reader = ports.reader or FormatReader(Sandbox(address, port) if address and port else None)
         safe = SealedSessions(self._master)
         keep = KeepVersion(safe, ports.clock)
@@ -247,6 +251,9 @@ class DeployerApp:
         self._browse_sessions = BrowseSessions(ports.store, safe)
         former = {Shelf.SERVER_LOGINS: self._server_logins.reseal}
         self._rotate = RotateKeys(ports.store, self._master, former, self._keys.refresh)
+        archives = AgeArchives()
+        self._back_up = BackUpSessions(ports.store, safe, archives, ports.clock)
+        self._restore = RestoreSessions(ports.store, reader, archives, keep, ports.clock)
         announce = AnnounceSessions(ports.store, ports.clock)
         self._announce = ports.timer("deployer sessions", announce.step, STEP_SECONDS)
         routes = [reports_route(self._intake), sessions_route(self._deliver, record, self._sign_in)]
@@ -280,8 +287,9 @@ class DeployerApp:
                 drift_router(self._settle),
                 keys_router(self._keys),
                 servers_router(self._register, self._reach, self._install),
-                # Before the other: its paths are below those of an account.
+                # Before the last of them, whose paths are those of accounts.
                 session_logins_router(self._sign_in),
+                session_backups_router(self._back_up, self._restore),
                 sessions_router(self._sessions, self._browse_sessions, self._rotate),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
                 audit_router(self._ports.audit),
@@ -291,7 +299,10 @@ class DeployerApp:
                 session_deliveries_router(self._session_links, self._deliver),
             ],
             tags=TAGS,
-            larger_bodies={SESSIONS: LARGEST_UPLOAD + FORM_ROOM},
+            larger_bodies={
+                SESSIONS: LARGEST_UPLOAD + FORM_ROOM,
+                f"{SESSIONS}/restore": LARGEST_ARCHIVE + FORM_ROOM,
+            },
             ready=self._missing,
         )
 

@@ -330,7 +330,7 @@ def _applying(core: _Core, crew: Crew) -> tuple[Orders, Jobs]:
     """Deliveries: from the order to the report."""
     ports, reports, desk = core.ports, DeliveryReports(core.stage, core.ports.clock), asyncio.Lock()
     take = TakeDelivery(core.settings.node_id, core.deliveries, core.stage, reports, desk)
-    loading = Loading(ports.files, ports.downloader, ports.offload)
+    loading = Loading(ports.files, ports.downloader, ports.offload, ports.clock)
     apply = ApplyDelivery(core.deliveries, core.stage, core.roster, loading, reports, desk)
     queue = core.drain("deliveries", DeliveryQueue(core.deliveries, apply).apply_one)
     outbox = core.drain("reports", ReportOutbox(core.deliveries, core.publisher).send_some)

@@ -296,7 +296,7 @@ class Registry:
                 audit_router(ports.audit),
                 internal_router(tokens, ports.access, ports.audit),
             ],
-            open_routers=[join_router(self._enrol, self._clock)],
+            open_routers=[join_router(self._enrol, ports.audit, self._clock)],
             tags=TAGS,
             ready=self._missing,
             largest_body=LARGEST_PARCEL,

@@ -10,7 +10,7 @@ from shared.contracts import names
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.assignments import AssignAccounts, AssignmentChanged, SessionWanted
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact, DeliveryReported, ForgetDelivery
+from shared.contracts.deliveries import DeliverArtifact, DeliveryReported, ForgetDelivery, RemoveArtifact
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
@@ -55,6 +55,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(NameOwnAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(AssignAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(DeliverArtifact, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(RemoveArtifact, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(ForgetDelivery, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(DeliverSession, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(SessionStored, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),

@@ -23,6 +23,8 @@ TOKEN_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,62}$"  # noqa: S105 -- of 
 # A server is named by the operator, as a node is.
 SERVER_ID_PATTERN = NODE_ID_PATTERN
 LABEL_PATTERN = r"^[A-Za-z0-9_.-]{1,63}$"
+# A label with its value, as a filter names it.
+LABEL_PAIR_PATTERN = f"{LABEL_PATTERN.rstrip('$')}={LABEL_PATTERN.lstrip('^')}"
 
 # What doors say instead of a pattern, to people who sent something else.
 IN_WORDS = {
@@ -38,6 +40,7 @@ IN_WORDS = {
     TOKEN_NAME_PATTERN: "1 to 63 characters of a-z, A-Z, 0-9 and '_', '.', '@', '+', '-', the first one a letter or a "
     "digit",
     LABEL_PATTERN: "1 to 63 characters of a-z, A-Z, 0-9 and '_', '.', '-'",
+    LABEL_PAIR_PATTERN: "a label and its value, such as site=tokyo",
 }
 
 NodeId = Annotated[str, StringConstraints(pattern=NODE_ID_PATTERN)]

@@ -198,7 +198,7 @@ class Machine:
 
     def _deadman(self) -> None:
         """The kernel's timer has run out. A machine that is suspended as a whole learns of it when it wakes."""
-        if self.clock.paused and not self._stopped:
+        if self.slept:
             self._due = True
             return
         self.ended_by_deadman += 1

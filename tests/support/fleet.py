@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 
 from services.cli.embedded import Broker, Command, EmbeddedPostgres, OwnedProcess, choose_broker, free_port
+from services.telegram_sandbox.api.bodies import ReadySessionRow
 from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, SeedChat, SeedUser, WorldSeed
 from tests.support.joining import enrolled
@@ -51,28 +52,52 @@ class Fleet:
         self.guest = 0
 
     async def __aenter__(self) -> Self:
-        """Start everything and wait until every account of every node is online."""
+        """Start everything and wait until every account of every node is online; on a failure print why it did not."""
+        try:
+            await self._start()
+        except BaseException:
+            print(self.last_words(), file=sys.stderr)
+            await self._end()
+            raise
+        return self
+
+    async def _start(self) -> None:
         await asyncio.gather(self._start_servers(), self._start_sandbox())
         await self._start_services()
         await asyncio.gather(*(self.join(node, self.home / node / "state") for node in self.nodes))
         for node in self.nodes:
             await self.launch(node, "node_agent", self._agent_environment(node))
         await until(self.all_online, "every account of every node is online", 60)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End everything; on a failure print the logs' last lines, which are all that is left of the processes."""
         if error is not None:
-            for name, process in self.processes.items():
-                print(f"--- {name}\n{process.log_tail(40)}", file=sys.stderr)
-        for process in reversed(self.processes.values()):
-            await process.stop(STOP_SECONDS)
-        await self.rabbit.stop(STOP_SECONDS)
-        await self.postgres.stop()
+            print(self.last_words(), file=sys.stderr)
+        await self._end()
+
+    async def _end(self) -> None:
+        ends = [process.stop(STOP_SECONDS) for process in reversed(self.processes.values())]
+        await asyncio.gather(*ends)
+        if self._rabbit is not None:
+            await asyncio.gather(self._rabbit.stop(STOP_SECONDS), self.postgres.stop())
         await self.api.aclose()
         await self.sandbox.close()
+
+    def last_words(self) -> str:
+        """The logs' last lines."""
+        return "\n".join(f"--- {name}\n{process.log_tail(40)}" for name, process in self.processes.items())
+
+    async def is_whole(self) -> bool:
+        """Whether everything runs and every account is online, or is so in a moment."""
+        if not all(process.running for process in self.processes.values()):
+            return False
+        try:
+            await until(self.all_online, "every account of every node is online", 20)
+        except AssertionError:
+            return False
+        return True
 
     @property
     def rabbit(self) -> Broker:
@@ -215,24 +240,29 @@ class Fleet:
     async def _make_world(self) -> None:
         """A chat with a guest, and for each node its accounts in it, their sessions written where the agent looks."""
         async with SandboxClient(self._url("sandbox"), TOKEN) as sandbox:
-            prefixes = {node: node.replace("-", "_") for node in self.nodes}
+            prefixes = [node.replace("-", "_") for node in self.nodes]
             ready = await sandbox.apply(
                 WorldSeed(
                     users=[SeedUser(username="guest_one", first_name="Guest")],
                     chats=[SeedChat(title="Demo", username=CHAT, members=["guest_one"])],
-                    accounts=[
-                        SeedAccounts(count=ACCOUNTS, prefix=prefix, chats=[CHAT]) for prefix in prefixes.values()
-                    ],
+                    accounts=[SeedAccounts(count=ACCOUNTS, prefix=prefix, chats=[CHAT]) for prefix in prefixes],
                 )
             )
             self.guest = next(user.user_id for user in await sandbox.users() if user.username == "guest_one")
             server = await sandbox.server()
         (self.home / "sandbox.pem").write_text(server.public_key)
         for session in ready:
-            node = next(node for node, prefix in prefixes.items() if (session.username or "").startswith(prefix))
-            folder = self.home / node / "sessions"
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{session.username}.session").write_bytes(session.file_bytes())
+            self._keep_login(session)
+
+    async def log_in_again(self, user_id: int) -> None:
+        """A new login for an account whose login was lost, put where the agent looks."""
+        self._keep_login(await self.sandbox.add_session(user_id))
+
+    def _keep_login(self, session: ReadySessionRow) -> None:
+        node = next(node for node in self.nodes if (session.username or "").startswith(node.replace("-", "_")))
+        folder = self.home / node / "sessions"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{session.username}.session").write_bytes(session.file_bytes())
 
     def _url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"

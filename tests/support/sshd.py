@@ -6,12 +6,8 @@ skipped for the want of a server.
 """
 
 import asyncio
-import fcntl
 import getpass
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,12 +17,10 @@ import asyncssh
 
 from services.cli.embedded import free_port
 from services.cli.embedded.process import Command, OwnedProcess
-from services.cli.embedded.rabbitmq_package import apt_is_there, no_service_starts
+from tests.support.debian import program
 from tests.support.waiting import until
 
 PACKAGE = "openssh-server"
-INSTALL_SECONDS = 600
-_SEARCH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
 _CONFIGURATION = """\
 Port {port}
@@ -51,28 +45,7 @@ SetEnv CALLBOARD_AGENT_WAY=process
 
 def sshd_program() -> str:
     """Where sshd is, after installing it if need be. Raises RuntimeError that says what to install."""
-    # Two sides of a test run must not install at the same time.
-    with (Path(tempfile.gettempdir()) / "callboard-tests-sshd.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = shutil.which("sshd", path=_SEARCH)
-        if found is None and apt_is_there():
-            _install()
-            found = shutil.which("sshd", path=_SEARCH)
-    if found is None:
-        raise RuntimeError(f"these tests need a real sshd: install the package {PACKAGE}")
-    return found
-
-
-def _install() -> None:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    with no_service_starts():
-        for words in (("update",), ("install", "-y", "--no-install-recommends", PACKAGE)):
-            command = ("apt-get", "-o", "DPkg::Lock::Timeout=120", *words)
-            ran = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-            )
-            if ran.returncode:
-                raise RuntimeError(f"{' '.join(command)} failed:\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
+    return program("sshd", PACKAGE)
 
 
 @dataclass

@@ -4,7 +4,8 @@ This file is uploaded to the server and run there by its own `python3`, so it ne
 is read by old Pythons, too, which it then refuses in words. It works in the folder above its own:
 
     <directory>/agent/keeper.py · keeper.pid · keeper.lock · agent.log
-    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json and join.json (0600), venv/
+    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json, join.json (0600), program/, venv
+    <directory>/agent/environments/<name>/   what a list of requirements asks for, shared by the releases that have it
     <directory>/agent/current            the release that runs, a link
     <directory>/state · sessions · exchange   the agent's own, the same for every release
 
@@ -26,6 +27,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,8 @@ LOG = AGENT / "agent.log"
 LOCK = AGENT / "keeper.lock"
 PID = AGENT / "keeper.pid"
 STATUS = HOME / "state" / "status.json"
+# Written into an environment when everything is in it: one that was broken off is made anew.
+COMPLETE = "complete"
 UNIT = "callboard-agent-" + hashlib.sha256(str(HOME).encode()).hexdigest()[:8] + ".service"
 
 
@@ -86,19 +90,41 @@ def install(name: str) -> dict[str, Any]:
     for folder in ("state", "sessions", "exchange"):
         (HOME / folder).mkdir(mode=0o700, exist_ok=True)
     python = release / "venv" / "bin" / "python"
-    _do(
-        [sys.executable, "-m", "venv", str(release / "venv")],
-        "no environment could be made: is python3-venv installed?",
-    )
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-input"]
-    _do([*pip, "--require-hashes", "-r", str(release / "requirements.txt")], "what the agent needs was not installed")
+    (release / "venv").symlink_to(Path("..", "..", "environments", _environment_with(release / "requirements.txt")))
     (wheel,) = release.glob("*.whl")
-    _do([*pip, "--no-deps", "--no-index", str(wheel)], "the agent was not installed")
+    # A wheel of plain Python, made by the deployer: unpacked it is installed.
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(release / "program")
     tried = "from services.node_agent.settings import AgentSettings; from shared.settings import read_settings; "
     _do([str(python), "-c", tried + "read_settings(AgentSettings)"], "the settings are refused", _environment(release))
     asked = "from importlib.metadata import version; print(version('callboard'))"
-    told = _do([str(python), "-c", asked], "the installed agent does not tell its version").strip()
-    return {"version": told, "joins": _asks(release)}
+    told = _do([str(python), "-c", asked], "the installed agent does not tell its version", _environment(release))
+    return {"version": told.strip(), "joins": _asks(release)}
+
+
+def _environment_with(requirements: Path) -> str:
+    """The name of the environment that has what the list asks for. It is made once: an upgrade most often asks for what
+    the agent before it asked for, and making one takes a minute.
+    """
+    name = hashlib.sha256(sys.version.encode() + b"\0" + requirements.read_bytes()).hexdigest()[:16]
+    place = AGENT / "environments" / name
+    if (place / COMPLETE).exists():
+        return name
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    _do([sys.executable, "-m", "venv", str(place)], "no environment could be made: is python3-venv installed?")
+    pip = [
+        str(place / "bin" / "python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--no-input",
+    ]
+    _do([*pip, "--require-hashes", "-r", str(requirements)], "what the agent needs was not installed")
+    (place / COMPLETE).touch()
+    return name
 
 
 def switch(name: str) -> dict[str, Any]:
@@ -296,6 +322,10 @@ def _environment(release: Path) -> dict[str, str]:
     """What the agent sees: the user's own environment without another Callboard's, its settings, its folders."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")}
     own.update(json.loads((release / "settings.json").read_text()))
+    # Resolved: what `current` points to later is not this agent's program.
+    program = release.resolve() / "program"
+    if program.exists():
+        own["PYTHONPATH"] = str(program)
     for name in ("state", "sessions", "exchange"):
         own[f"CALLBOARD_{name.upper()}_DIR"] = str(HOME / name)
     return own
@@ -310,10 +340,16 @@ def _point_to(target: str) -> None:
 
 
 def _forget(kept: set[str]) -> None:
-    """Remove releases of long ago: the one that runs and the one before it stay."""
+    """Remove releases of long ago: the one that runs and the one before it stay, with what they need."""
+    needed = set()
     for release in (AGENT / "releases").iterdir():
-        if release.name not in kept:
+        if release.name in kept:
+            needed.add((release / "venv").resolve().name)
+        else:
             shutil.rmtree(release, ignore_errors=True)
+    for environment in (AGENT / "environments").iterdir():
+        if environment.name not in needed:
+            shutil.rmtree(environment, ignore_errors=True)
 
 
 def _do(argv: list[str], complaint: str, environment: dict[str, str] | None = None) -> str:

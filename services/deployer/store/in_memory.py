@@ -250,8 +250,9 @@ class _Deliveries:
 
     def _with_context(self, delivery: Delivery) -> DueDelivery:
         node = self._tables.nodes.get(delivery.node_id)
-        bind = self._tables.deployments[delivery.deployment_id].bind
-        return DueDelivery(delivery, node is not None and node.online, bind)
+        deployment = self._tables.deployments[delivery.deployment_id]
+        online = node is not None and node.online
+        return DueDelivery(delivery, online, deployment.bind, deployment.rollout.window, deployment.bindings)
 
     async def lock(self, ids: Collection[str], open_at: Collection[str]) -> list[Delivery]:
         return [
@@ -309,6 +310,9 @@ class _Plans:
 
     async def add(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
         self._plans.setdefault(deployment_id, []).extend(entries)
+
+    async def replace(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
+        self._plans[deployment_id] = list(entries)
 
     async def page(self, deployment_id: str, after: PlanPlace | None, limit: int) -> list[PlanEntry]:
         whole = await self.whole(deployment_id)

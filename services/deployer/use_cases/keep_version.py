@@ -87,6 +87,17 @@ class KeepVersion:
             await transaction.announce([changed(version, change, now)])
         return Kept(version, added, is_current)
 
+    async def quietly(self, transaction: Transaction, brought: Brought) -> Kept | KeyTaken:
+        """Keep it without making it current, for a restore that does that at its end. Raises NotOpened."""
+        session = await self._entered(transaction, brought.account_id)
+        owner = await transaction.sessions.claim(brought.login.fingerprint, brought.account_id)
+        if owner != brought.account_id:
+            return KeyTaken(owner)
+        version, added = await self._versioned(transaction, session, brought)
+        latest = max(session.latest_version, version.version)
+        await transaction.sessions.save(replace(session, latest_version=latest, updated_at=self._clock.now()))
+        return Kept(version, added, current=False)
+
     async def _entered(self, transaction: Transaction, account_id: str) -> Session:
         session = await transaction.sessions.lock(account_id)
         if session is None:

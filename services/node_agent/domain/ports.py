@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from services.node_agent.domain.accounts import Account, Seen, SessionFile
-from services.node_agent.domain.deliveries import Delivery, NewestOrder, StoredArtifact
+from services.node_agent.domain.deliveries import Delivery, NewestOrder, Order, StoredArtifact
 from services.node_agent.domain.journal import Progress
 from services.node_agent.domain.logins import HandedBack, Login, LoginState, PendingState
 from services.node_agent.domain.sending import Outgoing, Silence
 from shared.contracts.accounts import AccountChanged
-from shared.contracts.deliveries import DeliverArtifact, DeliveryReported
+from shared.contracts.deliveries import DeliveryReported
 from shared.contracts.keys import TrustedKeys
 from shared.contracts.logins import LoginReported
 
@@ -115,7 +115,7 @@ class DeliveryLedger(Protocol):
         """What the ledger has of a delivery."""
         ...
 
-    async def receive(self, order: DeliverArtifact, report: DeliveryReported) -> None:
+    async def receive(self, order: Order, report: DeliveryReported) -> None:
         """Store an order that is to be applied, and the report that it was received."""
         ...
 
@@ -151,7 +151,7 @@ class DeliveryLedger(Protocol):
         ...
 
     async def artifacts(self) -> list[StoredArtifact]:
-        """The version of each script that this node should run."""
+        """The version of each script that this node should run, and those that it should not run any more."""
         ...
 
     async def bindings(self) -> dict[str, str]:
@@ -298,6 +298,10 @@ class ScriptFiles(Protocol):
 
     async def write(self, script_id: str, content: bytes) -> None:
         """Replace the file at once or not at all. Raises StorageFailed."""
+        ...
+
+    async def remove(self, script_id: str) -> None:
+        """Delete the file, if there is one. Raises StorageFailed."""
         ...
 
 

@@ -12,7 +12,7 @@ from services.node_agent.use_cases.take_login import TakeLogin
 from shared.contracts import names
 from shared.contracts.assignments import AssignAccounts
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery
+from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery, RemoveArtifact
 from shared.contracts.leases import GrantLease, RefuseLease
 from shared.contracts.logins import AnswerLogin, BeginLogin
 from shared.contracts.own_accounts import NameOwnAccounts
@@ -27,7 +27,7 @@ Handlers = dict[type[Contract], Handler]
 
 @dataclass(frozen=True)
 class Orders:
-    """What is done with an order to load something, and with the word that it is off."""
+    """What is done with an order to load or remove something, and with the word that it is off."""
 
     take: TakeDelivery
     drop: DropDelivery
@@ -83,10 +83,13 @@ def _of_deployer(orders: Orders) -> Handlers:
     async def on_delivery(message: DeliverArtifact) -> None:
         await orders.take(message)
 
+    async def on_removal(message: RemoveArtifact) -> None:
+        await orders.take(message)
+
     async def on_forget(message: ForgetDelivery) -> None:
         await orders.drop(message)
 
-    return {DeliverArtifact: on_delivery, ForgetDelivery: on_forget}
+    return {DeliverArtifact: on_delivery, RemoveArtifact: on_removal, ForgetDelivery: on_forget}
 
 
 def _of_vault(vault: Vault) -> Handlers:

@@ -57,6 +57,8 @@ _SCHEMA = (
     "create index if not exists deliveries_received on deliveries (arrival) where outcome = 'received'",
     """create table if not exists artifacts (
         script_id text primary key, body text not null, delivery_id text not null, issued_at text not null)""",
+    """create table if not exists removals (
+        script_id text primary key, body text not null, delivery_id text not null, issued_at text not null)""",
     """create table if not exists newest_orders (
         script_id text primary key, delivery_id text not null, issued_at text not null) without rowid""",
     "create table if not exists bindings (account_id text primary key, script_id text not null)",

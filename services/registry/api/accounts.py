@@ -3,15 +3,18 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import TypeAdapter
+from pydantic import StringConstraints, TypeAdapter
 
+from services.registry.api.filters import LabelFilter, Source, label_of
 from services.registry.domain.ports import FleetReader
 from services.registry.domain.views import (
     AccountPlace,
     AccountQuestion,
+    AccountSort,
     AccountSummary,
     AccountView,
     ChangeView,
+    place_of_account,
 )
 from shared.contracts.accounts import AccountStatus
 from shared.contracts.identifiers import AccountId, NodeId, ScriptId
@@ -22,16 +25,29 @@ from shared.http.responses import AWAY, problems
 NodeFilter = Annotated[NodeId | None, Query(description="only of this node", examples=["tokyo-1"])]
 AccountPath = Annotated[AccountId, Path(description="the account's id", examples=["support_1"])]
 Statuses = Annotated[list[AccountStatus], Query(description="only with this status; may be given several times")]
-Source = Annotated[
-    Literal["local", "remote"] | None, Query(description="only of nodes on the back office's own machine, or elsewhere")
-]
 ScriptFilter = Annotated[ScriptId | None, Query(description="only those that play this script", examples=["greeter"])]
 Part = Annotated[
     str | None, Query(max_length=100, description="part of an account's, node's, script's or session file's name")
 ]
 
+Sort = Annotated[
+    Literal[
+        "node", "account", "status", "script", "messages", "replies", "activity",
+        "-node", "-account", "-status", "-script", "-messages", "-replies", "-activity",
+    ],
+    Query(description="what they are sorted by; with `-` the largest or newest first"),
+]  # fmt: skip
+
 UNKNOWN = problems((404, "unknown-account", "no node reports such an account"))
-_PLACE = TypeAdapter(tuple[NodeId, AccountId])
+_NUMBER = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
+_MOMENT = Annotated[str, StringConstraints(pattern=r"^(-infinity|\d{4}-\d\d-\d\dT[0-9:.]{8,15}(Z|[+-]\d\d:\d\d))$")]
+_NAME = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+_VALUES = {
+    AccountSort.MESSAGES: TypeAdapter(tuple[NodeId, AccountId, _NUMBER]),
+    AccountSort.REPLIES: TypeAdapter(tuple[NodeId, AccountId, _NUMBER]),
+    AccountSort.ACTIVITY: TypeAdapter(tuple[NodeId, AccountId, _MOMENT]),
+}
+_PLACE = TypeAdapter(tuple[NodeId, AccountId, _NAME])
 
 
 def accounts_router(reader: FleetReader) -> APIRouter:
@@ -44,15 +60,24 @@ def accounts_router(reader: FleetReader) -> APIRouter:
         status: Statuses = [],  # noqa: B006 -- FastAPI copies it
         source: Source = None,
         script_id: ScriptFilter = None,
+        label: LabelFilter = None,
         q: Part = None,
+        sort: Sort = "node",
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Page[AccountView]:
-        """Accounts by node and id. The filters work on what is shown: an account of a silent node is offline."""
-        question = AccountQuestion(node_id, tuple(status), source, script_id, q)
-        rows = await reader.accounts(question, AccountPlace(*(place_of(cursor, _PLACE) or ("", ""))), limit + 1)
-        more = cursor_of(rows[limit - 1].node_id, rows[limit - 1].account_id) if len(rows) > limit else None
-        return Page(items=rows[:limit], next_cursor=more)
+        """Accounts, by node and id unless `sort` says otherwise.
+
+        The filters work on what is shown: an account of a silent node is offline.
+        """
+        by, descending = AccountSort(sort.lstrip("-")), sort.startswith("-")
+        question = AccountQuestion(node_id, tuple(status), source, script_id, q, label_of(label), by, descending)
+        after = AccountPlace(*(place_of(cursor, _VALUES.get(by, _PLACE)) or ()))
+        rows = await reader.accounts(question, after, limit + 1)
+        if len(rows) <= limit:
+            return Page(items=rows, next_cursor=None)
+        last = place_of_account(rows[limit - 1], by)
+        return Page(items=rows[:limit], next_cursor=cursor_of(last.node_id, last.account_id, last.value))
 
     @router.get("/summary", summary="Count nodes and accounts")
     async def count_accounts() -> AccountSummary:

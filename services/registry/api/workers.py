@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ConfigDict, Field, Strict, TypeAdapter, model_validator
 
 from services.registry.api.enrolments import refuse_revoked
+from services.registry.api.filters import LabelFilter, Source, label_of
 from services.registry.api.worker_orders import (
     HAS_AN_AGENT,
     REVOKED,
@@ -21,7 +22,7 @@ from services.registry.api.worker_orders import (
 )
 from services.registry.domain.lease import Refused
 from services.registry.domain.ports import FleetReader
-from services.registry.domain.views import NodeView, View
+from services.registry.domain.views import NodeQuestion, NodeView, View
 from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.hand_over_orders import HandOverOrders
 from services.registry.use_cases.take_in import TakeInHeartbeat
@@ -151,12 +152,15 @@ def workers_router(
     @router.get("", summary="List nodes")
     async def list_workers(
         status: Annotated[NodeStatus | None, Query(description="only those that are so")] = None,
+        source: Source = None,
+        label: LabelFilter = None,
+        q: Annotated[str | None, Query(max_length=100, description="part of a node's id or of its host's name")] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Page[NodeView]:
         """Nodes by id: state, lease, labels, and the scripts that each has loaded."""
         (after,) = place_of(cursor, _PLACE) or ("",)
-        rows = await reader.nodes(status, after, limit + 1)
+        rows = await reader.nodes(NodeQuestion(status, source, label_of(label), q), after, limit + 1)
         return Page(items=rows[:limit], next_cursor=cursor_of(rows[limit - 1].node_id) if len(rows) > limit else None)
 
     @router.get(

@@ -55,7 +55,7 @@ class AssignmentRows(Protocol):
         ...
 
     async def unplaced(self, after: Place, most: int) -> list[Unplaced]:
-        """The next reports that no row answers to yet."""
+        """The next reports of online nodes that no row answers to yet."""
         ...
 
     async def over(self, margin: timedelta, most: int) -> list[Assignment]:

@@ -15,6 +15,7 @@
 | its node's lease is over, another one waits               | –            | –          | stays        | `assigned`   |
 | its node's lease is over, nobody waits                    | –            | –          | stays        | `unassigned` |
 | its node's lease is over, its login is only there         | –            | –          | stays        | stays        |
+| … and the node is cut off for good, in epoch 0            | –            | –          | stays        | `no row`     |
 | its login left the folder of its node                     | –            | stays      | `releasing`  | stays        |
 | … of a node that goes by no sets, the vault has it too    | –            | stays      | `unassigned` | stays        |
 | … of a node that goes by no sets, the vault has it not    | –            | stays      | `no row`     | stays        |
@@ -132,9 +133,13 @@ class GivenBack:
 
 @dataclass(frozen=True, slots=True)
 class LeaseOver:
-    """The node's lease, which covers every grant, ended longer ago than clocks can differ."""
+    """The node's lease, which covers every grant, ended longer ago than clocks can differ.
+
+    `cut_off`: the node has no keys, or none any more, so whatever it has will never be handed over.
+    """
 
     node_id: str
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +227,8 @@ def moved(row: Assignment | None, account_id: str, event: Event, now: datetime) 
         case GivenBack(node_id, epoch, revision, session_hash):
             meant = (row.state, row.node_id, row.epoch) == (RELEASING, node_id, epoch) and revision >= row.told_in
             return _passed_on(row, session_hash, None, now) if meant else STAYS
-        case LeaseOver(node_id):
-            over = (row.state, row.node_id) == (RELEASING, node_id) and row.in_vault is not None
+        case LeaseOver(node_id, cut_off):
+            over = (row.state, row.node_id) == (RELEASING, node_id) and (row.in_vault is not None or cut_off)
             reason = f"node {node_id} fell silent, so it goes on with the state that the vault has"
             return _passed_on(row, None, reason, now) if over else STAYS
         case LeftFolder(node_id, gives_back):

@@ -76,7 +76,8 @@ def kept_there(account_id: str, epoch: int, in_vault: str | None, host: Host) ->
     if not host.takes_assignments:
         why = "its agent is too old to give accounts back, or no agent: upgrade it, or take the session file away there"
         return Unassignable("node-gives-nothing-back", f"node {host.node_id!r} has {account_id!r}: {why}")
-    if epoch == 0 and in_vault is None and host.sealing_key is None:
+    # One that is offline besides will not be waited for: what it has in its folder may be claimed elsewhere.
+    if epoch == 0 and in_vault is None and host.sealing_key is None and host.status is NodeStatus.ONLINE:
         why = "it is not enrolled, so it cannot hand the login to the vault: enrol it, or upload the login"
         return Unassignable("node-not-enrolled", f"node {host.node_id!r} has {account_id!r}: {why}")
     return None

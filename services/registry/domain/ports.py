@@ -20,11 +20,11 @@ from services.registry.domain.views import (
     AccountView,
     AssignmentView,
     ChangeView,
+    NodeQuestion,
     NodeView,
 )
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
-from shared.contracts.fleet import NodeStatus
 
 AccountKey = tuple[str, str]
 
@@ -112,7 +112,7 @@ class FleetReader(Protocol):
     """Questions about the fleet, each answered from one moment."""
 
     async def accounts(self, question: AccountQuestion, after: AccountPlace, limit: int) -> list[AccountView]:
-        """Accounts in the order of node and account, after a place."""
+        """Accounts in the order that the question asks for, after a place."""
         ...
 
     async def account(self, account_id: str, node_id: str | None) -> AccountView | None:
@@ -139,7 +139,7 @@ class FleetReader(Protocol):
         """The fleet in numbers."""
         ...
 
-    async def nodes(self, status: NodeStatus | None, after: str, limit: int) -> list[NodeView]:
+    async def nodes(self, question: NodeQuestion, after: str, limit: int) -> list[NodeView]:
         """Nodes in the order of their ids, after one."""
         ...
 

@@ -4,8 +4,10 @@ An account's shown status is the reported one, or `offline` with the reason when
 comes back has its accounts as they were, without a row rewritten.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,7 +28,8 @@ class AccountView(View):
     """One account of one node.
 
     `epoch` and `session_version` are what the node says of the login that it runs; `assigned_to` is the node that the
-    account belongs to, `assignment` how that stands, and `target` the node that gets it next.
+    account belongs to, `assignment` how that stands, and `target` the node that gets it next. `status_since` is null
+    where the history does not tell it.
     """
 
     account_id: str
@@ -34,6 +37,7 @@ class AccountView(View):
     source: str
     status: AccountStatus
     status_reason: str | None
+    status_since: datetime | None = None
     script_id: str | None
     script_version: int | None
     script_hash: str | None
@@ -173,20 +177,70 @@ class AccountSummary(View):
     reply_count: int
 
 
+class AccountSort(StrEnum):
+    """What accounts are sorted by; accounts that are alike in it are sorted by node and account."""
+
+    NODE = "node"
+    ACCOUNT = "account"
+    STATUS = "status"
+    SCRIPT = "script"
+    MESSAGES = "messages"
+    REPLIES = "replies"
+    ACTIVITY = "activity"
+
+
+Label = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class AccountQuestion:
-    """Which accounts; None and () ask for all. `q` is a part of an account, node, script or session file name."""
+    """Which accounts; None and () ask for all. `q` is a part of an account, node, script or session file name.
+
+    `label` is one that the account's node has.
+    """
 
     node_id: str | None = None
     status: tuple[AccountStatus, ...] = ()
     source: str | None = None
     script_id: str | None = None
     q: str | None = None
+    label: Label | None = None
+    sort: AccountSort = AccountSort.NODE
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AccountPlace:
-    """Where a page of accounts ended; the order is by node, then by account."""
+    """Where a page of accounts ended: its last row, and what that row was sorted by. Without names: the beginning."""
 
     node_id: str = ""
     account_id: str = ""
+    value: str = ""
+
+
+# What an account without a script, or without any activity, is sorted as: before all others.
+NEVER = "-infinity"
+_SORTED_BY: dict[AccountSort, Callable[[AccountView], str]] = {
+    AccountSort.NODE: lambda view: view.node_id,
+    AccountSort.ACCOUNT: lambda view: view.account_id,
+    AccountSort.STATUS: lambda view: view.status,
+    AccountSort.SCRIPT: lambda view: view.script_id or "",
+    AccountSort.MESSAGES: lambda view: str(view.message_count),
+    AccountSort.REPLIES: lambda view: str(view.reply_count),
+    AccountSort.ACTIVITY: lambda view: view.last_activity.isoformat() if view.last_activity else NEVER,
+}
+
+
+def place_of_account(view: AccountView, sort: AccountSort) -> AccountPlace:
+    """The place after this account."""
+    return AccountPlace(view.node_id, view.account_id, _SORTED_BY[sort](view))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeQuestion:
+    """Which nodes; None asks for all. `q` is a part of a node's id or of its host's name."""
+
+    status: NodeStatus | None = None
+    source: str | None = None
+    label: Label | None = None
+    q: str | None = None

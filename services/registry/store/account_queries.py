@@ -9,13 +9,21 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.registry.domain.judgement import offline_reason
-from services.registry.domain.views import AccountPlace, AccountQuestion, AccountSummary, AccountView
+from services.registry.domain.views import AccountPlace, AccountQuestion, AccountSort, AccountSummary, AccountView
+from services.registry.store.columns import literal
 from shared.contracts.accounts import AccountStatus
 from shared.contracts.fleet import NodeStatus
 
 _SHOWN_STATUS = "case when n.status = 'offline' then 'offline' else a.status end"
+# Of the newest change, if it led to the state that the row has; a heartbeat may be ahead of the history.
+_SINCE = (
+    "case when n.status = 'offline' then n.lease_until else ("
+    " select case when c.status = a.status then c.at end from registry.account_changes as c"
+    " where c.account_id = a.account_id and c.node_id = a.node_id order by c.at desc, c.number desc limit 1) end"
+)
 _ROWS = (
-    f"select a.account_id, a.node_id, n.source, {_SHOWN_STATUS} as status, a.status_reason, a.script_id, "
+    f"select a.account_id, a.node_id, n.source, {_SHOWN_STATUS} as status, a.status_reason, "
+    f"{_SINCE} as status_since, a.script_id, "
     "a.script_version, a.script_hash, a.message_count, a.reply_count, a.last_activity, a.session_file, a.updated_at, "
     "a.epoch, a.session_version, s.state as assignment, s.node_id as assigned_to, s.target, "
     "n.status as node_status, n.lease_until from registry.accounts as a join registry.nodes as n using (node_id) "
@@ -37,7 +45,19 @@ _CONDITIONS = {
     "status": f"{_SHOWN_STATUS} = any(cast(:status as text[]))",
     "source": "n.source = :source",
     "script_id": "a.script_id = :script_id",
+    "label": "n.labels ->> :label_name = :label",
     "q": "(a.account_id ilike :q or a.node_id ilike :q or a.script_id ilike :q or a.session_file ilike :q)",
+}
+
+
+# What a row is sorted by, and the type that a place's value has there. Text compares as bytes, as in Python.
+_KEYS = {
+    AccountSort.ACCOUNT: ("a.account_id", "text"),
+    AccountSort.STATUS: (f'({_SHOWN_STATUS}) collate "C"', "text"),
+    AccountSort.SCRIPT: ("coalesce(a.script_id, '') collate \"C\"", "text"),
+    AccountSort.MESSAGES: ("a.message_count", "bigint"),
+    AccountSort.REPLIES: ("a.reply_count", "bigint"),
+    AccountSort.ACTIVITY: ("coalesce(a.last_activity, '-infinity')", "timestamptz"),
 }
 
 
@@ -50,14 +70,26 @@ async def page(
         "status": list(question.status) or None,
         "source": question.source,
         "script_id": question.script_id,
-        "q": f"%{_literal(question.q)}%" if question.q else None,
+        "label": question.label[1] if question.label else None,
+        "q": f"%{literal(question.q)}%" if question.q else None,
     }
     asked = {name: value for name, value in asked.items() if value is not None}
-    conditions = ["(a.node_id, a.account_id) > (:after_node, :after_account)"]
-    conditions += [_CONDITIONS[name] for name in asked]
-    query = f"{_ROWS} where {' and '.join(conditions)} order by a.node_id, a.account_id limit :limit"
-    place = {"after_node": after.node_id, "after_account": after.account_id, "limit": limit}
-    return [_view(row) for row in await connection.execute(text(query), asked | place)]
+    order = [("a.node_id", ":after_node"), ("a.account_id", ":after_account")]
+    if question.sort in _KEYS:
+        key, kind = _KEYS[question.sort]
+        order.insert(0, (key, f"cast(cast(:after_value as text) as {kind})"))
+    conditions = [_CONDITIONS[name] for name in asked]
+    parameters = asked | {"limit": limit} | ({"label_name": question.label[0]} if question.label else {})
+    if after.node_id:
+        keys, values = (", ".join(part) for part in zip(*order, strict=True))
+        conditions.append(f"({keys}) {'<' if question.descending else '>'} ({values})")
+        parameters |= {"after_node": after.node_id, "after_account": after.account_id}
+        parameters |= {"after_value": after.value} if question.sort in _KEYS else {}
+    direction = " desc" if question.descending else ""
+    where = f"where {' and '.join(conditions)} " if conditions else ""
+    by = ", ".join(f"{key}{direction}" for key, _ in order)
+    query = f"{_ROWS} {where}order by {by} limit :limit"
+    return [_view(row) for row in await connection.execute(text(query), parameters)]
 
 
 async def one(connection: AsyncConnection, account_id: str, node_id: str | None) -> AccountView | None:
@@ -82,10 +114,6 @@ async def summary(connection: AsyncConnection) -> AccountSummary:
     for row in await connection.execute(_NODES):
         nodes[NodeStatus(row.status)] = row.nodes
     return AccountSummary(nodes=nodes, accounts=accounts, message_count=messages, reply_count=replies)
-
-
-def _literal(pattern: str) -> str:
-    return pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _view(row: Any) -> AccountView:

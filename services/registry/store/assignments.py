@@ -55,17 +55,21 @@ _ASSIGNED_TO = text(
 )
 _AFTER = text(f"select {_NAMES} from registry.assignments where account_id > :after order by account_id limit :most")
 
-# Reports whose row is not there, may be claimed, or lags behind.
+# Reports whose row is not there, may be claimed, or lags behind. What a node that is away has said is no claim: another
+# one may have the login by now.
 _UNPLACED = text(
     "select a.node_id, a.account_id, coalesce(a.epoch, 0) as epoch "
-    "from registry.accounts as a left join registry.assignments as s using (account_id) "
-    "where (a.node_id, a.account_id) > (:after_node, :after_account) and (s.account_id is null or a.epoch > s.epoch "
+    "from registry.accounts as a join registry.nodes as n using (node_id) "
+    "left join registry.assignments as s using (account_id) where n.status = 'online' "
+    "and (a.node_id, a.account_id) > (:after_node, :after_account) and (s.account_id is null or a.epoch > s.epoch "
     "or (coalesce(a.epoch, 0) = 0 and s.state = 'unassigned' and s.origin = 'folder')) "
     "order by a.node_id, a.account_id limit :most"
 )
+# A login that the vault does not have is waited for, but not from a node that is cut off for good.
 _OVER = text(
     f"select {_OF_S} from registry.assignments as s join registry.nodes as n using (node_id) "
-    "where s.state = 'releasing' and s.in_vault is not null and n.takes_assignments "
+    "left join registry.node_keys as k on k.node_id = n.node_id and k.revoked_at is null "
+    "where s.state = 'releasing' and (s.in_vault is not null or k.node_id is null) and n.takes_assignments "
     "and n.lease_until < now() - cast(:margin as interval) order by s.node_id, s.account_id limit :most"
 )
 _OF_DEAD_NODES = text(

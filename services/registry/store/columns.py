@@ -39,5 +39,10 @@ def unnest(columns: dict[str, str]) -> str:
     return "unnest(" + ", ".join(f"cast(cast(:{name} as text) as {kind}[])" for name, kind in columns.items()) + ")"
 
 
+def literal(part: str) -> str:
+    """A text as a part of a pattern of `like`, in which nothing stands for something else."""
+    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,15 +1,21 @@
 """The questions of the API, answered from the in-memory tables by the same rules as in SQL."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 from services.registry.domain.assignment_rows import AssignmentQuestion
 from services.registry.domain.assignments import Assignment
 from services.registry.domain.judgement import offline_reason
 from services.registry.domain.views import (
+    NEVER,
     AccountPlace,
     AccountQuestion,
+    AccountSort,
     AccountSummary,
     AccountView,
     AssignmentView,
     ChangeView,
+    NodeQuestion,
     NodeView,
     RefusedView,
 )
@@ -26,9 +32,17 @@ class InMemoryQueries:
 
     async def accounts(self, question: AccountQuestion, after: AccountPlace, limit: int) -> list[AccountView]:
         """A page of accounts."""
-        place = (after.node_id, after.account_id)
-        views = (self._view(key) for key in sorted(self._tables.accounts) if key > place)
-        return [view for view in views if _fits(view, question)][:limit]
+        views = [self._view(key) for key in self._tables.accounts]
+        found = [view for view in views if _fits(view, question) and self._labelled(view.node_id, question.label)]
+        found.sort(key=lambda view: _key(view, question.sort), reverse=question.descending)
+        if after.node_id:
+            place = (_value(question.sort, after), after.node_id, after.account_id)
+            found = [
+                view
+                for view in found
+                if (_key(view, question.sort) < place if question.descending else _key(view, question.sort) > place)
+            ]
+        return found[:limit]
 
     async def account(self, account_id: str, node_id: str | None) -> AccountView | None:
         """One account."""
@@ -91,11 +105,11 @@ class InMemoryQueries:
             reply_count=sum(view.reply_count for view in views),
         )
 
-    async def nodes(self, status: NodeStatus | None, after: str, limit: int) -> list[NodeView]:
+    async def nodes(self, question: NodeQuestion, after: str, limit: int) -> list[NodeView]:
         """A page of nodes."""
         node_ids = [each for each in sorted(self._tables.nodes) if each > after]
         views = (self._node_view(node_id) for node_id in node_ids)
-        return [view for view in views if status in (None, view.status)][:limit]
+        return [view for view in views if self._asked(view, question)][:limit]
 
     async def node(self, node_id: str) -> NodeView | None:
         """One node."""
@@ -104,15 +118,38 @@ class InMemoryQueries:
     async def ping(self) -> None:
         """Memory answers."""
 
+    def _asked(self, view: NodeView, question: NodeQuestion) -> bool:
+        part = (question.q or "").lower()
+        return (
+            question.status in (None, view.status)
+            and question.source in (None, view.source)
+            and self._labelled(view.node_id, question.label)
+            and (part in view.node_id.lower() or part in view.hostname.lower())
+        )
+
+    def _labelled(self, node_id: str, label: tuple[str, str] | None) -> bool:
+        return label is None or self._tables.nodes[node_id].facts.labels.get(label[0]) == label[1]
+
+    def _since(self, key: tuple[str, str], status: AccountStatus) -> datetime | None:
+        changes = [
+            row.change
+            for row in self._tables.changes.values()
+            if (row.change.node_id, row.change.account.account_id) == key
+        ]
+        newest = max(changes, key=lambda change: (change.at, change.number), default=None)
+        return newest.at if newest and newest.account.status is status else None
+
     def _view(self, key: tuple[str, str]) -> AccountView:
         row, node = self._tables.accounts[key], self._tables.nodes[key[0]]
         shown = row.report.model_dump() | {"node_id": key[0], "source": node.facts.source, "updated_at": row.updated_at}
+        shown |= {"status_since": self._since(key, row.report.status)}
         assignment = self._tables.assignments.get(key[1])
         if assignment is not None:
             shown |= {"assignment": assignment.state, "assigned_to": assignment.node_id, "target": assignment.target}
         if node.status is NodeStatus.OFFLINE:
-            reason = offline_reason(node.node_id, self._tables.times[node.node_id].lease_until)
-            shown |= {"status": AccountStatus.OFFLINE, "status_reason": reason}
+            until = self._tables.times[node.node_id].lease_until
+            reason = offline_reason(node.node_id, until)
+            shown |= {"status": AccountStatus.OFFLINE, "status_reason": reason, "status_since": until}
         return AccountView(**shown)
 
     def _node_view(self, node_id: str) -> NodeView:
@@ -159,3 +196,32 @@ def _fits(view: AccountView, question: AccountQuestion) -> bool:
         and question.script_id in (None, view.script_id)
         and (not question.q or any(question.q.lower() in name.lower() for name in named))
     )
+
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def _key(view: AccountView, sort: AccountSort) -> tuple[Any, str, str]:
+    values: dict[AccountSort, Any] = {
+        AccountSort.NODE: view.node_id,
+        AccountSort.ACCOUNT: view.account_id,
+        AccountSort.STATUS: view.status.value,
+        AccountSort.SCRIPT: view.script_id or "",
+        AccountSort.MESSAGES: view.message_count,
+        AccountSort.REPLIES: view.reply_count,
+        AccountSort.ACTIVITY: view.last_activity or _FIRST,
+    }
+    return values[sort], view.node_id, view.account_id
+
+
+def _value(sort: AccountSort, after: AccountPlace) -> Any:
+    """What the place's last row was sorted by."""
+    match sort:
+        case AccountSort.NODE:
+            return after.node_id
+        case AccountSort.MESSAGES | AccountSort.REPLIES:
+            return int(after.value)
+        case AccountSort.ACTIVITY:
+            return _FIRST if after.value == NEVER else datetime.fromisoformat(after.value)
+        case _:
+            return after.value

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.registry.domain.assignments import Takeover
 from services.registry.domain.node import NodePolicy, StoredNode
 from services.registry.domain.places import Host
-from services.registry.domain.views import NodeView, RefusedView
-from services.registry.store.columns import numbers, texts, unnest
+from services.registry.domain.views import NodeQuestion, NodeView, RefusedView
+from services.registry.store.columns import literal, numbers, texts, unnest
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.fleet import NodeStatus
 from shared.contracts.heartbeats import NodeFacts, RefusedOrders
@@ -92,7 +92,10 @@ _EXPIRE = text(
 _AFTER = text(f"select {_COLUMNS} from registry.nodes where node_id > :after order by node_id limit :most")
 _LIST = text(
     f"select {_COLUMNS}, {_TIMES}, {_ASSIGNED} from registry.nodes where node_id > :after "
-    "and (cast(:status as text) is null or status = :status) order by node_id limit :most"
+    "and (cast(:status as text) is null or status = :status) "
+    "and (cast(:source as text) is null or source = :source) "
+    "and (cast(:label_name as text) is null or labels ->> :label_name = :label) "
+    "and (cast(:q as text) is null or node_id ilike :q or hostname ilike :q) order by node_id limit :most"
 )
 _ONE = text(f"select {_COLUMNS}, {_TIMES}, {_ASSIGNED} from registry.nodes where node_id = :node_id")
 # A node counts for its target too: what is on its way will be there.
@@ -166,9 +169,18 @@ async def after(connection: AsyncConnection, node_id: str, most: int) -> list[St
     return [_stored(row) for row in await connection.execute(_AFTER, {"after": node_id, "most": most})]
 
 
-async def views(connection: AsyncConnection, status: NodeStatus | None, node_id: str, most: int) -> list[NodeView]:
+async def views(connection: AsyncConnection, question: NodeQuestion, node_id: str, most: int) -> list[NodeView]:
     """The next nodes by id, for the API."""
-    parameters = {"after": node_id, "most": most, "status": status.value if status else None}
+    name, value = question.label or (None, None)
+    parameters = {
+        "after": node_id,
+        "most": most,
+        "status": question.status.value if question.status else None,
+        "source": question.source,
+        "label_name": name,
+        "label": value,
+        "q": f"%{literal(question.q)}%" if question.q else None,
+    }
     return [_view(row) for row in await connection.execute(_LIST, parameters)]
 
 

@@ -19,13 +19,13 @@ from services.registry.domain.views import (
     AccountView,
     AssignmentView,
     ChangeView,
+    NodeQuestion,
     NodeView,
 )
 from services.registry.store import account_queries, accounts, assignment_queries, changes, nodes
 from services.registry.store.assignments import PostgresAssignments
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
-from shared.contracts.fleet import NodeStatus
 from shared.db import Database, Outbox
 
 SCHEMA = "registry"
@@ -158,10 +158,10 @@ class PostgresStore:
         async with self._database.begin() as connection:
             return await account_queries.summary(connection)
 
-    async def nodes(self, status: NodeStatus | None, after: str, limit: int) -> list[NodeView]:
+    async def nodes(self, question: NodeQuestion, after: str, limit: int) -> list[NodeView]:
         """A page of nodes."""
         async with self._database.begin() as connection:
-            return await nodes.views(connection, status, after, limit)
+            return await nodes.views(connection, question, after, limit)
 
     async def node(self, node_id: str) -> NodeView | None:
         """One node."""

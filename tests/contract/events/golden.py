@@ -16,7 +16,13 @@ from shared.contracts.assignments import (
     SessionWanted,
 )
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, ForgetDelivery
+from shared.contracts.deliveries import (
+    DeliverArtifact,
+    DeliveryOutcome,
+    DeliveryReported,
+    ForgetDelivery,
+    RemoveArtifact,
+)
 from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged, DeploymentState
 from shared.contracts.drift import DriftChanged, DriftKind, DriftNews, DriftPolicy, DriftState
 from shared.contracts.fleet import AccountCounters, AccountsChanged, AccountsCounted, NodeObserved, NodeStatus
@@ -169,6 +175,15 @@ SAMPLES: tuple[Contract, ...] = (
         content="id: welcome-desk\n",
         bind="all",
         issued_at=AT,
+    ),
+    RemoveArtifact(
+        node_id="tokyo-7",
+        delivery_id=DELIVERY,
+        attempt=1,
+        removes=ARTIFACT,
+        bindings={"*": "night-desk"},
+        issued_at=AT,
+        apply_before=AT,
     ),
     ForgetDelivery(node_id="tokyo-7", delivery_id=DELIVERY, reason="somebody aborted it", called_off_at=AT),
     AssignAccounts(

@@ -27,6 +27,7 @@ OPEN = {
     "/health/ready",
     "/openapi.json",
     "/api/v1/group-ai/script-artifacts/{content_hash}",
+    "/api/v1/group-ai/session-deliveries/{node_id}",
     ENROL_PATH,
 }
 # More than reading for a GET, more than operating for the others.
@@ -42,6 +43,10 @@ FOR_ADMINS = {
     "POST /api/v1/workers/enrolments",
     "POST /api/v1/group-ai/keys/rotate",
     "POST /api/v1/group-ai/keys/sign",
+    # A login that leaves the vault, or is lost with it.
+    "GET /api/v1/group-ai/sessions/{account_id}/download",
+    "DELETE /api/v1/group-ai/sessions/{account_id}",
+    "POST /api/v1/group-ai/sessions/rotate-key",
 }
 FOR_NODES = {
     "POST /api/v1/workers/heartbeat",

@@ -10,7 +10,14 @@ import pytest
 from services.registry.domain.accounts import AccountGroup, FullReport, Removal, Written
 from services.registry.domain.node import StoredNode
 from services.registry.domain.ports import Transaction
-from services.registry.domain.views import AccountPlace, AccountQuestion, AccountView
+from services.registry.domain.views import (
+    AccountPlace,
+    AccountQuestion,
+    AccountSort,
+    AccountView,
+    NodeQuestion,
+    place_of_account,
+)
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact, TestTally
 from shared.contracts.fleet import AccountsChanged, NodeStatus
@@ -291,6 +298,8 @@ async def fill(subject: Subject) -> None:
         (AccountQuestion(q="_"), ["m/a"]),
         (AccountQuestion(q="\\"), []),
         (AccountQuestion(node_id="n", q="welc"), ["n/a"]),
+        (AccountQuestion(label=("region", "tokyo")), ["n/Z@1", "n/a"]),
+        (AccountQuestion(label=("region", "osaka")), []),
     ],
 )
 async def test_filters(subject: Subject, question: AccountQuestion, found: list[str]) -> None:
@@ -305,9 +314,67 @@ async def test_pages_are_in_one_order(subject: Subject) -> None:
     await fill(subject)
     rows = await subject.store.accounts(AccountQuestion(), AccountPlace("n", "Z@1"), 10)
     assert [(row.node_id, row.account_id) for row in rows] == [("n", "a")]
-    assert [node.node_id for node in await subject.store.nodes(None, "m", 10)] == ["n"]
-    assert [node.node_id for node in await subject.store.nodes(NodeStatus.ONLINE, "", 1)] == ["m"]
-    assert await subject.store.nodes(NodeStatus.OFFLINE, "", 10) == []
+    assert [node.node_id for node in await subject.store.nodes(NodeQuestion(), "m", 10)] == ["n"]
+    assert [node.node_id for node in await subject.store.nodes(NodeQuestion(NodeStatus.ONLINE), "", 1)] == ["m"]
+    assert await subject.store.nodes(NodeQuestion(NodeStatus.OFFLINE), "", 10) == []
+
+
+@pytest.mark.parametrize("sort", AccountSort)
+@pytest.mark.parametrize("descending", [False, True])
+async def test_every_order_can_be_paged(subject: Subject, sort: AccountSort, descending: bool) -> None:
+    """A page that begins at the wrong place hides accounts from whoever looks for the busiest one."""
+    await fill(subject)
+    question = AccountQuestion(sort=sort, descending=descending)
+    whole = await subject.store.accounts(question, AccountPlace(), 10)
+    assert len(whole) == 3
+    paged: list[AccountView] = []
+    while len(paged) < len(whole):
+        after = place_of_account(paged[-1], sort) if paged else AccountPlace()
+        paged += await subject.store.accounts(question, after, 1)
+    assert paged == whole
+    back = await subject.store.accounts(AccountQuestion(sort=sort, descending=not descending), AccountPlace(), 10)
+    assert back == whole[::-1]
+
+
+async def test_orders_are_by_what_is_shown(subject: Subject) -> None:
+    """Sorted by a column, the list must read as sorted by it."""
+    await fill(subject)
+
+    async def sorted_by(sort: AccountSort) -> list[str]:
+        rows = await subject.store.accounts(AccountQuestion(sort=sort), AccountPlace(), 10)
+        return [f"{row.node_id}/{row.account_id}" for row in rows]
+
+    assert await sorted_by(AccountSort.STATUS) == ["n/Z@1", "m/a", "n/a"]
+    assert await sorted_by(AccountSort.SCRIPT) == ["m/a", "n/Z@1", "n/a"]
+    assert await sorted_by(AccountSort.ACCOUNT) == ["n/Z@1", "m/a", "n/a"]
+
+
+async def test_a_state_is_shown_with_its_beginning(subject: Subject) -> None:
+    """'Error' alone does not say whether it is news; a report that is ahead of the history says nothing wrong."""
+    await fill(subject)
+    async with subject.store.begin() as transaction:
+        await transaction.lock_nodes(["n"])
+        changes = [change(1, account("Z@1", status="error")), change(2, account("a", status="error"))]
+        await transaction.add_changes(changes)
+    rows = await subject.store.accounts(AccountQuestion(node_id="n"), AccountPlace(), 10)
+    assert {row.account_id: row.status_since for row in rows} == {"Z@1": AT, "a": None}
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        (NodeQuestion(source="local"), ["n"]),
+        (NodeQuestion(label=("region", "tokyo")), ["n"]),
+        (NodeQuestion(label=("region", "osaka")), []),
+        (NodeQuestion(q="N"), ["n"]),
+        (NodeQuestion(q='H"O'), ["n"]),
+        (NodeQuestion(q="%"), []),
+    ],
+)
+async def test_filters_of_nodes(subject: Subject, question: NodeQuestion, found: list[str]) -> None:
+    """Among ten thousand nodes a list without filters shows nothing."""
+    await fill(subject)
+    assert [node.node_id for node in await subject.store.nodes(question, "", 10)] == found
 
 
 async def test_an_account_on_two_nodes(subject: Subject) -> None:
@@ -353,4 +420,4 @@ async def test_transactions_with_the_same_new_nodes_wait_for_each_other(subject:
 
     names = [f"n{number}" for number in range(20)]
     await asyncio.gather(*(count(names if each % 2 else names[::-1]) for each in range(5)))
-    assert {node.account_count for node in await subject.store.nodes(None, "", 100)} == {5}
+    assert {node.account_count for node in await subject.store.nodes(NodeQuestion(), "", 100)} == {5}

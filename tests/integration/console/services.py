@@ -118,6 +118,7 @@ class Deployer:
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
+        self.dropped: list[tuple[str, dict[str, str]]] = []
         self.first_chunk = threading.Event()
         self.upload_ended = threading.Event()
         self.api = FastAPI(title="deployer")
@@ -141,8 +142,9 @@ class Deployer:
         """Says whose session it is."""
         return {"session": account_id}
 
-    async def drop(self, letter: str) -> Response:
+    async def drop(self, letter: str, request: Request) -> Response:
         """An answer without a body."""
+        self.dropped.append((letter, dict(request.headers)))
         return Response(status_code=204)
 
     async def artifact(self, name: str, request: Request) -> dict[str, str]:

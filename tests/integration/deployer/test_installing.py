@@ -1,6 +1,6 @@
 """The agent brought to a server: a real sshd, a real environment from the package index, a real agent.
 
-Making an environment with all that the agent needs takes a minute, so one test goes the whole way.
+Making an environment with all that the agent needs takes most of a minute, so one test goes the whole way.
 """
 
 import dataclasses
@@ -153,6 +153,7 @@ async def test_the_agent_is_installed_upgraded_and_never_lost(
 
     await until(is_another, "an agent that was killed is started again", 60)
     assert len(list((home / "agent" / "releases").iterdir())) == 2
+    assert len(list((home / "agent" / "environments").iterdir())) == 1, "an upgrade made anew what was there"
 
 
 async def test_without_settings_nothing_is_started(ssh: SshServers, sshd: Sshd, home: Path) -> None:

@@ -1,6 +1,6 @@
 """Deliveries against the whole agent: what fails, what is answered, what survives a crash."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -96,6 +96,20 @@ async def test_a_version_that_fails_leaves_the_old_one_running(
         world.say("/hello")
         await world.clock.run_for(1)
         assert world.replies() == ["old", "old"]
+
+
+async def test_an_order_that_the_node_gets_to_too_late_changes_nothing(world: World) -> None:
+    """A node that slept through its maintenance window would change its script in the middle of the working day."""
+    async with world.playing(script("old"), 1):
+        await world.deliver(script("new"), 2, apply_before=world.clock.now())
+        await world.clock.run_for(5)
+        report = world.registry.reports[-1]
+        assert (report.outcome, report.cause) == (DeliveryOutcome.FAILED, "too_late")
+        assert report.loaded_hash == order(script("old")).artifact.hash
+        assert report.reason and "it was to be applied before" in report.reason
+        await world.deliver(script("new"), 2, attempt=2, apply_before=world.clock.now() + timedelta(hours=1))
+        await world.clock.run_for(5)
+        assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
 
 
 async def test_a_disk_that_is_full_is_reported_and_a_later_attempt_succeeds(world: World) -> None:

@@ -56,6 +56,7 @@ EVENTS: dict[str, tuple[Event, Assignment | None, Assignment | None, Assignment 
     "its node's lease is over, another one waits": (LeaseOver("n"), None, RUNS, MOVING),
     "its node's lease is over, nobody waits": (LeaseOver("n"), None, RUNS, LEAVING),
     "its node's lease is over, its login is only there": (LeaseOver("n"), None, IN_FOLDER, LEAVING_FOLDER),
+    "… and the node is cut off for good, in epoch 0": (LeaseOver("n", cut_off=True), None, IN_FOLDER, LEAVING_FOLDER),
     "its login left the folder of its node": (LeftFolder("n"), UNCLAIMED, IN_FOLDER, LEAVING_FOLDER),
     "… of a node that goes by no sets, the vault has it too": (
         LeftFolder("n", gives_back=False),

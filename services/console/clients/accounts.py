@@ -1,0 +1,98 @@
+"""`/api/v1/group-ai/accounts`: every account of every node."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from services.console.clients.api import Api, View
+from shared.contracts.accounts import AccountStatus
+
+PATH = "/api/v1/group-ai/accounts"
+# The largest page that the API gives, for exports.
+LARGEST_PAGE = 1000
+
+
+class Account(View):
+    """One account of one node."""
+
+    account_id: str
+    node_id: str
+    source: str
+    status: AccountStatus
+    status_reason: str | None
+    status_since: datetime | None = None
+    script_id: str | None
+    script_version: int | None
+    script_hash: str | None
+    message_count: int
+    reply_count: int
+    last_activity: datetime | None
+    session_file: str | None
+    updated_at: datetime
+
+
+class AccountPage(View):
+    """A page of accounts."""
+
+    items: list[Account]
+    next_cursor: str | None
+
+
+class Change(View):
+    """One entry of an account's history."""
+
+    node_id: str
+    number: int
+    previous_status: AccountStatus | None
+    status: AccountStatus
+    reason: str | None
+    at: datetime
+    recorded_at: datetime
+
+
+class _Changes(View):
+    items: list[Change]
+
+
+class Summary(View):
+    """The fleet in numbers."""
+
+    nodes: dict[str, int]
+    accounts: dict[str, int]
+    message_count: int
+    reply_count: int
+
+
+class Accounts:
+    """The Accounts API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> AccountPage:
+        """The accounts that the question asks for."""
+        return await self._api.get(PATH, AccountPage, {**question, "cursor": cursor, "limit": limit})
+
+    async def all(self, question: Mapping[str, object]) -> AsyncIterator[Account]:
+        """All of them, page by page."""
+        cursor = None
+        while True:
+            page = await self.page(question, cursor, LARGEST_PAGE)
+            for account in page.items:
+                yield account
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def summary(self) -> Summary:
+        """Nodes and accounts by status."""
+        return await self._api.get(f"{PATH}/summary", Summary)
+
+    async def one(self, node_id: str, account_id: str) -> Account:
+        """An account on a node."""
+        return await self._api.get(f"{PATH}/{quote(account_id, safe='')}", Account, {"node_id": node_id})
+
+    async def changes(self, node_id: str, account_id: str, limit: int) -> list[Change]:
+        """Its history, newest first."""
+        path = f"{PATH}/{quote(account_id, safe='')}/changes"
+        return (await self._api.get(path, _Changes, {"node_id": node_id, "limit": limit})).items

@@ -1,0 +1,149 @@
+"""Asking the services in the name of whoever has signed in.
+
+The console says to the services who asks, as it does for every request that it forwards, so a role is judged where it
+always is: there. `Away` names the service that cannot answer now, `Refused` carries what it said; both are shown in the
+place of what was asked for. Answers are read tolerantly: a newer service may say more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+import structlog
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from services.console.domain.upstreams import Upstream
+
+log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
+Query = Mapping[str, object]
+
+# A person waits; what takes longer is told to be away and asked for again.
+WITHIN = httpx.Timeout(10.0, connect=2.0, pool=2.0)
+
+
+class Away(Exception):
+    """The service does not answer now. `doubtful`: it may have done what was asked."""
+
+    def __init__(self, service: str, doubtful: bool = False) -> None:
+        super().__init__(f"the {service} does not answer")
+        self.service = service
+        self.doubtful = doubtful
+
+
+@dataclass
+class Refused(Exception):
+    """The service said no: `slug` for programs, `detail` for people, `errors` by field."""
+
+    status: int
+    slug: str
+    detail: str
+    errors: Sequence[Mapping[str, Any]] = ()
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class View(BaseModel):
+    """The base of what the services show."""
+
+
+class Api:
+    """The API of all services; `headers` say in whose name."""
+
+    def __init__(
+        self,
+        upstreams: Sequence[Upstream],
+        clients: Mapping[str, httpx.AsyncClient],
+        headers: Sequence[tuple[bytes, bytes]],
+    ) -> None:
+        self._upstreams = upstreams
+        self._clients = clients
+        self._headers = list(headers)
+
+    async def get(self, path: str, kind: type[Answer], query: Query | None = None) -> Answer:
+        """Read something."""
+        return _read(kind, await self._ask("GET", path, query))
+
+    async def post(self, path: str, kind: type[Answer], body: object = None) -> Answer:
+        """Order something."""
+        return _read(kind, await self._ask("POST", path, body=body))
+
+    async def put(self, path: str, kind: type[Answer], body: object = None) -> Answer:
+        """Set something."""
+        return _read(kind, await self._ask("PUT", path, body=body))
+
+    async def upload(self, path: str, kind: type[Answer], content: bytes, media_type: str) -> Answer:
+        """Order something whose body is a text or a file."""
+        return _read(kind, await self._ask("POST", path, content=content, media_type=media_type))
+
+    async def delete(self, path: str) -> None:
+        """Remove something."""
+        await self._ask("DELETE", path)
+
+    async def bytes_of(self, path: str, body: object = None, method: str = "POST") -> httpx.Response:
+        """An answer that is a file."""
+        return await self._ask(method, path, body=body)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        *,
+        body: object = None,
+        content: bytes | None = None,
+        media_type: str | None = None,
+    ) -> httpx.Response:
+        upstream = next(one for one in self._upstreams if one.owns(path))
+        headers = self._headers + ([(b"content-type", media_type.encode())] if media_type else [])
+        try:
+            answer = await self._clients[upstream.name].request(
+                method,
+                upstream.url + path,
+                params=httpx.QueryParams(_given(query)),
+                json=body,
+                content=content,
+                headers=headers,
+                timeout=WITHIN,
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            log.warning("service_away", service=upstream.name, reason=repr(error))
+            raise Away(upstream.name) from error
+        except httpx.HTTPError as error:
+            log.warning("service_away", service=upstream.name, reason=repr(error))
+            raise Away(upstream.name, doubtful=method != "GET") from error
+        if answer.status_code in (502, 503, 504):
+            raise Away(upstream.name)
+        if not answer.is_success:
+            raise _refusal(answer)
+        return answer
+
+
+def _given(query: Query | None) -> list[tuple[str, str | int | float | bool | None]]:
+    """The parameters that have a value; a list is given once for each of its values."""
+    pairs: list[tuple[str, str | int | float | bool | None]] = []
+    for name, value in (query or {}).items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if one not in (None, ""):
+                pairs.append((name, str(one)))
+    return pairs
+
+
+def _read(kind: type[Answer], answer: httpx.Response) -> Answer:
+    try:
+        return TypeAdapter(kind).validate_json(answer.content or b"null")
+    except ValidationError as error:
+        log.error("answer_not_understood", url=str(answer.url), reason=str(error))
+        raise Refused(502, "not-understood", "the service answers in a form that this console does not know") from error
+
+
+def _refusal(answer: httpx.Response) -> Refused:
+    try:
+        told = answer.json()
+        slug = str(told["type"]).rpartition(":")[2]
+        return Refused(answer.status_code, slug, str(told["detail"]), told.get("errors", ()))
+    except (ValueError, KeyError, TypeError):
+        return Refused(answer.status_code, "unknown", f"the service answers with status {answer.status_code}")

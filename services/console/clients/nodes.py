@@ -1,0 +1,67 @@
+"""`/api/v1/workers`: the nodes of the fleet."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from services.console.clients.api import Api, View
+from shared.contracts.fleet import NodeStatus
+
+PATH = "/api/v1/workers"
+
+
+class Tally(View):
+    """How many of a script's own tests ran on the node, and passed."""
+
+    passed: int
+    total: int
+
+
+class Loaded(View):
+    """What a node runs now."""
+
+    kind: str
+    id: str
+    version: int
+    hash: str
+    tests: Tally | None
+    file: str | None = None
+
+
+class Node(View):
+    """One node."""
+
+    node_id: str
+    status: NodeStatus
+    source: str
+    hostname: str
+    agent_version: str
+    labels: dict[str, str]
+    account_count: int
+    artifacts: list[Loaded]
+    lease_until: datetime | None
+    last_heartbeat_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class NodePage(View):
+    """A page of nodes."""
+
+    items: list[Node]
+    next_cursor: str | None
+
+
+class Nodes:
+    """The Workers API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> NodePage:
+        """Nodes by id."""
+        return await self._api.get(PATH, NodePage, {**question, "cursor": cursor, "limit": limit})
+
+    async def one(self, node_id: str) -> Node:
+        """A node."""
+        return await self._api.get(f"{PATH}/{quote(node_id, safe='')}", Node)

@@ -1,0 +1,134 @@
+"""`/api/v1/group-ai/servers`: machines that are reached by SSH. Logins go in and never come out."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from services.console.clients.api import Api, View
+
+PATH = "/api/v1/group-ai/servers"
+
+
+class HostKey(View):
+    """The key that the server shows."""
+
+    algorithm: str
+    fingerprint: str
+
+
+class Server(View):
+    """A server as it is stored."""
+
+    server_id: str
+    host: str
+    port: int
+    user: str
+    login: str
+    directory: str
+    node_id: str | None
+    link: bool
+    state: str
+    host_key: HostKey
+    created_at: datetime
+    updated_at: datetime
+
+
+class ServerPage(View):
+    """A page of servers."""
+
+    items: list[Server]
+    next_cursor: str | None
+
+
+class Greeting(View):
+    """A login that worked."""
+
+    software: str
+    connect_ms: float
+    latency_ms: float
+
+
+class AgentThere(View):
+    """The agent as the server tells of it."""
+
+    running: bool | None
+    version: str | None
+    node_id: str | None
+    beat_at: str | None
+    broker: str | None
+    lease: str | None
+
+
+class ServerStatus(Greeting):
+    """A look at a server."""
+
+    load: list[float] | None
+    memory_total: int | None
+    memory_available: int | None
+    disk_total: int | None
+    disk_free: int | None
+    uptime_seconds: float | None
+    agent: AgentThere | None
+    unknown: dict[str, str]
+
+
+class Installation(View):
+    """How far an installation of the agent is."""
+
+    state: str
+    step: str
+    version: str
+    started_at: datetime
+    finished_at: datetime | None
+    detail: str | None
+
+
+class Servers:
+    """The Servers API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def page(self, cursor: str | None, limit: int) -> ServerPage:
+        """Servers by id."""
+        return await self._api.get(PATH, ServerPage, {"cursor": cursor, "limit": limit})
+
+    async def one(self, server_id: str) -> Server:
+        """A server."""
+        return await self._api.get(_path(server_id), Server)
+
+    async def add(self, body: Mapping[str, object]) -> Server:
+        """Register a server and see its host key."""
+        return await self._api.post(PATH, Server, body)
+
+    async def remove(self, server_id: str) -> None:
+        """Forget a server and its login."""
+        await self._api.delete(_path(server_id))
+
+    async def scan(self, server_id: str) -> Server:
+        """See which host key it shows now."""
+        return await self._api.post(f"{_path(server_id)}/scan", Server)
+
+    async def confirm(self, server_id: str, fingerprint: str) -> Server:
+        """Pin the host key that was shown."""
+        return await self._api.post(f"{_path(server_id)}/confirm", Server, {"fingerprint": fingerprint})
+
+    async def test(self, server_id: str) -> Greeting:
+        """Log in, ask one thing, and leave."""
+        return await self._api.post(f"{_path(server_id)}/test", Greeting)
+
+    async def status(self, server_id: str) -> ServerStatus:
+        """How the server is now."""
+        return await self._api.get(f"{_path(server_id)}/status", ServerStatus)
+
+    async def install(self, server_id: str, body: Mapping[str, object]) -> Installation:
+        """Begin to bring the agent there."""
+        return await self._api.post(f"{_path(server_id)}/install", Installation, body)
+
+    async def installation(self, server_id: str) -> Installation:
+        """The newest installation there."""
+        return await self._api.get(f"{_path(server_id)}/install", Installation)
+
+
+def _path(server_id: str) -> str:
+    return f"{PATH}/{quote(server_id, safe='')}"

@@ -1,0 +1,1 @@
+"""What pages are made of beside their own templates: times, numbers, bars, charts."""

@@ -1,0 +1,82 @@
+"""Bars and the chart of rates, as points and widths; templates write the SVG. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.console.live.rates import KEPT_SECONDS, LOOK_EVERY, Rate
+from services.console.texts.words import tone_of
+
+WIDTH, HEIGHT = 640.0, 120.0
+_TONES = ("good", "busy", "warn", "bad", "quiet")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a bar, in percent of its width."""
+
+    tone: str
+    start: float
+    width: float
+
+
+def bar(totals: Mapping[str, int], total: int) -> list[Part]:
+    """The parts of a bar by tone; what is not counted yet stays empty. A part that there is can be seen."""
+    counts = dict.fromkeys(_TONES, 0)
+    for state, number in totals.items():
+        if state != "pending":
+            counts[tone_of(state)] += number
+    parts, start = [], 0.0
+    for tone, number in counts.items():
+        if number:
+            width = max(1.0, 100.0 * number / max(1, total))
+            parts.append(Part(tone, start, min(width, 100.0 - start)))
+            start += width
+    return parts
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Two lines over half an hour; `top` is the value of the upper edge."""
+
+    messages: list[str]
+    replies: list[str]
+    top: float
+    now_messages: float
+    now_replies: float
+
+
+def chart(rates: Sequence[Rate], now: datetime) -> Chart | None:
+    """The chart; None before there are two points. A gap of more than two looks breaks the line."""
+    if len(rates) < 2:
+        return None
+    top = _round_up(max(1.0, *(rate.messages for rate in rates), *(rate.replies for rate in rates)))
+    return Chart(
+        messages=_lines([(rate.at, rate.messages) for rate in rates], now, top),
+        replies=_lines([(rate.at, rate.replies) for rate in rates], now, top),
+        top=top,
+        now_messages=rates[-1].messages,
+        now_replies=rates[-1].replies,
+    )
+
+
+def _lines(points: Sequence[tuple[datetime, float]], now: datetime, top: float) -> list[str]:
+    lines: list[list[str]] = []
+    before: datetime | None = None
+    for at, value in points:
+        if before is None or at - before > timedelta(seconds=2.5 * LOOK_EVERY):
+            lines.append([])
+        x = WIDTH * (1 - (now - at).total_seconds() / KEPT_SECONDS)
+        lines[-1].append(f"{x:.1f},{HEIGHT * (1 - value / top):.1f}")
+        before = at
+    return [" ".join(line) for line in lines]
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 5, 10, 20, 50 …"""
+    unit = 1.0
+    while True:
+        for step in (1, 2, 5):
+            if value <= step * unit:
+                return step * unit
+        unit *= 10

@@ -1,0 +1,58 @@
+"""A live tail of what happens: the newest events, with filters. What came before the console started is not here."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.console.live.window import EVENTS, Happened
+from services.console.pages.desk import Desk, Page, Region
+from services.console.pages.listing import read_listing
+from services.console.texts.catalogue import marked as _
+
+SHOWN = 100
+FILTERS = ("kind", "q")
+# Beginnings of types, as they are offered.
+KINDS = ("fleet.node", "fleet.accounts-changed", "fleet.accounts-counted", "deploy.deployment", "deploy.delivery",
+         "deploy.drift", "fleet.assignment", "deploy.session")  # fmt: skip
+
+
+def events_pages(desk: Desk) -> APIRouter:
+    """The tail."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/events")
+    async def events(request: Request) -> Response:
+        visitor = await desk.visitor(request)
+        listing = read_listing(request, FILTERS)
+        kind, part = listing.asked("kind"), listing.asked("q").lower()
+
+        def wanted(event: Happened) -> bool:
+            return event.type.startswith(kind) and (not part or part in event.data.lower())
+
+        async def tail() -> dict[str, Any]:
+            found = desk.window.newest(SHOWN, wanted)
+            return {"events": [(event, _gist(event.data)) for event in found], "listing": listing}
+
+        page = Page("events", desk.told(request, _("Events")), [Region("tail", tail, EVENTS)], "events")
+        return await desk.show(request, visitor, page, listing=listing, kinds=KINDS)
+
+    return router
+
+
+def _gist(data: str) -> list[tuple[str, str]]:
+    """The event's fields in short; lists as their length."""
+    try:
+        fields = json.loads(data)
+    except ValueError:
+        return [("", data)]
+    if not isinstance(fields, dict):
+        return [("", data)]
+    shown = []
+    for name, value in fields.items():
+        if value in (None, [], {}, "") or name in ("at", "boot", "seq"):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        shown.append((name, text if len(text) <= 120 else f"{text[:119]}…"))
+    return shown

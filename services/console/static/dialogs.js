@@ -1,0 +1,60 @@
+// A link with `data-dialog` is opened in a dialog; the form in it is sent from there, and a refusal is shown in it.
+import { parsed, read, words } from "./page.js";
+
+const dialog = document.getElementById("dialog");
+
+export function openDialogs() {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-dialog]");
+    if (link && !event.metaKey && !event.ctrlKey) {
+      event.preventDefault();
+      open(link);
+    }
+    if (event.target.closest("[data-close]") || event.target === dialog) dialog.close();
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    if (dialog.contains(event.target)) {
+      event.preventDefault();
+      send(event.target, event.submitter);
+    } else event.submitter?.classList.add("working");
+  });
+}
+
+async function open(link) {
+  link.classList.add("working");
+  try {
+    const answer = await read(link.href, { "x-dialog": "1" });
+    dialog.replaceChildren(...parsed(await answer.text()));
+  } catch {
+    dialog.replaceChildren(complaint());
+  } finally {
+    link.classList.remove("working");
+  }
+  dialog.showModal();
+  (dialog.querySelector("[autofocus]") ?? dialog.querySelector("footer button[data-close]"))?.focus();
+}
+
+async function send(form, button) {
+  button?.classList.add("working");
+  const body = new URLSearchParams(new FormData(form, button));
+  try {
+    const answer = await read(form.action, { "x-dialog": "1" }, { method: "POST", body });
+    if (answer.headers.has("x-location")) return void location.assign(answer.headers.get("x-location"));
+    const nodes = parsed(await answer.text());
+    // A refusal is a notice, which has its place in the form; anything else takes the form's place.
+    if (nodes.some((node) => node.matches(".notice"))) (form.querySelector(".slot") ?? form).replaceChildren(...nodes);
+    else dialog.replaceChildren(...nodes);
+  } catch {
+    form.querySelector(".slot")?.replaceChildren(complaint());
+  }
+  button?.classList.remove("working");
+}
+
+function complaint() {
+  const notice = document.createElement("p");
+  notice.className = "notice bad";
+  notice.setAttribute("role", "alert");
+  notice.textContent = words.away;
+  return notice;
+}
