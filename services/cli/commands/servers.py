@@ -106,7 +106,7 @@ def change_login(
     agent: OwnAgent = False,
 ) -> None:
     """Change how one logs in on a server; its host key stays confirmed."""
-    body = _login(key, passphrase_file, password_file, agent) | ({"user": user} if user else {})
+    body = {**_login(key, passphrase_file, password_file, agent), **({"user": user} if user else {})}
     record = session.client.put(f"{_path(server)}/login", body, missing=SERVER.missing(server))
     if session.out.as_json:
         session.out.json(record)
