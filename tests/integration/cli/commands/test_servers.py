@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.failures import ExitCode
+from services.cli.paths import ENROLMENTS
 from tests.integration.cli.commands.conftest import Callboard
 from tests.support.live_http import live
 from tests.unit.deployer.making import START, new_script
@@ -20,9 +21,15 @@ def office() -> Office:
     return Office()
 
 
+async def give_out_enrolment() -> dict[str, str]:
+    """What the registry, which is behind the same origin, answers to who lets a machine join."""
+    return {"token": "cbe_" + "a" * 43}
+
+
 @pytest.fixture
 def operator(office: Office, alone: Callboard, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callboard]:
     """Runs `callboard …` signed in there."""
+    office.api.post(ENROLMENTS)(give_out_enrolment)
     monkeypatch.setattr("services.cli.commands.servers.ASK_EVERY", 0.01)
     with live(office.api) as url:
         monkeypatch.setenv("CALLBOARD_URL", url)
