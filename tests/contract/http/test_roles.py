@@ -47,6 +47,8 @@ FOR_ADMINS = {
     "GET /api/v1/group-ai/sessions/{account_id}/download",
     "DELETE /api/v1/group-ai/sessions/{account_id}",
     "POST /api/v1/group-ai/sessions/rotate-key",
+    "POST /api/v1/group-ai/sessions/backup",
+    "POST /api/v1/group-ai/sessions/restore",
 }
 FOR_NODES = {
     "POST /api/v1/workers/heartbeat",
