@@ -6,6 +6,7 @@ seconds is as much as the registry's margin of ten can bear.
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from services.registry.domain.assignments import Takeover
@@ -126,13 +127,11 @@ async def misplaced(fleet: SimulatedFleet) -> list[str]:
 
 
 def answered_twice(fleet: SimulatedFleet) -> list[str]:
-    """Messages that an account has answered more than once, although no node fell silent with it."""
-    seen: set[tuple[int, int]] = set()
-    found = []
-    for said in fleet.telegram.said:
-        if said.reply_to is not None:
-            key = (said.sender_id, said.reply_to)
-            if key in seen:
-                found.append(f"user {said.sender_id} has answered message {said.reply_to} twice")
-            seen.add(key)
-    return found
+    """Messages that an account has answered twice, although it never had to move without its newest state."""
+    behind = {fleet.telegram.user_of(account_id) for account_id in fleet.telegram.behind}
+    answers = Counter((said.sender_id, said.reply_to) for said in fleet.telegram.said if said.reply_to is not None)
+    return [
+        f"user {user} has answered message {message} {count} times"
+        for (user, message), count in answers.items()
+        if count > 1 and user not in behind
+    ]
