@@ -49,8 +49,6 @@ FOR_ADMINS = {
     "POST /api/v1/group-ai/sessions/backup",
     "POST /api/v1/group-ai/sessions/restore",
     "POST /api/v1/group-ai/sessions/rotate-key",
-    "POST /api/v1/group-ai/sessions/backup",
-    "POST /api/v1/group-ai/sessions/restore",
 }
 FOR_NODES = {
     "POST /api/v1/workers/heartbeat",
