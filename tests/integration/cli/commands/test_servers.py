@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.failures import ExitCode
+from services.cli.paths import ENROLMENTS
 from tests.integration.cli.commands.conftest import Callboard
 from tests.support.live_http import live
 from tests.unit.deployer.making import START, new_script
@@ -20,9 +21,15 @@ def office() -> Office:
     return Office()
 
 
+async def give_out_enrolment() -> dict[str, str]:
+    """What the registry, which is behind the same origin, answers to who lets a machine join."""
+    return {"token": "cbe_" + "a" * 43}
+
+
 @pytest.fixture
 def operator(office: Office, alone: Callboard, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callboard]:
     """Runs `callboard …` signed in there."""
+    office.api.post(ENROLMENTS)(give_out_enrolment)
     monkeypatch.setattr("services.cli.commands.servers.ASK_EVERY", 0.01)
     with live(office.api) as url:
         monkeypatch.setenv("CALLBOARD_URL", url)
@@ -70,6 +77,8 @@ def test_the_way_of_a_server(operator: Callboard, office: Office, password: str)
     assert operator("servers", "list").stdout.splitlines()[1].split()[:2] == ["tokyo-1", "confirmed"]
     assert KEY.fingerprint in operator("servers", "show", "tokyo-1").stdout
     assert "latency_ms" in operator("servers", "test", "tokyo-1").stdout
+    changed = operator("servers", "login", "tokyo-1", "--password-file", password, "--user", "ops")
+    assert changed.stdout == "ops logs in on tokyo-1 with: password\n"
     assert json.loads(operator("servers", "status", "tokyo-1", "--json").stdout)["agent"]["running"] is False
     assert ".callboard/scripts/greeter.yaml" in operator("servers", "push", "tokyo-1", "greeter").stdout
     assert "confirmed" in operator("servers", "scan", "tokyo-1").stderr
