@@ -8,7 +8,7 @@ ARGS ?=
 # Half of the suite's time is waiting for servers, so two sides at a time (tests/order.py).
 SIDES ?= 2
 
-.PHONY: help setup demo test lint format types imports bench fault compose-test docs golden lock clean
+.PHONY: help setup demo test lint format types imports bench fault simulate compose-test docs golden lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench: .venv/.development ## measure against floors of the same run; writes benc
 
 fault: .venv/.development ## 500 real agents, their broker erased and their services killed, 40 rollouts; half an hour
 	@$(BIN)/python -m tests.campaigns $(ARGS)
+
+simulate: .venv/.development ## random bad days of a whole fleet in virtual time: ARGS="--schedules 10000 --first 0"
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 compose-test: .venv/.development ## bring the compose stack up for real, test it, take it down
 	@tools/compose-test.sh

@@ -61,7 +61,7 @@ from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
 from services.deployer.use_cases.browse_sessions import BrowseSessions
 from services.deployer.use_cases.carry_parcels import CarryParcels
-from services.deployer.use_cases.deliver_sessions import DeliverSessions
+from services.deployer.use_cases.deliver_sessions import Awaited, DeliverSessions
 from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
@@ -236,15 +236,17 @@ class DeployerApp:
     def _wire_sessions(self) -> None:
         """The vault: logins come in from operators and nodes, and go out to nodes, sealed."""
         settings, ports = self._settings, self._ports
-        address, port = settings.telegram_server_address, settings.telegram_server_port
+        place = settings.telegram
+        address, port = place.server_address, place.server_port
         reader = ports.reader or FormatReader(Sandbox(address, port) if address and port else None)
         safe = SealedSessions(self._master)
         keep = KeepVersion(safe, ports.clock)
         open_ = OpenSealed(self._keys, reader)
         self._session_links = SignedSessions(settings.secret, settings.public_url)
-        self._deliver = DeliverSessions(ports.store, safe, self._session_links.url_of, ports.clock)
+        awaited = Awaited()
+        self._deliver = DeliverSessions(ports.store, safe, self._session_links.url_of, awaited, ports.clock)
         self._sign_in = SignInOnNode(ports.store, open_, keep, ports.clock, ports.randomness)
-        record = RecordSyncs(ports.store, open_, keep, ports.clock)
+        record = RecordSyncs(ports.store, open_, keep, awaited, ports.clock)
         self._sessions = StoreSessions(ports.store, reader, keep, ports.clock)
         self._browse_sessions = BrowseSessions(ports.store, safe)
         former = {Shelf.SERVER_LOGINS: self._server_logins.reseal}

@@ -24,7 +24,7 @@ _FORMER_INFO = b"callboard deployer: logins of servers"
 _UNREADABLE = ServerProblem(
     Trouble.LOGIN_UNREADABLE,
     "the stored login was sealed with another secret: bring the deployer's former CALLBOARD_VAULT_KEY, "
-    "CALLBOARD_SECRET (or the file of either) back, or remove the server and add it again with its login",
+    "CALLBOARD_SECRET (or the file of either) back, or give the login again with `callboard servers login`",
 )
 
 

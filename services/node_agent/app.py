@@ -268,7 +268,7 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
         **returning,
         **marking,
         "crew": crew.run,
-        "heartbeat": _heartbeat(core),
+        "heartbeat": _heartbeat(core, crew),
         "counters": lambda: keep_counters(core.roster, ports.clock),
     }
 
@@ -446,7 +446,7 @@ def _know_assignments(core: _Core, crew: Crew) -> KnowAssignments:
     return know
 
 
-def _heartbeat(core: _Core) -> Job:
+def _heartbeat(core: _Core, crew: Crew) -> Job:
     settings, ports = core.settings, core.ports
     standing = Standing(core.assignments, ports.logins, settings.heartbeat_seconds * ASK_AGAIN_SHARE)
 
@@ -456,7 +456,13 @@ def _heartbeat(core: _Core) -> Job:
     writer = HeartbeatWriter(settings.node_id, facts, core.identity, core.beats, core.stage, core.roster, standing)
     after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
     job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
-    return lambda: job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
+
+    async def beat() -> None:
+        # A full report of a ledger that is new would say that there are no accounts, and they would be taken from it.
+        await crew.looked.wait()
+        await job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
+
+    return beat
 
 
 def _status_after_beat(

@@ -26,7 +26,7 @@ from shared.tls import trusting
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 # The back office may be starting: the deployer has to tell its keys first.
-TRIES, PAUSE_SECONDS = 6, 2.0
+TRIES, PAUSE_SECONDS = 20, 0.5
 _PASSING = (429, 502, 503, 504)
 
 

@@ -6,7 +6,7 @@ which is why every test has a script id of its own.
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ class SharedFleet:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember how each test went, for what comes after it."""
     report = yield
     item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed

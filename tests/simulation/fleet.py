@@ -24,6 +24,9 @@ from services.deployer.domain.deployments import Deployment
 from services.deployer.settings import DeployerSettings
 from services.deployer.ssh.in_memory import InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore as DeployerStore
+from services.deployer.use_cases.keep_version import Kept
+from services.deployer.use_cases.store_sessions import Upload
+from services.node_agent.telegram.in_memory import login_of
 from services.registry.app import Ports as RegistryPorts
 from services.registry.app import Registry
 from services.registry.broker.in_memory import InMemoryAccess
@@ -60,12 +63,24 @@ NOWHERE = {"amqp_url": "amqp://nowhere", "database_url": "postgresql+asyncpg://n
 
 
 class SimulatedFleet:
-    """See the module's docstring. Nodes are `n0`, `n1` …; node `n0` has the accounts `n0-a0`, `n0-a1` …"""
+    """See the module's docstring. Nodes are `n0`, `n1` …; node `n0` has the accounts `n0-a0`, `n0-a1` …
+
+    Their logins are in the nodes' session folders, or with `vault` nowhere until they are uploaded. `paces` are those
+    of the machines' clocks.
+    """
 
     def __init__(
-        self, nodes: int, accounts: int = 3, *, seed: int = 0, aloud: bool = False, paces: Sequence[float] = ()
+        self,
+        nodes: int,
+        accounts: int = 3,
+        *,
+        seed: int = 0,
+        aloud: bool = False,
+        paces: Sequence[float] = (),
+        vault: bool = False,
     ) -> None:
         self.seed = seed
+        self._vault = vault
         self._paces = dict(enumerate(paces))
         self.clock = FleetClock()
         self.broker = Broker(self.clock, self.dice("broker"))
@@ -126,6 +141,8 @@ class SimulatedFleet:
         users = {account: 1000 * (place + 1) + each for each, account in enumerate(accounts)}
         for account, user in users.items():
             self.telegram.add_account(account, user)
+        if self._vault:
+            machine.sessions.files.clear()
         self.telegram.add_chat(self.chat(place), f"chat_{node_id}_{place}", GUEST, *users.values())
         self.machines.append(machine)
         return machine
@@ -256,6 +273,13 @@ class SimulatedFleet:
         """Order an account to a node."""
         path = f"/api/v1/group-ai/accounts/{account_id}/assignment"
         await self._ask("POST", path, status, of="registry", json={"node_id": node_id})
+
+    async def upload(self, account_id: str) -> None:
+        """Bring an account's login into the vault."""
+        app = self.deployer.app
+        assert isinstance(app, DeployerApp), "the deployer is down"
+        (taken,) = await app._sessions.upload(Upload(f"{account_id}.session", login_of(account_id), account_id))
+        assert isinstance(taken.outcome, Kept), taken
 
     async def assignment(self, account_id: str) -> AssignmentView:
         """Whose an account is."""

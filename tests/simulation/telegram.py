@@ -28,16 +28,22 @@ class GuardedTelegram(InMemoryTelegram):
         self.excused: Callable[[str], bool] = lambda _: False
         self._lease_left = lease_left
         self._last: dict[str, Machine] = {}
+        # Accounts whose newest state went with the process that ran them, and those that have moved without it.
+        self._crashed: set[str] = set()
+        self.behind: set[str] = set()
         self._asleep: list[tuple[str, Machine, object]] = []
 
     def bring(self, account_id: str, content: bytes, at: TelegramAt) -> None:
         """The account is about to connect there: a state that it comes with is the newest that was handed back."""
         before, login = self._last.get(account_id), self._logins[account_id]
-        moved = before is not None and before is not at.whose
-        if moved and place_in(content, 0) < login.saved and not self.excused(account_id):
-            self.violations.append(
-                f"{account_id} has moved with {content!r}, its state was {login.saved} already, at {self._second}"
-            )
+        if before is not None and place_in(content, 0) < login.saved:
+            # What a killed process had not handed back is lost, also for a machine that has lost its ledger since.
+            if account_id in self._crashed or self.excused(account_id):
+                self.behind.add(account_id)
+            elif before is not at.whose:
+                late = f"has moved with {content!r}, its state was {login.saved} already, at {self._second}"
+                self.violations.append(f"{account_id} {late}")
+        self._crashed.discard(account_id)
         super().bring(account_id, content, at)
 
     async def connect(self, account_id: str, on_message: OnMessage) -> InMemoryConnection:
@@ -49,9 +55,7 @@ class GuardedTelegram(InMemoryTelegram):
             self._asleep.append((account_id, machine, machine.agent))
             self.crash(account_id)
         elif machine is not None:
-            self.violations.append(
-                f"{account_id} is live on {machine.node_id} and connects elsewhere at {self._second}"
-            )
+            self.violations.append(f"{account_id} is live on {machine.node_id}, connects elsewhere at {self._second}")
             self.kill(account_id, "AUTH_KEY_DUPLICATED")
         self._last[account_id] = self._machine(account_id)
         return await super().connect(account_id, on_message)
@@ -76,6 +80,7 @@ class GuardedTelegram(InMemoryTelegram):
 
     def crash_on(self, machine: Machine) -> None:
         """A machine's agent is gone at once, and has saved nothing at its end."""
+        self._crashed |= {account_id for account_id, last in self._last.items() if last is machine}
         for account_id in self.live_on(machine):
             self.crash(account_id)
 
@@ -92,9 +97,7 @@ class GuardedTelegram(InMemoryTelegram):
         for account_id, machine, agent in [each for each in self._asleep if not each[1].clock.paused]:
             self._asleep.remove((account_id, machine, agent))
             if machine.agent is agent:
-                self.violations.append(
-                    f"{account_id} wakes up on {machine.node_id} after it has moved, at {self._second}"
-                )
+                self.violations.append(f"{account_id} has moved, and wakes up on {machine.node_id} at {self._second}")
 
     def _guard(self, account_id: str, what: str, machine: Machine | None = None) -> None:
         machine = machine or self._machine(account_id)

@@ -12,6 +12,8 @@ from tests.simulation.test_schedules import ONE, seeds
 
 # A lease and the clocks' drift, a takeover's patience, the patience for a state that was handed back, and a few beats.
 SETTLED_WITHIN = 400.0
+# In the suite; `make simulate` takes as many as one likes.
+SOME = 10
 
 
 async def test_an_account_moves_with_its_newest_state() -> None:
@@ -24,7 +26,19 @@ async def test_an_account_moves_with_its_newest_state() -> None:
         assert await misplaced(fleet) == []
 
 
-@pytest.mark.parametrize("seed", seeds())
+async def test_a_node_that_lost_its_ledger_keeps_its_accounts() -> None:
+    """Its first report would say that it has none, and the registry would take them all from it."""
+    async with SimulatedFleet(nodes=1, accounts=2) as fleet:
+        await fleet.run_for(20)
+        await fleet.machines[0].kill(wipe=True)
+        fleet.machines[0].start()
+        await fleet.run_for(20)
+        assert fleet.telegram.live_on(fleet.machines[0]) == [], "the machine before it may be running still"
+        await fleet.run_for(60)
+        assert await misplaced(fleet) == []
+
+
+@pytest.mark.parametrize("seed", seeds()[:SOME])
 async def test_accounts_move_through_a_bad_day(seed: int) -> None:
     """Some order of moves and faults destroys a login, loses its state, or leaves it nowhere."""
     day = MovingDay(seed)
@@ -37,8 +51,9 @@ async def test_accounts_move_through_a_bad_day(seed: int) -> None:
 
 async def live_through(day: MovingDay, seed: int) -> None:
     """The day of a seed, and the hours after it."""
-    async with SimulatedFleet(NODES, ACCOUNTS, seed=seed, aloud=ONE in os.environ, paces=day.paces) as fleet:
-        await fleet.run_for(10)
+    aloud = ONE in os.environ
+    async with SimulatedFleet(NODES, ACCOUNTS, seed=seed, aloud=aloud, paces=day.paces, vault=day.vault) as fleet:
+        await day.begin(fleet)
         await day.play(fleet)
         await fleet.until(lambda: misplaced(fleet), within=SETTLED_WITHIN)
         await fleet.run_for(60)

@@ -164,10 +164,9 @@ def _done(session: Session, deployment: str, act: str, done: str, body: dict[str
 
 
 def _with_advice(failed: CommandFailed, name: str) -> CommandFailed:
-    advice = (
-        f"plan it again, or say --even-if-changed; `callboard deployments show {name} --plan` shows what was planned"
-    )
-    return CommandFailed(failed.code, str(failed), [*failed.details, advice])
+    shows = f"`callboard deployments show {name} --plan` shows what was planned"
+    advice = f"plan again, or say --even-if-changed; {shows}"
+    return CommandFailed(failed.code, failed.sentence, [*failed.details, advice])
 
 
 def _explained(session: Session, name: str, failed: CommandFailed, act: str, done: str) -> CommandFailed:

@@ -28,6 +28,11 @@ class Account(View):
     reply_count: int
     last_activity: datetime | None
     session_file: str | None
+    epoch: int | None = None
+    session_version: int | None = None
+    assignment: str | None = None
+    assigned_to: str | None = None
+    target: str | None = None
     updated_at: datetime
 
 

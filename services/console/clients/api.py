@@ -97,13 +97,14 @@ class Api:
         content: bytes | None = None,
         media_type: str | None = None,
     ) -> httpx.Response:
-        upstream = next(one for one in self._upstreams if one.owns(path))
+        upstream = next(one for one in self._upstreams if one.owns(path.partition("?")[0]))
         headers = self._headers + ([(b"content-type", media_type.encode())] if media_type else [])
         try:
             answer = await self._clients[upstream.name].request(
                 method,
                 upstream.url + path,
-                params=httpx.QueryParams(_given(query)),
+                # None leaves what stands in the path's own query as it is.
+                params=httpx.QueryParams(_given(query)) if query else None,
                 json=body,
                 content=content,
                 headers=headers,

@@ -2,12 +2,17 @@
 
 from services.console.clients.accounts import Accounts
 from services.console.clients.api import Api
+from services.console.clients.assignments import Assignments
+from services.console.clients.audit import Audit
 from services.console.clients.dead_letters import DeadLetters
 from services.console.clients.deployments import Deployments
 from services.console.clients.drift import Drifts
+from services.console.clients.enrolments import Enrolments
 from services.console.clients.nodes import Nodes
 from services.console.clients.scripts import Scripts
 from services.console.clients.servers import Servers
+from services.console.clients.sessions import Sessions
+from services.console.clients.tokens import Tokens
 
 
 class Fleet:
@@ -21,3 +26,8 @@ class Fleet:
         self.drift = Drifts(api)
         self.servers = Servers(api)
         self.dead_letters = DeadLetters(api)
+        self.assignments = Assignments(api)
+        self.enrolments = Enrolments(api)
+        self.sessions = Sessions(api)
+        self.tokens = Tokens(api)
+        self.audit = Audit(api)

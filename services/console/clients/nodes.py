@@ -39,6 +39,12 @@ class Node(View):
     labels: dict[str, str]
     account_count: int
     artifacts: list[Loaded]
+    takes_assignments: bool = False
+    enrolled: bool = False
+    assigned: int = 0
+    excluded: tuple[str, ...] = ()
+    capacity: int | None = None
+    draining: bool = False
     lease_until: datetime | None
     last_heartbeat_at: datetime | None
     created_at: datetime

@@ -6,9 +6,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.console.live.hub import ALL, News
+from shared.contracts.assignments import AssignmentChanged
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
+from shared.contracts.sessions import SessionChanged
 
 ACCOUNTS, COUNTERS, NODES = "accounts", "counters", "nodes"
 DEPLOYMENTS, DELIVERIES, DRIFT = "deployments", "deliveries", "drift"
@@ -38,6 +40,15 @@ def _delivery(event: DeliveryChanged) -> list[News]:
     return [News(DELIVERIES, (event.deployment_id,)), News(NODES, (event.node_id,))]
 
 
+def _session(event: SessionChanged) -> list[News]:
+    return [News(SESSIONS, (event.account_id,))]
+
+
+def _assignment(event: AssignmentChanged) -> list[News]:
+    nodes = [one for one in (event.node_id, event.target) if one]
+    return [News(ACCOUNTS, tuple(f"{node}/{event.account_id}" for node in nodes)), News(SESSIONS, (event.account_id,))]
+
+
 def _drift(event: DriftChanged) -> list[News]:
     return [News(DRIFT, (f"{event.node_id}/{event.script_id}",))]
 
@@ -51,6 +62,8 @@ _READERS: dict[str, tuple[Any, Callable[[Any], list[News]]]] = {
         (DeploymentChanged, _deployment),
         (DeliveryChanged, _delivery),
         (DriftChanged, _drift),
+        (SessionChanged, _session),
+        (AssignmentChanged, _assignment),
     )
 }
 

@@ -58,7 +58,10 @@ def accounts_pages(desk: Desk) -> APIRouter:
         fleet = desk.fleet(visitor)
 
         async def now() -> dict[str, Any]:
-            return {"account": await fleet.accounts.one(node_id, account_id)}
+            return {
+                "account": await fleet.accounts.one(node_id, account_id),
+                "assignment": await fleet.assignments.one(account_id),
+            }
 
         async def history() -> dict[str, Any]:
             return {"changes": await fleet.accounts.changes(node_id, account_id, CHANGES), "most": CHANGES}

@@ -24,6 +24,7 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("accounts", "/accounts", _("Accounts"), "accounts"),
             Place("nodes", "/nodes", _("Nodes"), "nodes"),
+            Place("sessions", "/sessions", _("Sessions"), "sessions"),
             Place("servers", "/servers", _("Servers"), "servers"),
         ),
     ),
@@ -40,6 +41,8 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("events", "/events", _("Events"), "events"),
             Place("dead-letters", "/dead-letters", _("Dead letters"), "dead"),
+            Place("audit", "/audit", _("Audit log"), "audit", Role.ADMIN),
+            Place("tokens", "/tokens", _("Tokens"), "tokens", Role.ADMIN),
         ),
     ),
 )

@@ -35,7 +35,8 @@ def nodes_pages(desk: Desk) -> APIRouter:
         fleet = desk.fleet(visitor)
 
         async def now() -> dict[str, Any]:
-            return {"node": await fleet.nodes.one(node_id)}
+            found = await fleet.nodes.one(node_id)
+            return {"node": found, "drain": await fleet.assignments.drain_of(node_id) if found.draining else None}
 
         async def scripts() -> dict[str, Any]:
             found = await fleet.nodes.one(node_id)
@@ -47,7 +48,7 @@ def nodes_pages(desk: Desk) -> APIRouter:
             return {"rows": page.items, "more": page.next_cursor is not None}
 
         regions = [
-            Region("now", now, "nodes?"),
+            Region("now", now, "nodes? accounts~"),
             Region("scripts", scripts, "nodes? drift"),
             Region("accounts", accounts, "accounts~ counters?"),
         ]

@@ -7,10 +7,13 @@ from starlette.types import Scope
 
 from services.console.pages import problems
 from services.console.pages.accounts import accounts_pages
+from services.console.pages.assigning import assigning_pages
+from services.console.pages.audit import audit_pages
 from services.console.pages.dead_letters import dead_letters_pages
 from services.console.pages.deployments import deployments_pages
 from services.console.pages.desk import Desk
 from services.console.pages.drift import drift_pages
+from services.console.pages.enrolling import enrolling_pages
 from services.console.pages.events import events_pages
 from services.console.pages.nodes import nodes_pages
 from services.console.pages.overview import overview_pages
@@ -18,15 +21,20 @@ from services.console.pages.push import push_pages
 from services.console.pages.screen import STATIC
 from services.console.pages.scripts import scripts_pages
 from services.console.pages.servers import servers_pages
+from services.console.pages.sessions import sessions_pages
 from services.console.pages.sign_in import sign_in_pages
 from services.console.pages.stream import stream_pages
+from services.console.pages.tokens import tokens_pages
 
 PAGES = (
     sign_in_pages,
     stream_pages,
     overview_pages,
     accounts_pages,
+    enrolling_pages,
     nodes_pages,
+    assigning_pages,
+    sessions_pages,
     servers_pages,
     scripts_pages,
     push_pages,
@@ -34,6 +42,8 @@ PAGES = (
     drift_pages,
     events_pages,
     dead_letters_pages,
+    audit_pages,
+    tokens_pages,
 )
 
 

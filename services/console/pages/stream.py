@@ -21,7 +21,7 @@ def stream_pages(desk: Desk) -> APIRouter:
         await desk.visitor(request)
         topics = request.query_params.get("topics", "").split(",")
         return EventSourceResponse(
-            _messages(desk.hub, topics), ping=PING_SECONDS, headers={"cache-control": "no-store"}
+            _messages(desk, request, topics), ping=PING_SECONDS, headers={"cache-control": "no-store"}
         )
 
     return router

@@ -3,6 +3,7 @@ import { followChanges } from "./live.js";
 import { openDialogs } from "./dialogs.js";
 import { liveFilters } from "./filters.js";
 import { rememberColumns } from "./columns.js";
+import { copyOnClick } from "./copy.js";
 import { keepTimesFresh } from "./times.js";
 
 document.documentElement.classList.add("js");
@@ -10,9 +11,10 @@ keepTimesFresh();
 openDialogs();
 liveFilters();
 rememberColumns();
+copyOnClick();
 followChanges();
 
-const parts = { "#editor": "./editor.js", "#push": "./push.js", "[data-upload]": "./upload.js", "[data-copy]": "./copy.js" };
+const parts = { "#editor": "./editor.js", "#push": "./push.js", "[data-upload]": "./upload.js" };
 for (const [selector, module] of Object.entries(parts)) if (document.querySelector(selector)) import(module);
 
 // A sheet closes where one clicks beside it, and with Escape.

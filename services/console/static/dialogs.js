@@ -1,5 +1,6 @@
 // A link with `data-dialog` is opened in a dialog; the form in it is sent from there, and a refusal is shown in it.
 import { parsed, read, words } from "./page.js";
+import { humanise } from "./times.js";
 
 const dialog = document.getElementById("dialog");
 
@@ -44,7 +45,10 @@ async function send(form, button) {
     const nodes = parsed(await answer.text());
     // A refusal is a notice, which has its place in the form; anything else takes the form's place.
     if (nodes.some((node) => node.matches(".notice"))) (form.querySelector(".slot") ?? form).replaceChildren(...nodes);
-    else dialog.replaceChildren(...nodes);
+    else {
+      dialog.replaceChildren(...nodes);
+      humanise(dialog);
+    }
   } catch {
     form.querySelector(".slot")?.replaceChildren(complaint());
   }

@@ -47,6 +47,11 @@ STATES: dict[str, tuple[str, str]] = {
     "confirmed": (_("confirmed"), "good"),
     "changed": (_("key changed"), "bad"),
     "started": (_("started"), "good"),
+    # where a version of a login is from
+    "upload": (_("uploaded"), "quiet"),
+    "sync": (_("handed back by its node"), "quiet"),
+    "login": (_("signed in there"), "quiet"),
+    "restore": (_("restored"), "quiet"),
     # where a node is
     "local": (_("local"), "quiet"),
     "remote": (_("remote"), "quiet"),
@@ -55,6 +60,11 @@ STATES: dict[str, tuple[str, str]] = {
     "operator": (_("operator"), "quiet"),
     "admin": (_("admin"), "quiet"),
     "node": (_("node"), "quiet"),
+    # the audit log
+    "intent": (_("about to"), "quiet"),
+    "outcome": (_("done"), "good"),
+    "refused": (_("refused"), "bad"),
+    "sign-in": (_("failed sign-in"), "bad"),
     # causes of failed deliveries
     "hash_mismatch": (_("the content arrived damaged"), "bad"),
     "download_failed": (_("the download failed"), "bad"),

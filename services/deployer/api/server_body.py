@@ -162,6 +162,16 @@ class ServerBody(Body):
         )
 
 
+class NewLoginBody(LoginBody):
+    """Another login, and another user if one is given. It is stored sealed and is never answered."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"agent": True}, {"password": "of the user", "user": "ops"}]}
+    )
+
+    user: User | None = Field(default=None, description="who logs in there from now on; null: who did until now")
+
+
 class ConfirmBody(Body):
     """What the operator has seen on the server itself (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`)."""
 

@@ -19,6 +19,7 @@ from services.deployer.api.server_body import (
     UNREADABLE,
     ConfirmBody,
     InstallBody,
+    NewLoginBody,
     PushBody,
     ServerBody,
     no_such_server,
@@ -179,6 +180,18 @@ def servers_router(register: RegisterServers, reach: ReachServers, install: Inst
         if found is None:
             raise no_such_server(server_id)
         return _view(found)
+
+    @router.put("/{server_id}/login", summary="Change how one logs in", responses=joined(UNKNOWN, UNREADABLE))
+    async def change_login(server_id: Id, body: NewLoginBody) -> ServerView:
+        """Log in with this from now on. The server stays as it is: its confirmed host key, its link, its agent."""
+        outcome = await register.change_login(server_id, body.login(), body.user)
+        match outcome:
+            case Server():
+                return _view(outcome)
+            case NoSuchServer():
+                raise no_such_server(server_id)
+            case ServerProblem():
+                raise told(outcome)
 
     @router.delete("/{server_id}", summary="Remove a server", responses=UNKNOWN)
     async def remove_server(server_id: Id) -> Removed:

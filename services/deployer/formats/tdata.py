@@ -1,6 +1,6 @@
 """Folders of Telegram Desktop (`tdata`), read by opentele-ng: the one place that knows the library.
 
-Only its reader is used; it makes no client and nothing here speaks to Telegram (see docs/adr/0006). It reads a folder,
+Only its reader is used; it makes no client and nothing here speaks to Telegram (see docs/adr/0010). It reads a folder,
 so the few files that hold the logins are put into a private one in memory for that moment. The library's own errors are
 not shown: they may have contents in them.
 """

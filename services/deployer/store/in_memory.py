@@ -362,6 +362,10 @@ class _Servers:
         if server.server_id in self._servers:
             self._servers[server.server_id] = server
 
+    async def change_login(self, server: Server, sealed: bytes) -> None:
+        self._servers[server.server_id] = server
+        self._tables.logins[server.server_id] = sealed
+
     async def remove(self, server_id: str) -> bool:
         self._tables.logins.pop(server_id, None)
         self._tables.installations.pop(server_id, None)

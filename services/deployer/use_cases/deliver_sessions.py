@@ -6,6 +6,7 @@ not delivered: the next question finds it. Who has which account is noted on the
 """
 
 import base64
+from collections import OrderedDict
 from collections.abc import Callable
 
 import structlog
@@ -22,12 +23,42 @@ log = structlog.get_logger(__name__)
 
 
 UrlOf = Callable[[Destination], str]
+# As many accounts as wait for a state at once; of more, the ones that were asked for last.
+MOST_AWAITED = 10_000
+
+
+class Awaited:
+    """The states that the registry says the last nodes handed back, and that have not come in.
+
+    The registry heard it from the node that had the account, so such a state is taken even if what made that node its
+    holder was never told here: the broker may have lost it. In memory only, because the registry says it again with
+    every beat of the node that waits.
+    """
+
+    def __init__(self) -> None:
+        self._hashes: OrderedDict[str, str] = OrderedDict()
+
+    def note(self, account_id: str, hash_: str) -> None:
+        """This state is waited for."""
+        self._hashes[account_id] = hash_
+        self._hashes.move_to_end(account_id)
+        while len(self._hashes) > MOST_AWAITED:
+            self._hashes.popitem(last=False)
+
+    def expects(self, account_id: str, hash_: str) -> bool:
+        """Whether just this state is waited for."""
+        return self._hashes.get(account_id) == hash_
+
+    def came(self, account_id: str) -> None:
+        """It is there."""
+        self._hashes.pop(account_id, None)
 
 
 class DeliverSessions:
     """See the module's docstring."""
 
-    def __init__(self, store: Store, safe: SessionSafe, url_of: UrlOf, clock: Clock) -> None:
+    def __init__(self, store: Store, safe: SessionSafe, url_of: UrlOf, awaited: Awaited, clock: Clock) -> None:
+        self._awaited = awaited
         self._store = store
         self._safe = safe
         self._url_of = url_of
@@ -68,9 +99,16 @@ class DeliverSessions:
         if newest is None or newest.epoch != wanted.epoch or holder is None or holder.node_id != wanted.node_id:
             return self._silent(wanted, "another node has the account by now")
         session = await transaction.sessions.one(wanted.account_id)
+        missing = wanted.at_least
+        if missing and session and await transaction.sessions.by_hash(wanted.account_id, missing) is not None:
+            missing = None
+        if missing:
+            self._awaited.note(wanted.account_id, missing)
+        else:
+            self._awaited.came(wanted.account_id)
         if session is None:
             return self._silent(wanted, "the vault has no login of this account")
-        if wanted.at_least and await transaction.sessions.by_hash(wanted.account_id, wanted.at_least) is None:
+        if missing:
             return self._silent(wanted, "the state that the last node handed back has not come in")
         version = await transaction.sessions.version(wanted.account_id, session.current_version)
         assert version is not None

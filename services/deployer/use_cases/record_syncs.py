@@ -1,8 +1,9 @@
 """Take in the states of logins that nodes hand back, and the logins that were signed in there. Called by the handlers.
 
 A state is opened with the vault's key, checked as an upload is, and kept as a version; the node is told, and until then
-says it again. A node hands back only what the registry has told that it has or had; a state that is ahead of that word
-waits for it, because the node comes again. Raises Unavailable, and Rejected for what can never be kept.
+says it again. A node hands back only what the registry has told that it has or had, or what the registry says was
+handed back; a state that is ahead of that word waits for it, because the node comes again. Raises Unavailable, and
+Rejected for what can never be kept.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from services.deployer.domain.keeping import NotOpened, VaultKeys
 from services.deployer.domain.ports import Store
 from services.deployer.domain.sessions import SyncPlace
 from services.deployer.domain.telegram_logins import RefusedSession, SessionReader, TelegramLogin
+from services.deployer.use_cases.deliver_sessions import Awaited
 from services.deployer.use_cases.keep_version import Brought, KeepVersion, Kept, KeyTaken
 from shared.clock import Clock
 from shared.contracts.identifiers import content_hash
@@ -57,7 +59,8 @@ class OpenSealed:
 class RecordSyncs:
     """See the module's docstring."""
 
-    def __init__(self, store: Store, open_: OpenSealed, keep: KeepVersion, clock: Clock) -> None:
+    def __init__(self, store: Store, open_: OpenSealed, keep: KeepVersion, awaited: Awaited, clock: Clock) -> None:
+        self._awaited = awaited
         self._store = store
         self._open = open_
         self._keep = keep
@@ -99,6 +102,8 @@ class RecordSyncs:
     async def _may(self, state: SessionSynced) -> bool:
         async with self._store.begin() as transaction:
             holder = await transaction.sessions.holder(state.account_id, state.epoch)
+        if holder is None and self._awaited.expects(state.account_id, state.hash):
+            return True
         if holder is None:
             log.info("session_state_too_early", account=state.account_id, node=state.node_id, epoch=state.epoch)
             return False

@@ -350,8 +350,8 @@ def _removed(row: Assignment, at: datetime, now: datetime) -> Outcome:
 
 
 def _waived(row: Assignment) -> Outcome:
-    if row.handed_back is None:
-        return STAYS
+    if row.handed_back is None or row.in_vault is None:
+        return STAYS  # without it there is nothing that it could start with
     reason = "the state that the node before handed back did not come in time: it starts with the vault's version"
     return Moved(replace(row, handed_back=None, reason=reason))
 

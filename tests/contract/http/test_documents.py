@@ -16,11 +16,11 @@ from shared.http.document import operations
 from tests.contract.http.documents import deployer_api, merged_document, registry_api, sandbox_document
 
 VERBS = {
-    "Abort", "Add", "Adopt", "Answer", "Apply", "Approve", "Assign", "Begin", "Change", "Clear", "Compare", "Confirm",
-    "Count", "Cut", "Deploy", "Download", "Drain", "Drop", "End", "Fetch", "Follow", "Forget", "Inject", "Install",
-    "Join", "Kill", "Let", "List", "Look", "Make", "Overwrite", "Pause", "Plan", "Push", "Read", "Remove", "Replay",
-    "Report", "Resume", "Retry", "Revoke", "Roll", "Rotate", "Say", "Scan", "Set", "Sign", "Take", "Tell", "Test",
-    "Upload",
+    "Abort", "Add", "Adopt", "Answer", "Apply", "Approve", "Assign", "Back", "Begin", "Change", "Clear", "Compare",
+    "Confirm", "Count", "Cut", "Deploy", "Download", "Drain", "Drop", "End", "Fetch", "Follow", "Forget", "Inject",
+    "Install", "Join", "Kill", "Let", "List", "Look", "Make", "Overwrite", "Pause", "Plan", "Push", "Read", "Remove",
+    "Replay", "Report", "Restore", "Resume", "Retry", "Revoke", "Roll", "Rotate", "Say", "Scan", "Set", "Sign",
+    "Take", "Tell", "Test", "Upload",
 }  # fmt: skip
 # What needs no token, because it tells nothing of the fleet or brings an authorisation of its own.
 OPEN = {

@@ -43,9 +43,11 @@ FOR_ADMINS = {
     "POST /api/v1/workers/enrolments",
     "POST /api/v1/group-ai/keys/rotate",
     "POST /api/v1/group-ai/keys/sign",
-    # A login that leaves the vault, or is lost with it.
+    # Whoever has a login is signed in as the account; one that is gone is gone.
     "GET /api/v1/group-ai/sessions/{account_id}/download",
     "DELETE /api/v1/group-ai/sessions/{account_id}",
+    "POST /api/v1/group-ai/sessions/backup",
+    "POST /api/v1/group-ai/sessions/restore",
     "POST /api/v1/group-ai/sessions/rotate-key",
 }
 FOR_NODES = {

@@ -128,12 +128,12 @@ async def test_releases_are_over_a_margin_after_the_lease(subject: Subject) -> N
         rows = [leaving, replace(leaving, account_id="b", in_vault=None), replace(leaving, account_id="c", node_id="m")]
         await transaction.save_assignments([*rows, replace(leaving, account_id="d", state=ASSIGNED), cut_off])
     await subject.enrol("n", "A" * 43 + "=")
-    await subject.pass_time(35)
+    await subject.pass_time(31)
     async with subject.store.begin() as transaction:
         assert await transaction.over(timedelta(seconds=10), 10) == []
         nodes = await transaction.lock_nodes(["m"])
         await transaction.save_nodes(list(nodes.values()), 30)
-        assert await transaction.over(timedelta(seconds=4), 10) == [leaving, cut_off]
+        assert await transaction.over(timedelta(milliseconds=500), 10) == [leaving, cut_off]
 
 
 async def test_a_shorter_lease_does_not_hide_a_longer_one(subject: Subject) -> None:

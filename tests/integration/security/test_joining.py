@@ -37,9 +37,16 @@ def asking(token: str, **more: str) -> dict[str, str]:
 
 
 async def ask(office: BackOffice, body: dict[str, str]) -> httpx.Response:
-    """Join, without any other authorisation."""
-    async with httpx.AsyncClient(base_url=office.url, timeout=20) as api:
-        return await api.post(ENROL_PATH, json=body)
+    """Join, without any other authorisation; as soon as the deployer has told its keys."""
+
+    async def answered() -> httpx.Response | None:
+        async with httpx.AsyncClient(base_url=office.url, timeout=20) as api:
+            answer = await api.post(ENROL_PATH, json=body)
+        return None if answer.status_code == 503 else answer
+
+    answer = await until(answered, "the registry knows the deployer's keys")
+    assert answer is not None
+    return answer
 
 
 async def told(answer: httpx.Response) -> tuple[int, str]:

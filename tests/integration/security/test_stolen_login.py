@@ -27,8 +27,12 @@ async def publish(channel: AbstractChannel, exchange: str, key: str) -> object:
 
 async def consume(channel: AbstractChannel, queue: str) -> object:
     """Read a queue."""
+
+    async def read(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        """What comes is of no matter."""
+
     found = await channel.get_queue(queue, ensure=False)
-    return await found.consume(lambda message: asyncio.sleep(0), timeout=5)
+    return await found.consume(read, timeout=5)
 
 
 async def bind(channel: AbstractChannel, queue: str, exchange: str, key: str) -> object:

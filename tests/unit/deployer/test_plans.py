@@ -31,6 +31,7 @@ async def test_a_plan_shows_everything_and_does_nothing_until_it_is_approved() -
     first, second, third = found[1]
     assert (first.node_id, first.group, first.has and (first.has.version, first.has.hash)) == ("n-00", 1, (1, HASH))
     assert (second.has, second.group, third.loses) == (None, 2, ())
+    assert first.will_have is not None
     assert first.will_have.version == 2 and first.will_have.accounts == "all"
     assert [(lost.script_id, lost.accounts, lost.gone) for lost in first.loses] == [("desk", "all", True)]
     assert await stand.steer.approve(plan.id, HASH) == OtherPlan(plan.plan_hash)

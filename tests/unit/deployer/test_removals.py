@@ -32,7 +32,8 @@ async def gone(stand: Stand, order: RemoveArtifact, **more: object) -> None:
 async def test_a_script_is_removed_when_the_node_says_that_nothing_of_it_is_loaded() -> None:
     """That an order was sent proves nothing, here as everywhere."""
     stand = await fleet(2)
-    await answer(stand, (await stand.deploy(bind="all")) and await stand.look())
+    await stand.deploy(bind="all")
+    await answer(stand, await stand.look())
     deployment = await remove(stand, "n-00")
     await stand.look()
     [order] = stand.removals
@@ -63,7 +64,8 @@ async def test_a_removal_goes_in_groups_and_stops_as_any_deployment() -> None:
 async def test_what_was_removed_and_comes_back_is_removed_again() -> None:
     """A node restored from an old image would play what was taken away from it."""
     stand = await fleet(1)
-    await answer(stand, (await stand.deploy()) and await stand.look())
+    await stand.deploy()
+    await answer(stand, await stand.look())
     await stand.tell_all([seen("n-00", seq=2, loaded=OURS)])
     await remove(stand, "n-00")
     await stand.look()
@@ -110,7 +112,8 @@ async def test_a_rollback_takes_away_what_was_not_there_and_gives_accounts_back(
 async def test_a_rollback_knows_what_was_verified_and_is_in_no_beat_yet() -> None:
     """It would take the script away from a node that had an earlier version of it a moment ago."""
     stand = await fleet(1)
-    await answer(stand, (await stand.deploy()) and await stand.look())
+    await stand.deploy()
+    await answer(stand, await stand.look())
     await stand.push("newer")
     deployment = await stand.deploy()
     await answer(stand, await stand.look())

@@ -13,7 +13,7 @@ from services.deployer.key_ring import KeyRing
 from services.deployer.session_safe import SealedSessions
 from services.deployer.store.in_memory import InMemoryStore
 from services.deployer.use_cases.browse_sessions import BrowseSessions, Downloaded
-from services.deployer.use_cases.deliver_sessions import DeliverSessions
+from services.deployer.use_cases.deliver_sessions import Awaited, DeliverSessions
 from services.deployer.use_cases.keep_version import KeepVersion, Kept, KeyTaken
 from services.deployer.use_cases.record_syncs import OpenSealed, RecordSyncs
 from services.deployer.use_cases.sign_in import SignInOnNode
@@ -61,8 +61,9 @@ class Vault:
         open_ = OpenSealed(self.pair, self.reader)
         self.sessions = StoreSessions(self.store, self.reader, self.keep, self.clock)
         self.browse = BrowseSessions(self.store, self.safe)
-        self.deliver = DeliverSessions(self.store, self.safe, self._url_of, self.clock)
-        self.record = RecordSyncs(self.store, open_, self.keep, self.clock)
+        awaited = Awaited()
+        self.deliver = DeliverSessions(self.store, self.safe, self._url_of, awaited, self.clock)
+        self.record = RecordSyncs(self.store, open_, self.keep, awaited, self.clock)
         self.sign_in = SignInOnNode(self.store, open_, self.keep, self.clock, self.randomness)
         self.node_keys: dict[str, bytes] = {}
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from services.cli.failures import ExitCode
-from services.cli.paths import DEPLOYMENTS
+from services.cli.paths import DEPLOYMENTS, PLAN
 from services.deployer.api.script_source import EXAMPLE
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, FailureCause
@@ -114,6 +114,27 @@ async def test_a_plan_is_read_and_approved_by_its_last_line(scene: Scene, callbo
     again = await callboard(*approval[1:], code=ExitCode.REFUSED)
     assert f"{deployment} has succeeded: only what is planned can be approved" in again.err
     assert "its deployment is succeeded" in (await callboard("deployments", "show", deployment, "--plan")).err
+
+
+@pytest.mark.usefixtures("on_all_nodes")
+async def test_a_plan_that_is_not_true_any_more(scene: Scene, callboard: Run) -> None:
+    """What was approved would not be what is done."""
+    planned = await callboard("deployments", "plan", "greeter", *ALL)
+    approval = shlex.split(planned.out.splitlines()[-1])[1:]
+    await callboard("deployments", "start", "greeter", "--nodes", "demo-a", "--wait")
+    artifact = AppliedArtifact(**scene.agents[0].orders[-1].artifact.model_dump(), tests_passed=True)
+    await scene.agents[0].announce(change="changed", artifacts=[artifact])
+
+    async def known() -> bool:
+        made = (await scene.deployer.http.post(f"{PLAN}/greeter", json={"node_ids": ["demo-a"]})).json()
+        found = (await scene.deployer.http.get(f"{DEPLOYMENTS}/{made['deployment_id']}/plan")).json()
+        return bool(found["items"][0]["has"]["version"] == 2)
+
+    await until(known, "the deployer knows what demo-a has")
+    refused = await callboard(*approval, code=ExitCode.REFUSED)
+    assert "demo-a: it had version 1 when this was planned, and has version 2 now" in refused.err
+    approved = await callboard(*approval, "--even-if-changed")
+    assert "is running: greeter 2 to 2 nodes" in approved.out
 
 
 @pytest.mark.usefixtures("on_all_nodes")

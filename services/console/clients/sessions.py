@@ -1,0 +1,119 @@
+"""`/api/v1/group-ai/sessions`: the vault. A login goes in here and comes out in downloads alone."""
+
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+from services.console.clients.api import Api, View
+
+PATH = "/api/v1/group-ai/sessions"
+
+
+class SessionVersion(View):
+    """A version of a login."""
+
+    version: int
+    current: bool
+    hash: str
+    size: int
+    origin: str
+    form: str | None
+    by: str | None
+    node_id: str | None
+    epoch: int | None
+    final: bool
+    stored_at: datetime
+
+
+class HeldBy(View):
+    """Who has the account."""
+
+    node_id: str
+    epoch: int
+    held: bool
+
+
+class Session(View):
+    """An account's login, without the login."""
+
+    account_id: str
+    current: SessionVersion
+    versions: int
+    synced_at: datetime | None
+    held_by: HeldBy | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class SessionPage(View):
+    """A page of sessions."""
+
+    items: list[Session]
+    next_cursor: str | None
+
+
+class _Versions(View):
+    items: list[SessionVersion]
+
+
+class Uploaded(View):
+    """What became of one login of an upload."""
+
+    name: str
+    account_id: str | None
+    version: int | None = None
+    form: str | None = None
+    added: bool = False
+    refused: str | None = None
+
+
+class UploadResult(View):
+    """What became of an upload."""
+
+    stored: int
+    refused: int
+    items: list[Uploaded]
+
+
+class Sessions:
+    """The API of the vault."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def page(self, cursor: str | None, limit: int) -> SessionPage:
+        """Sessions by account."""
+        return await self._api.get(PATH, SessionPage, {"cursor": cursor, "limit": limit})
+
+    async def one(self, account_id: str) -> Session:
+        """An account's login."""
+        return await self._api.get(_path(account_id), Session)
+
+    async def versions(self, account_id: str, limit: int) -> list[SessionVersion]:
+        """Its versions, the newest first."""
+        return (await self._api.get(f"{_path(account_id)}/versions", _Versions, {"limit": limit})).items
+
+    async def upload(self, file_name: str, content: bytes) -> UploadResult:
+        """Store a file's logins; its name says whose they are."""
+        address = f"{PATH}?{urlencode({'file_name': file_name})}"
+        return await self._api.upload(address, UploadResult, content, "application/octet-stream")
+
+    async def add_string(self, account_id: str, session: str) -> UploadResult:
+        """Store a session string."""
+        return await self._api.post(PATH, UploadResult, {"account_id": account_id, "session": session})
+
+    async def use(self, account_id: str, version: int) -> SessionVersion:
+        """Make a version current."""
+        return await self._api.post(f"{_path(account_id)}/use", SessionVersion, {"version": version})
+
+    async def remove(self, account_id: str) -> None:
+        """Forget a login with all its versions."""
+        await self._api.delete(_path(account_id))
+
+    async def download(self, account_id: str, version: int | None) -> bytes:
+        """A login in the clear."""
+        query = f"?version={version}" if version else ""
+        return (await self._api.bytes_of(f"{_path(account_id)}/download{query}", method="GET")).content
+
+
+def _path(account_id: str) -> str:
+    return f"{PATH}/{quote(account_id, safe='')}"

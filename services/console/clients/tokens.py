@@ -1,0 +1,58 @@
+"""`/api/v1/tokens`: who may sign in. A token itself is in one answer only, that to its making."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from services.console.clients.api import Api, View
+from shared.contracts.roles import Role
+
+PATH = "/api/v1/tokens"
+
+
+class Token(View):
+    """A token without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    node_id: str | None
+    created_at: datetime
+    created_by: str
+    ends_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+    opens: bool
+
+
+class MadeToken(Token):
+    """A token that was just made."""
+
+    token: str
+
+
+class TokenPage(View):
+    """A page of tokens."""
+
+    items: list[Token]
+    next_cursor: str | None
+
+
+class Tokens:
+    """The API of tokens."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def page(self, cursor: str | None, limit: int) -> TokenPage:
+        """Tokens by name."""
+        return await self._api.get(PATH, TokenPage, {"cursor": cursor, "limit": limit})
+
+    async def make(self, body: Mapping[str, object]) -> MadeToken:
+        """Make one."""
+        return await self._api.post(PATH, MadeToken, body)
+
+    async def revoke(self, token_id: str) -> None:
+        """Let its bearer in nowhere any more."""
+        await self._api.post(f"{PATH}/{quote(token_id, safe='')}/revoke", Token)

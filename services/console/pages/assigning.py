@@ -1,0 +1,82 @@
+"""Which node runs an account: assign, move and release, and draining a whole node."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.console.clients.api import Refused
+from services.console.pages.desk import Desk
+from services.console.texts.catalogue import marked as _
+
+MOST_LISTED = 500
+
+
+def assigning_pages(desk: Desk) -> APIRouter:
+    """The questions, and the acts."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/accounts/{node_id}/{account_id}/assign")
+    async def where(request: Request, node_id: str, account_id: str) -> Response:
+        visitor = await desk.visitor(request)
+        fleet = desk.fleet(visitor)
+        nodes = await fleet.nodes.page({"status": "online"}, None, MOST_LISTED)
+        assignment = await fleet.assignments.one(account_id)
+        return await desk.ask(
+            request, visitor, "account/assign.html", account_id=account_id, assignment=assignment,
+            nodes=[node for node in nodes.items if node.takes_assignments], back=f"/accounts/{node_id}/{account_id}",
+        )  # fmt: skip
+
+    @router.post("/accounts/{node_id}/{account_id}/assign")
+    async def assign(request: Request, node_id: str, account_id: str) -> Response:
+        visitor = await desk.visitor(request)
+        form = await desk.form(request)
+        await desk.fleet(visitor).assignments.assign(account_id, form.one("to"))
+        said = desk.told(request, _("It goes to %(node)s as soon as nobody else runs it."), node=form.one("to"))
+        return desk.done(request, f"/accounts/{node_id}/{account_id}", said)
+
+    @router.get("/accounts/{node_id}/{account_id}/release")
+    async def whether(request: Request, node_id: str, account_id: str) -> Response:
+        visitor = await desk.visitor(request)
+        assignment = await desk.fleet(visitor).assignments.one(account_id)
+        back = f"/accounts/{node_id}/{account_id}"
+        context = {"account_id": account_id, "assignment": assignment, "back": back}
+        return await desk.ask(request, visitor, "account/release.html", **context)
+
+    @router.post("/accounts/{node_id}/{account_id}/release")
+    async def release(request: Request, node_id: str, account_id: str) -> Response:
+        visitor = await desk.visitor(request)
+        await desk.form(request)
+        await desk.fleet(visitor).assignments.release(account_id)
+        said = desk.told(request, _("Its node disconnects it and hands its login back."))
+        return desk.done(request, f"/accounts/{node_id}/{account_id}", said)
+
+    @router.get("/nodes/{node_id}/{what}")
+    async def ask(request: Request, node_id: str, what: str) -> Response:
+        visitor = await desk.visitor(request)
+        fleet = desk.fleet(visitor)
+        node = await fleet.nodes.one(_known(what) and node_id)
+        return await desk.ask(request, visitor, "node/ask.html", node=node, what=what, back=f"/nodes/{node_id}")
+
+    @router.post("/nodes/{node_id}/{what}")
+    async def act(request: Request, node_id: str, what: str) -> Response:
+        visitor = await desk.visitor(request)
+        await desk.form(request)
+        fleet = desk.fleet(visitor)
+        match _known(what):
+            case "drain":
+                await fleet.assignments.drain(node_id)
+                said = _("It is being drained: its accounts go to other nodes.")
+            case "undrain":
+                await fleet.assignments.undrain(node_id)
+                said = _("It may have accounts again.")
+            case _:
+                await fleet.enrolments.revoke(node_id)
+                said = _("It is cut off. Its accounts stop when its lease ends.")
+        return desk.done(request, f"/nodes/{node_id}", desk.told(request, said))
+
+    return router
+
+
+def _known(what: str) -> str:
+    if what not in ("drain", "undrain", "revoke"):
+        raise Refused(404, "no-such-act", f"nothing called {what[:40]!r} can be done with a node")
+    return what
