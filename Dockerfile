@@ -63,6 +63,7 @@ COPY --from=build-agent /opt/callboard /opt/callboard
 COPY shared shared
 COPY services/__init__.py services/__init__.py
 COPY services/node_agent services/node_agent
+COPY deploy/docker/demo_join.py /opt/demo_join.py
 ENV CALLBOARD_STATE_DIR=/var/lib/callboard/state CALLBOARD_SESSIONS_DIR=/var/lib/callboard/sessions
 RUN mkdir -p /var/lib/callboard/state /var/lib/callboard/sessions
 VOLUME /var/lib/callboard

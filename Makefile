@@ -5,10 +5,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Extra words for pytest: make test ARGS="tests/unit -k lease"
 ARGS ?=
-# Half of the suite's time is waiting for servers, so two files at a time, each file whole on one side.
+# Half of the suite's time is waiting for servers, so two sides at a time (tests/order.py).
 SIDES ?= 2
 
-.PHONY: help setup demo test lint format types imports bench fault compose-test docs golden lock clean
+.PHONY: help setup demo test lint format types imports bench fault simulate compose-test docs golden lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ demo: setup ## start everything on this machine: a broker, a database, a Telegra
 	@exec $(BIN)/callboard up
 
 test: .venv/.development ## run the tests, on real servers
-	@$(BIN)/python -m pytest --numprocesses $(SIDES) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(SIDES) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.development ## ruff: rules and form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -46,6 +46,9 @@ bench: .venv/.development ## measure against floors of the same run; writes benc
 
 fault: .venv/.development ## 500 real agents, their broker erased and their services killed, 40 rollouts; half an hour
 	@$(BIN)/python -m tests.campaigns $(ARGS)
+
+simulate: .venv/.development ## random bad days of a whole fleet in virtual time: ARGS="--schedules 10000 --first 0"
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 compose-test: .venv/.development ## bring the compose stack up for real, test it, take it down
 	@tools/compose-test.sh

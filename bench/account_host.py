@@ -20,6 +20,7 @@ from telethon.sessions import SQLiteSession, StringSession
 
 from services.node_agent.app import build
 from services.node_agent.settings import AgentSettings
+from services.node_agent.store.identity_file import IdentityFile
 from shared import logging
 from shared.clock import SystemClock
 from shared.randomness import SystemRandomness
@@ -41,7 +42,9 @@ def tell_memory() -> None:
 async def agent() -> None:
     """The agent itself."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell_memory)
-    await build(read_settings(AgentSettings), SystemClock(), SystemRandomness()).run()
+    settings = read_settings(AgentSettings)
+    membership = IdentityFile(settings.state_dir).read()
+    await build(settings, membership, SystemClock(), SystemRandomness()).run()
 
 
 async def bare(files: list[Path], address: str, port: int, dc_id: int) -> None:

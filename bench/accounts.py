@@ -34,6 +34,7 @@ from shared.contracts.deliveries import DeliverArtifact
 from shared.contracts.identifiers import content_hash
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.randomness import SystemRandomness
+from tests.support.agent.trusting import SIGNER, write_identity
 
 ACCOUNTS = 1000
 IDLE_SECONDS = 60.0
@@ -115,7 +116,8 @@ async def hold_agent(home: Path, on: Servers, server: ServerRow) -> Held:
     sessions, state = home / "sessions", home / "state"
     for made in (sessions, state):
         made.mkdir()
-    async with host("agent", environment=agent_environment(home, on, server)) as process:
+    write_identity(state, NODE, on.amqp_url)
+    async with host("agent", environment=agent_environment(home, server)) as process:
         await status(state, lambda accounts: not accounts)
         await load_script(on)
         base = await memory(process)
@@ -130,10 +132,10 @@ async def hold_agent(home: Path, on: Servers, server: ServerRow) -> Held:
     return Held(base, each, seconds, cpu, stopped)
 
 
-def agent_environment(home: Path, on: Servers, server: ServerRow) -> dict[str, str]:
+def agent_environment(home: Path, server: ServerRow) -> dict[str, str]:
     """The agent's settings."""
-    return on.environment(free_port()) | {
-        "CALLBOARD_NODE_ID": NODE,
+    return {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")} | {
+        "CALLBOARD_LOG_LEVEL": "WARNING",
         "CALLBOARD_STATE_DIR": str(home / "state"),
         "CALLBOARD_SESSIONS_DIR": str(home / "sessions"),
         "CALLBOARD_HEARTBEAT_SECONDS": "2",
@@ -196,6 +198,7 @@ async def load_script(on: Servers) -> None:
         bind="all",
         issued_at=datetime.now(UTC),
     )
+    order = SIGNER.sign(order)
     await bus.publish(order)
     await bus.close()
     await asyncio.sleep(2.0)

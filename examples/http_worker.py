@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,10 @@ class Worker:
     def obey(self, commands: list[dict[str, Any]]) -> None:
         """Do what is ordered, and say what became of it; a type that is not known is not for us."""
         for command in commands:
-            if command["type"] == "node.deliver-artifact.v1":
+            do = {"node.deliver-artifact.v1": self.load, "node.remove-artifact.v1": self.remove}.get(command["type"])
+            if do is not None:
                 order = command["body"]
-                result = self.load(order) | {"delivery_id": order["delivery_id"], "attempt": order["attempt"]}
+                result = do(order) | {"delivery_id": order["delivery_id"], "attempt": order["attempt"]}
                 print(result, flush=True)
                 # If this gets lost, the order comes again and is answered again.
                 self.asked("POST", f"/api/v1/workers/{self.node_id}/commands", json=result)
@@ -68,9 +69,8 @@ class Worker:
     def load(self, order: dict[str, Any]) -> dict[str, Any]:
         """Put a script in place of the one before it; the result."""
         artifact = order["artifact"]
-        before = self.loaded.get(artifact["id"])
-        if before and datetime.fromisoformat(order["issued_at"]) < datetime.fromisoformat(before["issued_at"]):
-            return {"outcome": "failed", "reason": f"version {before['version']}, ordered later, stands"}
+        if refusal := self.refused(order, artifact["id"]):
+            return refusal
         try:
             content = order["content"].encode() if order["content"] is not None else self.fetched(order["url"])
         except httpx.HTTPError as error:
@@ -85,6 +85,26 @@ class Worker:
         self.loaded[artifact["id"]] = loaded
         replace(self.state, json.dumps(self.loaded).encode())
         return {"outcome": "applied", "loaded_hash": found, "tests_passed": True}
+
+    def remove(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Take a script away; the result."""
+        script_id = order["removes"]["id"]
+        if refusal := self.refused(order, script_id):
+            return refusal
+        # Here your program would unload it.
+        (self.folder / f"{script_id}.yaml").unlink(missing_ok=True)
+        self.loaded.pop(script_id, None)
+        replace(self.state, json.dumps(self.loaded).encode())
+        return {"outcome": "applied", "loaded_hash": None}
+
+    def refused(self, order: dict[str, Any], script_id: str) -> dict[str, Any] | None:
+        """Why an order is not carried out: a later one stands, or its time is over."""
+        before = self.loaded.get(script_id)
+        if before and datetime.fromisoformat(order["issued_at"]) < datetime.fromisoformat(before["issued_at"]):
+            return {"outcome": "failed", "reason": f"version {before['version']}, ordered later, stands"}
+        if (end := order.get("apply_before")) and datetime.now(UTC) >= datetime.fromisoformat(end):
+            return {"outcome": "failed", "cause": "too_late", "reason": f"it was to be applied before {end}"}
+        return None
 
     def fetched(self, url: str) -> bytes:
         """The content at a signed URL, which wants no token."""

@@ -43,7 +43,10 @@ def _formatter(form: LogFormat, steps: list[structlog.typing.Processor]) -> logg
     last: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Not the formatter that shows local variables: keys and logins are among them.
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=steps,

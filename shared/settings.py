@@ -5,15 +5,41 @@ does not parse ends the process with one sentence per setting, never with a trac
 """
 
 import sys
-from typing import Annotated, Any, Literal, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from yarl import URL
+
+from shared.tls import Certificate, database_tls, trusting_file
+
+
+def _tls_of_database(url: str) -> str:
+    database_tls(url)
+    return url
+
+
+def _authority(path: Path) -> Path:
+    trusting_file(path)
+    return path
+
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Token = Annotated[SecretStr, Field(min_length=16)]
 AmqpUrl = Annotated[str, StringConstraints(pattern=r"^amqps?://")]
-DatabaseUrl = Annotated[str, StringConstraints(pattern=r"^postgresql\+asyncpg://")]
+DatabaseUrl = Annotated[str, StringConstraints(pattern=r"^postgresql\+asyncpg://"), AfterValidator(_tls_of_database)]
+AuthorityFile = Annotated[Path, AfterValidator(_authority)]
 
 PREFIX = "CALLBOARD_"
 
@@ -28,6 +54,40 @@ class ServiceSettings(BaseSettings):
     log_level: Annotated[str, StringConstraints(to_upper=True)] = "INFO"
     log_format: Literal["json", "console"] = "json"
     http_host: str = "127.0.0.1"
+    # With both the HTTP door speaks TLS, and TLS alone.
+    http_certificate_file: Path | None = None
+    http_key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _certificate_usable(self) -> Self:
+        if (self.http_certificate_file is None) != (self.http_key_file is None):
+            raise ValueError("TLS needs both CALLBOARD_HTTP_CERTIFICATE_FILE and CALLBOARD_HTTP_KEY_FILE")
+        if self.certificate is not None:
+            self.certificate.context()
+        return self
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """What the HTTP door shows; None: it speaks no TLS."""
+        if self.http_certificate_file is None or self.http_key_file is None:
+            return None
+        return Certificate(self.http_certificate_file, self.http_key_file)
+
+
+class BrokerSettings(ServiceSettings):
+    """What a service has that speaks to the broker. With `amqps://` the certificate is checked, and its name.
+
+    `amqp_ca_file` are certificates in PEM to trust instead of the system's.
+    """
+
+    amqp_ca_file: FilePath | None = None
+    amqp_url: AmqpUrl
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _with_authorities(cls, value: str, info: ValidationInfo) -> str:
+        file = info.data.get("amqp_ca_file")
+        return value if file is None else str(URL(value).update_query(cafile=str(file)))
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
@@ -44,5 +104,6 @@ def read_settings(kind: type[SettingsT], **given: Any) -> SettingsT:
         for problem in error.errors():
             prefix = kind.model_config.get("env_prefix", PREFIX)
             name = prefix + "__".join(str(part).upper() for part in problem["loc"])
-            print(f"{name}: {problem['msg']}", file=sys.stderr)
+            # What several settings together do wrong has no place of its own.
+            print(f"{name}: {problem['msg']}" if problem["loc"] else problem["msg"], file=sys.stderr)
         raise SystemExit(2) from None

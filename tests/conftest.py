@@ -1,15 +1,33 @@
 """Fixtures for every suite: real servers once a session, a fresh database and a fresh vhost for each test."""
 
+import gc
 import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests import order
 from tests.support import databases, servers, vhosts
 
 # A shell that starts us in the background has SIGINT ignored, and what we start would inherit that: Ctrl-C would not
 # end the commands whose end by Ctrl-C is tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests into their units and the units into their order."""
+    units = {item: order.unit_of(item.nodeid.partition("::")[0], item.name) for item in items}
+    for item, unit in units.items():
+        item.add_marker(pytest.mark.xdist_group(unit))
+    items.sort(key=lambda item: (order.rank(units[item]), units[item]))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave thousands of tests and modules out of every later collection of garbage: a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

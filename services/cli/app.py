@@ -1,12 +1,13 @@
 """Builds `callboard`: the only place where its commands are put together."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Annotated
 
 import typer
 
-from services.cli.command import AsJson, Asked, Token, Url, remember
+from services.cli.command import AsJson, Asked, Authority, Token, Url, remember
 from services.cli.commands.accounts import accounts
 from services.cli.commands.assigning import register_assigning
 from services.cli.commands.audit import audit
@@ -14,10 +15,15 @@ from services.cli.commands.dead import dead
 from services.cli.commands.deployments import deployments
 from services.cli.commands.differences import register_diff
 from services.cli.commands.drift import drift
+from services.cli.commands.enrolment import register_enrolment
 from services.cli.commands.events import events
+from services.cli.commands.keys import keys, register_sign
 from services.cli.commands.nodes import nodes
 from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
+from services.cli.commands.session_backups import register_backups
+from services.cli.commands.session_logins import register_login
+from services.cli.commands.sessions import sessions
 from services.cli.commands.steering import register_steering
 from services.cli.commands.tokens import register_whoami, tokens
 from services.cli.commands.trials import register_trials
@@ -25,8 +31,9 @@ from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
 
 
+@cache
 def build_app() -> typer.Typer:
-    """The whole command line."""
+    """The whole command line. Once: the groups are modules' own, a second time would add their commands again."""
     app = typer.Typer(
         help="Callboard: one back office for the Telegram accounts that you run on many computers.",
         epilog=EXIT_CODES_HELP,
@@ -42,12 +49,18 @@ def build_app() -> typer.Typer:
     register_diff(scripts)
     register_steering(deployments)
     register_assigning(accounts, nodes)
+    register_enrolment(nodes)
+    register_sign(app)
     app.add_typer(nodes, name="nodes")
     app.add_typer(accounts, name="accounts")
     app.add_typer(scripts, name="scripts")
     app.add_typer(deployments, name="deployments")
     app.add_typer(drift, name="drift")
     app.add_typer(servers, name="servers")
+    register_login(sessions)
+    register_backups(sessions)
+    app.add_typer(sessions, name="sessions")
+    app.add_typer(keys, name="keys")
     app.add_typer(events, name="events")
     app.add_typer(dead, name="dead")
     register_whoami(app)
@@ -70,8 +83,9 @@ def _opened(
     as_json: AsJson = False,
     url: Url = None,
     token: Token = None,
+    ca: Authority = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    remember(ctx, Asked(as_json, url, token))
+    remember(ctx, Asked(as_json, url, token, ca))

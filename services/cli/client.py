@@ -8,9 +8,9 @@ Every request has a timeout.
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import httpx
@@ -43,6 +43,7 @@ class Client:
             timeout=TIMEOUTS,
             # A proxy named in the environment is for the world, not for this machine.
             trust_env=not self._local,
+            verify=connection.trust,
         )
 
     @property
@@ -71,6 +72,42 @@ class Client:
     def upload(self, path: str, content: bytes, media_type: str) -> Record:
         """Order something whose body is a file."""
         return self._ask("POST", path, None, content=content, headers={"content-type": media_type})
+
+    def send(
+        self,
+        path: str,
+        content: Iterable[bytes],
+        media_type: str,
+        size: int,
+        parameters: Parameters | None = None,
+    ) -> Record:
+        """Order something whose body is a file, sent piece by piece."""
+        headers = {"content-type": media_type, "content-length": str(size)}
+        return self._ask("POST", path, None, params=_given(parameters), content=content, headers=headers)
+
+    def send_form(self, path: str, form: Record, file: tuple[str, BinaryIO], parameters: Parameters | None) -> Record:
+        """Order something whose body is a form with a file, which is read as it is sent."""
+        return self._ask("POST", path, None, params=_given(parameters), data=form, files={"file": file})
+
+    @contextmanager
+    def fetched(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Record | None = None,
+        parameters: Parameters | None = None,
+        missing: str | None = None,
+    ) -> Iterator[Iterator[bytes]]:
+        """An answer that is a file, piece by piece; one that breaks off is a `CommandFailed`."""
+        # What is locked with a passphrase is made for a while before it comes.
+        timeout = httpx.Timeout(connect=5.0, read=600.0, write=30.0, pool=5.0)
+        asked = {"params": _given(parameters), "timeout": timeout} | ({"json": body} if body is not None else {})
+        with self._told_plainly(method), self._http.stream(method, path, **asked) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise self._failure(answer, missing)
+            yield answer.iter_bytes()
 
     def delete(self, path: str, *, missing: str | None = None) -> Record:
         """Remove something."""
@@ -138,7 +175,11 @@ class Client:
     def _unreached(self, error: BaseException) -> str:
         causes = list(_causes(error))
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-            return f"{self._url} shows a certificate that is not trusted here: {causes[-1]}"
+            reason = next(one.verify_message for one in causes if isinstance(one, ssl.SSLCertVerificationError))
+            return (
+                f"{self._url} shows a certificate that is not trusted here ({reason}): give the authority that has "
+                "signed it as --ca, and the address as the certificate has it"
+            )
         if any(isinstance(cause, ssl.SSLError) for cause in causes):
             return f"{self._url} does not answer with TLS: is its address http:// and not https://?"
         if any(isinstance(cause, socket.gaierror) for cause in causes):

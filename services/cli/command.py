@@ -1,8 +1,8 @@
 """What every command has: the options for connection and output, before or after its name, and a tidy end.
 
-A command is a function of a `Session` and its own options. `command` gives it `--json`, `--url` and `--token`, runs
-it, and turns whatever happens into an exit code: `CommandFailed` into its sentence, Ctrl-C into 130 without a word,
-what the machine refuses into its reason, a fault of our own into one sentence (`CALLBOARD_DEBUG=1` shows where).
+A command is a function of a `Session` and its own options. `command` gives it `--json`, `--url`, `--token` and `--ca`,
+runs it, and turns whatever happens into an exit code: `CommandFailed` into its sentence, Ctrl-C into 130 without a
+word, what the machine refuses into its reason, a fault of our own into one sentence (`CALLBOARD_DEBUG=1` shows where).
 """
 
 import inspect
@@ -30,10 +30,19 @@ Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Where Callboard is, such as http://127.0.0.1:8080.")
 ]
 Token = Annotated[str | None, typer.Option("--token", metavar="TOKEN", help="The operator's token.")]
+Authority = Annotated[
+    str | None,
+    typer.Option("--ca", metavar="FILE", help="The authority that Callboard's certificate is trusted by, in PEM."),
+]
 
 _SHARED = tuple(
     inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-    for name, kind, default in (("as_json", AsJson, False), ("url", Url, None), ("token", Token, None))
+    for name, kind, default in (
+        ("as_json", AsJson, False),
+        ("url", Url, None),
+        ("token", Token, None),
+        ("ca", Authority, None),
+    )
 )
 
 
@@ -44,10 +53,13 @@ class Asked:
     as_json: bool = False
     url: str | None = None
     token: str | None = None
+    ca: str | None = None
 
     def and_then(self, later: "Asked") -> "Asked":
         """Both together; what was said later counts."""
-        return Asked(self.as_json or later.as_json, later.url or self.url, later.token or self.token)
+        return Asked(
+            self.as_json or later.as_json, later.url or self.url, later.token or self.token, later.ca or self.ca
+        )
 
 
 class Session:
@@ -60,7 +72,7 @@ class Session:
     @cached_property
     def client(self) -> Client:
         """The connection. Raises CommandFailed when it is not known where to connect."""
-        return Client(find_connection(self._asked.url, self._asked.token, os.environ))
+        return Client(find_connection(self._asked.url, self._asked.token, os.environ, self._asked.ca))
 
     def close(self) -> None:
         """Close what was opened."""
@@ -78,8 +90,10 @@ def new_group(purpose: str, *, lists: bool = True) -> typer.Typer:
         rich_markup_mode=None,
     )
 
-    def opened(ctx: typer.Context, as_json: AsJson = False, url: Url = None, token: Token = None) -> None:
-        remember(ctx, Asked(as_json, url, token))
+    def opened(
+        ctx: typer.Context, as_json: AsJson = False, url: Url = None, token: Token = None, ca: Authority = None
+    ) -> None:
+        remember(ctx, Asked(as_json, url, token, ca))
 
     group.callback()(opened)
     return group

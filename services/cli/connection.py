@@ -5,6 +5,7 @@ only to its own address: with another `--url` a token must be given too. Raises 
 when there is none, or when what was given cannot be an address or a token. A token is never shown.
 """
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,12 @@ from urllib.parse import urlsplit
 
 from services.cli.connection_file import FILE, KeptConnection, UnusableFile, read_connection
 from services.cli.failures import CommandFailed, ExitCode
+from shared.tls import trusting_file
 
 HOME = "CALLBOARD_HOME"
 URL = "CALLBOARD_URL"
 TOKEN = "CALLBOARD_TOKEN"  # noqa: S105 - the variable's name
+AUTHORITY = "CALLBOARD_CA_FILE"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Connection:
     url: str
     token: str = field(repr=False)
     source: TokenSource = OPTION
+    # Whom to trust when the address begins with https; True: whom this machine trusts.
+    trust: ssl.SSLContext | bool = True
 
 
 def home(environment: Mapping[str, str]) -> Path:
@@ -44,7 +49,9 @@ def home(environment: Mapping[str, str]) -> Path:
     return Path(environment.get(HOME) or ".callboard")
 
 
-def find_connection(url: str | None, token: str | None, environment: Mapping[str, str]) -> Connection:
+def find_connection(
+    url: str | None, token: str | None, environment: Mapping[str, str], ca: str | None = None
+) -> Connection:
     """The connection from options, else the environment, else the file; each value for itself."""
     source = OPTION if token else ENVIRONMENT
     url, token = url or environment.get(URL), token or environment.get(TOKEN)
@@ -61,7 +68,7 @@ def find_connection(url: str | None, token: str | None, environment: Mapping[str
     if not token:
         other = f" (the one in {path} is for {kept.url})" if kept else ""
         raise _failed(f"there is no token for {checked}{other}: give --token or set {TOKEN}")
-    return Connection(checked, _checked_token(token, source), source)
+    return Connection(checked, _checked_token(token, source), source, _trust(ca or environment.get(AUTHORITY)))
 
 
 def _checked_address(url: str) -> str:
@@ -84,6 +91,13 @@ def _checked_token(token: str, source: TokenSource) -> str:
         wrong = "has a character that no token has (a blank, a line break, or one that is not ASCII)"
         raise _failed(f"the token from {source.name} {wrong}: copy it again, without quotes and line breaks")
     return token
+
+
+def _trust(ca: str | None) -> ssl.SSLContext | bool:
+    try:
+        return trusting_file(Path(ca) if ca else None)
+    except ValueError as error:
+        raise _failed(f"{error}: give a file with the authority's certificate as --ca, or as {AUTHORITY}") from None
 
 
 def _from_file(path: Path) -> KeptConnection | None:

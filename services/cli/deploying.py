@@ -78,9 +78,24 @@ def ordered(session: Session, path: str, script_id: str, order: dict[str, Any], 
     )
 
 
-def start(session: Session, script_id: str, order: dict[str, Any], policy: Policy, *, wait: bool) -> Record:
+def start_and_wait(
+    session: Session, path: str, script_id: str, order: dict[str, Any], policy: Policy, timeout: float | None
+) -> None:
+    """Order it, and with a timeout wait for its end and judge it."""
+    record = start(session, script_id, order, policy, wait=timeout is not None, path=path)
+    if timeout is not None:
+        record = watch_to_the_end(session, str(record["deployment_id"]), timeout)
+    if session.out.as_json:
+        session.out.json(record)
+    if timeout is not None:
+        judge(record)
+
+
+def start(
+    session: Session, script_id: str, order: dict[str, Any], policy: Policy, *, wait: bool, path: str = DEPLOY
+) -> Record:
     """Order the deployment and show its id, with how to look on if nobody waits; gives what the deployer answered."""
-    started = ordered(session, DEPLOY, script_id, order, policy)
+    started = ordered(session, path, script_id, order, policy)
     for sentence in takeovers.sentences(started):
         session.out.note(sentence)
     if not session.out.as_json:

@@ -42,6 +42,13 @@ _OPTIONS = {
     "link": "--link",
     "fingerprint": "SHA256:...",
     "keep": "--keep",
+    "account_id": "--account",
+    "account_ids": "--account",
+    "recipients": "--recipient",
+    "passphrase": "--passphrase-file",
+    "phone": "the phone number",
+    "bot_token": "the bot's token",
+    "answer": "the answer",
     "takeover": "--takeover",
     "capacity": "--capacity",
 }

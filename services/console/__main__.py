@@ -17,7 +17,8 @@ async def _run(settings: ConsoleSettings) -> int:
     log = structlog.get_logger(__name__)
     api = build_api(settings, SystemClock())
     log.info("console_starting", host=settings.http_host, port=settings.http_port)
-    return await run_until_signal({"http": lambda: serve(api, settings.http_host, settings.http_port)})
+    host, port, certificate = settings.http_host, settings.http_port, settings.certificate
+    return await run_until_signal({"http": lambda: serve(api, host, port, certificate)})
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ connection pool of its own, so that one that hangs does not take the others' con
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError
@@ -21,8 +22,8 @@ from services.console.api.proxy import polls_of, proxy_router, signed_router
 from services.console.api.readiness import upstreams_ready
 from services.console.api.signing_in import RegistryDesk, SignIn
 from services.console.clients.accounts import Accounts
-from services.console.clients.api import Api, in_the_name_of
-from services.console.domain.upstreams import Upstream, upstreams
+from services.console.clients.api import Api
+from services.console.domain.upstreams import LARGER_BODIES, Upstream, upstreams
 from services.console.live.follow import Follower, Registry
 from services.console.live.hub import Hub
 from services.console.live.rates import Rates
@@ -37,8 +38,9 @@ from shared.contracts.parcels import LARGEST_PARCEL
 from shared.contracts.roles import ROOT
 from shared.http import create_api
 from shared.http.questions import understood
-from shared.http.signing_in import bearer_check
+from shared.http.signing_in import bearer_check, on_behalf_of
 from shared.randomness import SystemRandomness
+from shared.tls import trusting_file
 
 TITLE = "Callboard"
 # Event streams hold a connection each for as long as somebody watches.
@@ -56,8 +58,9 @@ TIMEOUTS = httpx.Timeout(connect=3.0, read=60.0, write=30.0, pool=5.0)
 def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     """The console's HTTP application."""
     behind = upstreams(settings.registry_url, settings.deployer_url)
-    clients = {upstream.name: _client(MOST_CONNECTIONS) for upstream in behind}
-    clients |= {polls_of(upstream.name): _client(MOST_POLLS) for upstream in behind if upstream.polled}
+    trust = trusting_file(settings.ca_file)
+    clients = {upstream.name: _client(MOST_CONNECTIONS, trust) for upstream in behind}
+    clients |= {polls_of(upstream.name): _client(MOST_POLLS, trust) for upstream in behind if upstream.polled}
     version = _version()
     sign_in = SignIn(settings.token, RegistryDesk(behind[0], clients[behind[0].name], settings.token), clock)
     desk = _desk(settings, behind, clients, sign_in, clock)
@@ -69,6 +72,7 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
         document=False,
         lifespan=_living(desk, _follower(desk, settings, clock)),
         largest_body=LARGEST_PARCEL,
+        larger_bodies=LARGER_BODIES,
     )
     proxy = proxy_router(behind, clients, sign_in, settings.token)
     api.include_router(proxy, dependencies=[Depends(bearer_check(sign_in))])
@@ -90,7 +94,7 @@ def _desk(
     clock: Clock,
 ) -> Desk:
     hub = Hub()
-    own = Api(behind, clients, in_the_name_of(ROOT, settings.token))
+    own = Api(behind, clients, on_behalf_of(ROOT, settings.token))
     return Desk(
         upstreams=behind,
         clients=clients,
@@ -110,10 +114,10 @@ def _follower(desk: Desk, settings: ConsoleSettings, clock: Clock) -> Follower:
     return Follower(registry, desk.hub, desk.window, clock, SystemRandomness())
 
 
-def _client(most: int) -> httpx.AsyncClient:
+def _client(most: int, trust: ssl.SSLContext | bool) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=most, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
     # trust_env: a proxy named in the environment is for the world, not for the services next door.
-    return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False)
+    return httpx.AsyncClient(limits=limits, timeout=TIMEOUTS, trust_env=False, verify=trust)
 
 
 def _living(desk: Desk, follower: Follower) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

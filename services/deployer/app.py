@@ -21,43 +21,66 @@ from services.deployer.api.drift import drift_router
 from services.deployer.api.keys import keys_router
 from services.deployer.api.scripts import scripts_router
 from services.deployer.api.servers import servers_router
+from services.deployer.api.session_backups import LARGEST_ARCHIVE, session_backups_router
+from services.deployer.api.session_body import FORM_ROOM
+from services.deployer.api.session_deliveries import session_deliveries_router
+from services.deployer.api.session_logins import session_logins_router
+from services.deployer.api.sessions import PREFIX as SESSIONS
+from services.deployer.api.sessions import sessions_router
 from services.deployer.api.steering import steering_router
 from services.deployer.bundle import build_bundle
 from services.deployer.dead_letters import RabbitDeadLetters
+from services.deployer.domain.keeping import Shelf
 from services.deployer.domain.ports import Store
 from services.deployer.domain.reaching import Ssh
+from services.deployer.domain.telegram_logins import LARGEST_UPLOAD, Sandbox, SessionReader
 from services.deployer.downloads import SignedDownloads
+from services.deployer.formats.reading import FormatReader
 from services.deployer.handlers.reports import BATCH, reports_route
+from services.deployer.handlers.sessions import sessions_route
 from services.deployer.jobs.advance import advance
 from services.deployer.jobs.drift import drift_job
 from services.deployer.jobs.keys import keep_keys, keep_trust
 from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
+from services.deployer.joining import OriginDesk
 from services.deployer.key_ring import KeyRing, key_material
 from services.deployer.secrets import SealedLogins
+from services.deployer.session_archive import AgeArchives
+from services.deployer.session_downloads import SignedSessions
+from services.deployer.session_safe import SealedSessions
 from services.deployer.settings import DeployerSettings
 from services.deployer.signing_bus import SigningBus
 from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions, Turns
 from services.deployer.store.postgres import SCHEMA, PostgresStore
 from services.deployer.use_cases.advance_deployments import Acts, AdvanceDeployments
+from services.deployer.use_cases.announce_sessions import STEP_SECONDS, AnnounceSessions
+from services.deployer.use_cases.back_up_sessions import BackUpSessions, RestoreSessions
 from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
+from services.deployer.use_cases.browse_sessions import BrowseSessions
 from services.deployer.use_cases.carry_parcels import CarryParcels
+from services.deployer.use_cases.deliver_sessions import Awaited, DeliverSessions
 from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
 from services.deployer.use_cases.keep_trust import KeepTrust
+from services.deployer.use_cases.keep_version import KeepVersion
 from services.deployer.use_cases.keys import DeployerKeys
 from services.deployer.use_cases.order_again import OrderAgain
 from services.deployer.use_cases.order_deployment import OrderDeployment
 from services.deployer.use_cases.record_reports import RecordReports, Report, Result
+from services.deployer.use_cases.record_syncs import OpenSealed, RecordSyncs
 from services.deployer.use_cases.repair_drift import RepairDrift
+from services.deployer.use_cases.rotate_keys import RotateKeys
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
 from services.deployer.use_cases.servers import ReachServers, RegisterServers
 from services.deployer.use_cases.settle_drift import SettleDrift
+from services.deployer.use_cases.sign_in import SignInOnNode
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
+from services.deployer.use_cases.store_sessions import StoreSessions
 from shared.audit.log import AuditLog
 from shared.audit.postgres import PostgresAuditLog
 from shared.backoff import Backoff
@@ -83,6 +106,7 @@ TAGS = {
     "keys": "The keys that orders are signed with, and their rotation.",
     "dead letters": "Messages that could not be handled, and why.",
     "servers": "Servers that are reached by SSH: their host keys, their state, and files pushed to them.",
+    "sessions": "The vault: logins of accounts, their versions, and who has them.",
     "downloads": "What nodes fetch with the signed link of an order.",
 } | TAG
 
@@ -93,7 +117,7 @@ class Ports:
 
     `relay` publishes what the store's transactions have announced, on the bus that it is given. `timer` makes the job
     that one replica runs every so many seconds. `ping` raises Unavailable when the store is away. `close` gives
-    everything back.
+    everything back. `reader` reads what claims to be a login; None reads the files that Telegram's clients write.
     """
 
     store: Store
@@ -108,6 +132,7 @@ class Ports:
     timer: Timer
     clock: Clock
     randomness: Randomness
+    reader: SessionReader | None = None
 
 
 def real_ports(settings: DeployerSettings) -> Ports:
@@ -162,6 +187,7 @@ class DeployerApp:
         self._wire_deployments()
         self._wire_intake()
         self._wire_servers()
+        self._wire_sessions()
         self._wire_api()
 
     def _wire_keys(self) -> None:
@@ -206,15 +232,42 @@ class DeployerApp:
             ports.store, self._backoff, self._reconcile.wake, ports.clock, ports.randomness, settle=settle
         )
         self._intake: Batcher[Report, Result] = Batcher(record, most=BATCH, linger=settings.batch_linger_seconds)
-        self._consumer = ports.consumer([reports_route(self._intake)])
+
+    def _wire_sessions(self) -> None:
+        """The vault: logins come in from operators and nodes, and go out to nodes, sealed."""
+        settings, ports = self._settings, self._ports
+        place = settings.telegram
+        address, port = place.server_address, place.server_port
+        reader = ports.reader or FormatReader(Sandbox(address, port) if address and port else None)
+        safe = SealedSessions(self._master)
+        keep = KeepVersion(safe, ports.clock)
+        open_ = OpenSealed(self._keys, reader)
+        self._session_links = SignedSessions(settings.secret, settings.public_url)
+        awaited = Awaited()
+        self._deliver = DeliverSessions(ports.store, safe, self._session_links.url_of, awaited, ports.clock)
+        self._sign_in = SignInOnNode(ports.store, open_, keep, ports.clock, ports.randomness)
+        record = RecordSyncs(ports.store, open_, keep, awaited, ports.clock)
+        self._sessions = StoreSessions(ports.store, reader, keep, ports.clock)
+        self._browse_sessions = BrowseSessions(ports.store, safe)
+        former = {Shelf.SERVER_LOGINS: self._server_logins.reseal}
+        self._rotate = RotateKeys(ports.store, self._master, former, self._keys.refresh)
+        archives = AgeArchives()
+        self._back_up = BackUpSessions(ports.store, safe, archives, ports.clock)
+        self._restore = RestoreSessions(ports.store, reader, archives, keep, ports.clock)
+        announce = AnnounceSessions(ports.store, ports.clock)
+        self._announce = ports.timer("deployer sessions", announce.step, STEP_SECONDS)
+        routes = [reports_route(self._intake), sessions_route(self._deliver, record, self._sign_in)]
+        self._consumer = ports.consumer(routes)
 
     def _wire_servers(self) -> None:
         """Servers that are reached by SSH, and the messages that are carried over it."""
-        ports = self._ports
-        vault = SealedLogins(self._master, self._last_key)
+        settings, ports = self._settings, self._ports
+        vault = self._server_logins = SealedLogins(self._master, self._last_key)
         self._register = RegisterServers(ports.store, ports.ssh, vault, ports.clock)
         self._reach = ReachServers(ports.store, ports.ssh, vault)
-        self._install = InstallAgent(ports.store, ports.ssh, self._reach, build_bundle, ports.clock)
+        self._install = InstallAgent(
+            ports.store, ports.ssh, self._reach, build_bundle, OriginDesk(settings.public_url), ports.clock
+        )
         carry = CarryParcels(ports.store, self._bus, ports.mailbox, ports.clock, ports.randomness)
         keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
         self._links = Links(keep, ports.timer)
@@ -234,11 +287,22 @@ class DeployerApp:
                 drift_router(self._settle),
                 keys_router(self._keys),
                 servers_router(self._register, self._reach, self._install),
+                # Before the last of them, whose paths are those of accounts.
+                session_logins_router(self._sign_in),
+                session_backups_router(self._back_up, self._restore),
+                sessions_router(self._sessions, self._browse_sessions, self._rotate),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),
                 audit_router(self._ports.audit),
             ],
-            open_routers=[downloads_router(self._downloads, scripts)],
+            open_routers=[
+                downloads_router(self._downloads, scripts),
+                session_deliveries_router(self._session_links, self._deliver),
+            ],
             tags=TAGS,
+            larger_bodies={
+                SESSIONS: LARGEST_UPLOAD + FORM_ROOM,
+                f"{SESSIONS}/restore": LARGEST_ARCHIVE + FORM_ROOM,
+            },
             ready=self._missing,
         )
 
@@ -252,6 +316,7 @@ class DeployerApp:
             "reconcile": self._reconcile.run,
             "links": self._links.run,
             "drift": self._drift.run,
+            "sessions": self._announce,
             "trust": self._trust,
             "keys": keep_keys(self._keys, self._bus, self._ports.clock),
             "relay": self._relay,
@@ -276,7 +341,8 @@ class DeployerApp:
         self._reconcile.wake()
 
     async def _serve(self) -> None:
-        await serve(self.api, self._settings.http_host, self._settings.http_port)
+        settings = self._settings
+        await serve(self.api, settings.http_host, settings.http_port, settings.certificate)
 
     async def _relay(self) -> None:
         await self._ports.relay(self._bus)

@@ -88,8 +88,7 @@ class KeyRing:
     @property
     def active(self) -> str:
         """The id of the key that seals."""
-        self._look_at_the_file()
-        return next(iter(self._keys))
+        return self._first().key_id
 
     @property
     def ids(self) -> Sequence[str]:
@@ -106,7 +105,7 @@ class KeyRing:
 
     def seal(self, purpose: str, bound_to: str, content: bytes) -> bytes:
         """What may be stored: it opens only for this purpose and with this binding."""
-        key = self._keys[self.active]
+        key = self._first()
         head, nonce = FORM + bytes.fromhex(key.key_id), os.urandom(_NONCE_BYTES)
         return head + nonce + self._cipher(key, purpose).encrypt(nonce, content, _bound(head, purpose, bound_to))
 
@@ -125,6 +124,10 @@ class KeyRing:
             return self._cipher(key, purpose).decrypt(nonce, content, _bound(head, purpose, bound_to))
         except (InvalidTag, ValueError):
             raise NotOpened("it was altered, or put in another's place: restore the row from a backup") from None
+
+    def _first(self) -> MasterKey:
+        self._look_at_the_file()
+        return next(iter(self._keys.values()))
 
     def _cipher(self, key: MasterKey, purpose: str) -> AESGCM:
         known = self._ciphers.get((key.key_id, purpose))

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from services.deployer.domain.keeping import Keys, NotOpened
+from services.deployer.domain.keeping import Keys, NotOpened, Shelf
 from services.deployer.domain.logins import AgentLogin, KeyLogin, Login, PasswordLogin, kind_of
 from services.deployer.domain.server_problems import ServerProblem, Trouble
 
-PURPOSE = "logins of servers"
+PURPOSE = Shelf.SERVER_LOGINS
 _FORMER = b"\x01"
 _FORMER_NONCE_BYTES = 12
 _FORMER_INFO = b"callboard deployer: logins of servers"
@@ -24,7 +24,7 @@ _FORMER_INFO = b"callboard deployer: logins of servers"
 _UNREADABLE = ServerProblem(
     Trouble.LOGIN_UNREADABLE,
     "the stored login was sealed with another secret: bring the deployer's former CALLBOARD_VAULT_KEY, "
-    "CALLBOARD_SECRET (or the file of either) back, or remove the server and add it again with its login",
+    "CALLBOARD_SECRET (or the file of either) back, or give the login again with `callboard servers login`",
 )
 
 
@@ -45,6 +45,13 @@ class SealedLogins:
             return _read(self._opened(server_id, sealed))
         except (NotOpened, InvalidTag, ValueError):
             return _UNREADABLE
+
+    def reseal(self, server_id: str, sealed: bytes) -> bytes:
+        """The same login under the active master key. Raises NotOpened."""
+        try:
+            return self._keys.seal(PURPOSE, server_id, self._opened(server_id, sealed))
+        except (InvalidTag, ValueError):
+            raise NotOpened(f"the login of server {server_id} was sealed with another secret") from None
 
     def _opened(self, server_id: str, sealed: bytes) -> bytes:
         if sealed[:1] != _FORMER:

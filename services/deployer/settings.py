@@ -3,18 +3,26 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from services.deployer.domain.drift import SETTLE
-from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
+from shared.settings import BrokerSettings, DatabaseUrl, Port, ServiceSettings, Token
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
 
 
-class DeployerSettings(ServiceSettings):
+class SandboxPlace(BaseModel):
+    """The same settings as an agent's; its others are no business of the deployer's."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    server_address: str | None = None
+    server_port: Port | None = None
+
+
+class DeployerSettings(BrokerSettings):
     """What the deployer has to know."""
 
-    amqp_url: AmqpUrl
     database_url: DatabaseUrl
     token: Token
     # Signs the download URLs and seals the logins of servers; every replica needs the same one.
@@ -22,6 +30,8 @@ class DeployerSettings(ServiceSettings):
     # The master keys of what is kept sealed, the active one first; every replica needs the same ones. See `key_ring`.
     vault_key_file: Path | None = None
     vault_key: SecretStr | None = None
+    # Where the Telegram sandbox answers: only with it a session may name an address that is not Telegram's.
+    telegram: SandboxPlace = SandboxPlace()
     # Instead of `secret`, for the last of the master keys: a long random text in a file, the same for every replica.
     secrets_key_file: Path | None = None
     # Where agents reach the HTTP origin, for artifacts that are too large for a message.

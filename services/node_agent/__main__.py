@@ -17,7 +17,7 @@ import structlog
 
 from services.node_agent.app import build, status_path, version
 from services.node_agent.domain.membership import Membership, NotJoined
-from services.node_agent.joining import Ask, NotLetIn, join
+from services.node_agent.joining import Ask, NotLetIn, join, request_of, taken
 from services.node_agent.settings import AgentSettings
 from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.locking import FolderLock, FolderTaken
@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     joining.add_argument("url", help="the console's address, such as https://callboard.example")
     joining.add_argument("token", help="the one-time token that `callboard nodes enroll` printed")
     joining.add_argument("--ca", type=Path, metavar="FILE", help="certificates in PEM to trust instead of the system's")
+    joining.add_argument("--request", action="store_true", help="only print what to ask, for somebody to carry")
+    joining.add_argument("--answer", type=Path, metavar="FILE", help="the answer to it, that somebody has brought")
     joining.add_argument("--node-id", metavar="NODE", help="the id to have, if the token leaves it open")
     return parser
 
@@ -79,12 +81,18 @@ def _state_dir() -> Path:
 def _join(given: argparse.Namespace) -> int:
     state_dir, lock = _state_dir(), FolderLock(_state_dir())
     try:
-        lock.take()
+        # What is carried is no join yet, or comes to a machine whose agent is about to be started anew.
+        if not given.request and given.answer is None:
+            lock.take()
         ca = None if given.ca is None else given.ca.read_text("ascii")
         ask = Ask(
             given.url.rstrip("/"), given.token, given.node_id or os.environ.get("CALLBOARD_NODE_ID"), ca, version()
         )
-        outcome = join(ask, IdentityFile(state_dir))
+        identity = IdentityFile(state_dir)
+        if given.request:
+            print(json.dumps(request_of(ask, identity)))
+            return 0
+        outcome = join(ask, identity) if given.answer is None else taken(ask, identity, given.answer.read_bytes())
     except (FolderTaken, OSError, ValueError) as error:
         print(f"not joined: {error}", file=sys.stderr)
         return 1

@@ -36,6 +36,7 @@ from services.node_agent.domain.ports import (
     ScriptFiles,
     SessionFiles,
 )
+from services.node_agent.domain.sign_in import SignInDoor
 from services.node_agent.domain.telegram import Telegram
 from services.node_agent.domain.trust import Trust
 from services.node_agent.handlers.commands import Fleet, Orders, Vault, commands_route
@@ -43,11 +44,12 @@ from services.node_agent.jobs.account_runner import RunnerParts
 from services.node_agent.jobs.command_intake import CommandIntake
 from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew, Quarters
+from services.node_agent.jobs.deadman_mark import DeadmanMark
 from services.node_agent.jobs.deliveries import DeliveryQueue
-from services.node_agent.jobs.heartbeat import HeartbeatJob, HeartbeatWriter, Standing
+from services.node_agent.jobs.heartbeat import ASK_AGAIN_SHARE, HeartbeatJob, HeartbeatWriter, Standing
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.jobs.login_sync import LoginSync
-from services.node_agent.jobs.outbox import ChangeOutbox, LoginOutbox, ReportOutbox
+from services.node_agent.jobs.outbox import ChangeOutbox, LoginOutbox, ReportOutbox, SignInOutbox
 from services.node_agent.jobs.script_files import watch_script_files
 from services.node_agent.jobs.turns import Turns
 from services.node_agent.publisher import BusPublisher
@@ -62,9 +64,13 @@ from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
+from services.node_agent.store.sign_ins import SqliteSignIns
 from services.node_agent.store.status_file import Status, StatusFile
 from services.node_agent.store.time_zone import local_time_zone
+from services.node_agent.store.watch import SqliteWatch
+from services.node_agent.telegram.in_memory_sign_in import InMemoryDoor
 from services.node_agent.telegram.sessions import Place, load_session
+from services.node_agent.telegram.sign_in import TelethonDoor
 from services.node_agent.telegram.telethon_client import TelethonTelegram, trust_sandbox
 from services.node_agent.transports.amqp import AmqpTransport, address_of
 from services.node_agent.transports.folder import FolderTransport
@@ -74,13 +80,14 @@ from services.node_agent.use_cases.apply_delivery import ApplyDelivery, Loading
 from services.node_agent.use_cases.check_orders import checked
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
-from services.node_agent.use_cases.hand_back import HandBack, Shorten
+from services.node_agent.use_cases.hand_back import HandBack, StoredForm
 from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.sealing_logins import LoginSealer
+from services.node_agent.use_cases.sign_ins import SignIns
 from services.node_agent.use_cases.stage import Stage
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.take_login import TakeLogin
@@ -143,7 +150,7 @@ class Ports:
     """What the agent is connected to; `close` gives the connections back.
 
     `trust` says whose orders it takes, and `kept` keeps that across restarts. `logins` is where `telegram` finds the
-    logins that are not among `sessions`. `timer` ends the process.
+    logins that are not among `sessions`, `door` where new ones are made. `timer` ends the process.
     """
 
     bus: Bus
@@ -160,7 +167,8 @@ class Ports:
     clock: Clock
     randomness: Randomness
     logins: HeldLogins = field(default_factory=Logins)
-    shorten: Shorten = _as_it_is
+    stored_form: StoredForm = _as_it_is
+    door: SignInDoor = field(default_factory=InMemoryDoor)
     timer: Timer = field(default_factory=NoTimer)
     close: Callable[[], Awaitable[None]] = _nothing
 
@@ -198,6 +206,7 @@ class Agent:
 
     async def _run(self, parts: "_Parts") -> None:
         try:
+            await parts.look_back()
             await parts.restore()
             await parts.roster.load()
             async with asyncio.TaskGroup() as group:
@@ -213,6 +222,7 @@ class _Parts:
     restore: RestoreStage
     roster: Roster
     jobs: Jobs
+    look_back: Callable[[], Awaitable[None]]
     farewell: Callable[[], Awaitable[None]]
 
 
@@ -226,6 +236,7 @@ class _Core:
     accounts: SqliteAccounts
     deliveries: SqliteDeliveries
     handed_back: SqliteHandedBack
+    sign_ins: SqliteSignIns
     publisher: BusPublisher
     lease: Lease
     assignments: Assignments
@@ -248,17 +259,24 @@ def _assemble(settings: NodeSettings, ports: Ports, database: Database, identity
     core = _core(settings, ports, database, identity)
     crew = _crew(core)
     orders, applying = _applying(core, crew)
-    vault, returning, farewell = _logins(core, crew)
+    vault, returning, hand_over = _logins(core, crew)
+    mark, marking = _deadman_mark(core, database)
     restore = RestoreStage(core.deliveries, core.accounts, ports.files, core.stage, core.unsaid, ports.offload)
     jobs: Jobs = {
         **_leasing(core, crew, orders, vault),
         **applying,
         **returning,
+        **marking,
         "crew": crew.run,
-        "heartbeat": _heartbeat(core),
+        "heartbeat": _heartbeat(core, crew),
         "counters": lambda: keep_counters(core.roster, ports.clock),
     }
-    return _Parts(restore, core.roster, jobs, farewell)
+
+    async def farewell() -> None:
+        await hand_over()
+        await mark.note()
+
+    return _Parts(restore, core.roster, jobs, mark.look_back, farewell)
 
 
 def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> _Core:
@@ -274,12 +292,13 @@ def _core(settings: NodeSettings, ports: Ports, database: Database, identity: Id
         accounts=accounts,
         deliveries=SqliteDeliveries(database, randomness),
         handed_back=handed_back,
+        sign_ins=SqliteSignIns(database),
         publisher=BusPublisher(ports.bus, settings.node_id),
         lease=Lease(identity.boot),
         assignments=Assignments(),
         deadman=Deadman(ports.timer),
         sealer=sealer,
-        hand_back=HandBack(ports.logins, ports.sessions, handed_back, sealer, ports.shorten),
+        hand_back=HandBack(ports.logins, ports.sessions, handed_back, sealer, ports.stored_form),
         beats=beats,
         stage=stage,
         unsaid=unsaid,
@@ -311,7 +330,7 @@ def _applying(core: _Core, crew: Crew) -> tuple[Orders, Jobs]:
     """Deliveries: from the order to the report."""
     ports, reports, desk = core.ports, DeliveryReports(core.stage, core.ports.clock), asyncio.Lock()
     take = TakeDelivery(core.settings.node_id, core.deliveries, core.stage, reports, desk)
-    loading = Loading(ports.files, ports.downloader, ports.offload)
+    loading = Loading(ports.files, ports.downloader, ports.offload, ports.clock)
     apply = ApplyDelivery(core.deliveries, core.stage, core.roster, loading, reports, desk)
     queue = core.drain("deliveries", DeliveryQueue(core.deliveries, apply).apply_one)
     outbox = core.drain("reports", ReportOutbox(core.deliveries, core.publisher).send_some)
@@ -360,8 +379,27 @@ def _logins(core: _Core, crew: Crew) -> tuple[Vault, Jobs, Callable[[], Awaitabl
             log.warning("logins_not_handed_back", reason=str(error) or "there was no time", advice="what the ledger "
                         "has is sent when the agent starts again")  # fmt: skip
 
-    vault = Vault(take, KnowStored(node_id, hand_back, core.roster))
-    return vault, {"logins": sending.run, "login sync": sync.run}, farewell
+    sign_ins, signing_in = _sign_ins(core)
+    vault = Vault(take, KnowStored(node_id, hand_back, core.sign_ins, core.roster), sign_ins)
+    return vault, {"logins": sending.run, "login sync": sync.run, **signing_in}, farewell
+
+
+def _deadman_mark(core: _Core, database: Database) -> tuple[DeadmanMark, Jobs]:
+    """Whether accounts are connected, for the next start of the agent to know."""
+    changed = Alarm(core.ports.clock)
+    core.deadman.changed = changed.ring
+    mark = DeadmanMark(core.deadman, SqliteWatch(database), changed)
+    return mark, {"deadman mark": mark.run}
+
+
+def _sign_ins(core: _Core) -> tuple[SignIns, Jobs]:
+    """Sign-ins at Telegram, and what is said of them."""
+    ports = core.ports
+    sign_ins = SignIns(ports.door, ports.trust, core.sealer, core.sign_ins, ports.clock)
+    outbox = SignInOutbox(core.sign_ins, core.publisher, ports.clock, ports.randomness)
+    telling = core.drain("sign-in reports", outbox.send_some, LOGINS_POLL_SECONDS)
+    sign_ins.told = telling.wake
+    return sign_ins, {"sign-ins": sign_ins.run, "sign-in reports": telling.run}
 
 
 def _leasing(core: _Core, crew: Crew, orders: Orders, vault: Vault) -> Jobs:
@@ -408,9 +446,9 @@ def _know_assignments(core: _Core, crew: Crew) -> KnowAssignments:
     return know
 
 
-def _heartbeat(core: _Core) -> Job:
+def _heartbeat(core: _Core, crew: Crew) -> Job:
     settings, ports = core.settings, core.ports
-    standing = Standing(core.assignments, ports.logins)
+    standing = Standing(core.assignments, ports.logins, settings.heartbeat_seconds * ASK_AGAIN_SHARE)
 
     def facts() -> NodeFacts:
         return ports.trust.told_in(settings.facts)
@@ -418,7 +456,13 @@ def _heartbeat(core: _Core) -> Job:
     writer = HeartbeatWriter(settings.node_id, facts, core.identity, core.beats, core.stage, core.roster, standing)
     after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
     job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
-    return lambda: job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
+
+    async def beat() -> None:
+        # A full report of a ledger that is new would say that there are no accounts, and they would be taken from it.
+        await crew.looked.wait()
+        await job.run(settings.heartbeat_seconds, ports.clock, ports.randomness)
+
+    return beat
 
 
 def _status_after_beat(
@@ -470,7 +514,8 @@ def build(settings: AgentSettings, membership: Membership, clock: Clock, randomn
         clock=clock,
         randomness=randomness,
         logins=logins,
-        shorten=lambda content: load_session(content, sandbox).content(),
+        stored_form=lambda content: load_session(content, sandbox).content(),
+        door=TelethonDoor(telegram.api_id, telegram.api_hash.get_secret_value(), sandbox),
         timer=KernelTimer(),
         close=transport.close,
     )
@@ -482,7 +527,14 @@ def build(settings: AgentSettings, membership: Membership, clock: Clock, randomn
         time_zone=local_time_zone(),
     )
     beat = settings.heartbeat_seconds or membership.given.heartbeat_seconds
-    node = NodeSettings(node_id, facts, beat, settings.transport, settings.script_check_seconds)
+    node = NodeSettings(
+        node_id,
+        facts,
+        beat,
+        settings.transport,
+        settings.script_check_seconds,
+        settings.login_sync_seconds,
+    )
     return Agent(node, ports)
 
 

@@ -2,6 +2,9 @@
 
 The machine makes its keys and shows the public halves with a proof that it has the private ones; what it gets is
 written before anything is said. A machine whose answer got lost asks again with the same keys: that is no second join.
+
+Where the machine does not reach the back office, whoever reaches both carries the two messages: `request_of` is what
+the machine asks, `taken` is what it makes of the answer.
 """
 
 import base64
@@ -15,7 +18,7 @@ import httpx
 from pydantic import ValidationError
 
 from services.node_agent.domain.membership import Membership
-from services.node_agent.store.identity_file import IdentityFile, PrivateKeys
+from services.node_agent.store.identity_file import IdentityFile
 from shared.contracts.enrolments import ENROL_PATH, Enrolled, proof_of
 from shared.sealing import sealing_key_of
 from shared.signing import signature_of, verifying_key_of
@@ -23,7 +26,7 @@ from shared.tls import trusting
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 # The back office may be starting: the deployer has to tell its keys first.
-TRIES, PAUSE_SECONDS = 6, 2.0
+TRIES, PAUSE_SECONDS = 20, 0.5
 _PASSING = (429, 502, 503, 504)
 
 
@@ -47,17 +50,20 @@ class Ask:
 
 def join(ask: Ask, identity: IdentityFile, sleep: Callable[[float], None] = time.sleep) -> Membership | NotLetIn:
     """Join, and write who this machine is now. Raises OSError when that cannot be written."""
-    keys = identity.keys_to_join_with()
     try:
         verify = trusting(ask.ca)
     except ValueError as error:
         return NotLetIn(str(error))
     with httpx.Client(base_url=ask.url, timeout=TIMEOUT, verify=verify) as client:
-        answer = _asked(client, _request(ask, keys), sleep)
-    if isinstance(answer, NotLetIn):
-        return answer
+        answer = _asked(client, request_of(ask, identity), sleep)
+    return answer if isinstance(answer, NotLetIn) else taken(ask, identity, answer.content)
+
+
+def taken(ask: Ask, identity: IdentityFile, answer: bytes) -> Membership | NotLetIn:
+    """Write who this machine is now, as the back office has answered. Raises OSError."""
+    keys = identity.keys_to_join_with()
     try:
-        given = Enrolled.model_validate_json(answer.content)
+        given = Enrolled.model_validate_json(answer)
     except ValidationError:
         return NotLetIn(f"{ask.url} answers with something else than Callboard does: is it the console's address?")
     # Whom the operator named on the machine itself is trusted before whom the back office names.
@@ -67,7 +73,9 @@ def join(ask: Ask, identity: IdentityFile, sleep: Callable[[float], None] = time
     return membership
 
 
-def _request(ask: Ask, keys: PrivateKeys) -> dict[str, Any]:
+def request_of(ask: Ask, identity: IdentityFile) -> dict[str, Any]:
+    """What this machine asks. Raises OSError when its keys cannot be kept."""
+    keys = identity.keys_to_join_with()
     sealing = base64.b64encode(sealing_key_of(base64.b64decode(keys.sealing_key))).decode()
     private = base64.b64decode(keys.signing_key)
     signing = base64.b64encode(verifying_key_of(private)).decode()

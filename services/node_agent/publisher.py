@@ -6,6 +6,7 @@ from services.node_agent.domain.logins import HandedBack
 from services.node_agent.domain.ports import PendingReport
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.heartbeats import HeartbeatReported
+from shared.contracts.logins import LoginReported
 from shared.contracts.sessions import SessionSynced
 from shared.messaging import Bus
 
@@ -45,3 +46,7 @@ class BusPublisher:
         )
         message_id = f"{self._node_id}-{state.account_id}-{state.epoch}-{state.boot}-{state.number}"
         await self._bus.publish(message, message_id=message_id)
+
+    async def sign_in_reported(self, report: LoginReported) -> None:
+        """How far a sign-in is."""
+        await self._bus.publish(report, message_id=f"{report.login_id}-{report.number}")

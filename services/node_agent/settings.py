@@ -75,6 +75,8 @@ class AgentSettings(ServiceSettings):
     heartbeat_seconds: float | None = Field(default=None, ge=0.2, le=300)
     # How often the files of the loaded scripts are looked at; they are small and few, so this is for the disk's rest.
     script_check_seconds: float = Field(default=30.0, ge=0.2, le=3600)
+    # How often a login that changes goes back to the vault; whoever takes over after a crash begins there.
+    login_sync_seconds: float = Field(default=600.0, ge=10, le=86_400)
     source: Literal["local", "remote"] = "remote"
     labels: Annotated[dict[Label, Label], NoDecode] = Field(default_factory=dict, max_length=MOST_LABELS)
     telegram: TelegramSettings

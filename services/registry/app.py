@@ -77,6 +77,7 @@ from shared.messaging.rabbit_mailbox import RabbitMailbox
 from shared.messaging.topology import static_queues
 from shared.randomness import Randomness, SystemRandomness
 from shared.service import Jobs
+from shared.tls import trusting_file
 
 UseCase = TypeVar("UseCase")
 
@@ -129,7 +130,7 @@ def real_ports(settings: Settings) -> Ports:
     bus = RabbitBus(settings.amqp_url, "registry", static_queues(settings.lease_seconds), clock, randomness)
     mailbox = RabbitMailbox(settings.amqp_url, bus, randomness)
     relay = OutboxRelay(SCHEMA, database, bus, clock, randomness)
-    broker = RabbitAccess(settings.amqp_url, settings.management_url)
+    broker = RabbitAccess(settings.amqp_url, settings.management_url, trusting_file(settings.amqp_ca_file))
 
     async def close() -> None:
         await broker.close()
@@ -219,7 +220,8 @@ class Registry:
             backlog=lambda: self._intake.backlog(names.HEARTBEATS_QUEUE),
         )
         settle = SettleReports(timedelta(seconds=settings.handback_seconds))
-        record = RecordHeartbeats(self._store, self._health, settle, self._clock, settings.lease_seconds, wake)
+        margin = timedelta(seconds=settings.drift_margin_seconds)
+        record = RecordHeartbeats(self._store, self._health, settle, self._clock, settings.lease_seconds, wake, margin)
         record_changes = RecordAccountChanges(self._store, settle, self._clock, wake)
         most, linger = settings.batch_most, settings.batch_linger_seconds
         self._heartbeats = [Batcher(record, most=most, linger=linger) for _ in range(settings.batches)]
@@ -294,14 +296,15 @@ class Registry:
                 audit_router(ports.audit),
                 internal_router(tokens, ports.access, ports.audit),
             ],
-            open_routers=[join_router(self._enrol, self._clock)],
+            open_routers=[join_router(self._enrol, ports.audit, self._clock)],
             tags=TAGS,
             ready=self._missing,
             largest_body=LARGEST_PARCEL,
         )
 
     async def _serve(self) -> None:
-        await serve(self.api, self._settings.http_host, self._settings.http_port)
+        settings = self._settings
+        await serve(self.api, settings.http_host, settings.http_port, settings.certificate)
 
     async def _hold_readers(self) -> None:
         # Ends the readers and the long polls at the moment of the signal: the server would wait for them.

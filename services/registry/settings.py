@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from yarl import URL
 
-from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
+from shared.settings import AmqpUrl, BrokerSettings, DatabaseUrl, Port, ServiceSettings, Token
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
 # A share of the lease: ten times what two bad oscillators (500 ppm each) differ by, for clocks of virtual machines.
@@ -19,10 +19,9 @@ class MigrationSettings(ServiceSettings):
     database_url: DatabaseUrl
 
 
-class Settings(MigrationSettings):
+class Settings(BrokerSettings, MigrationSettings):
     """What `run` needs. Intervals are in seconds."""
 
-    amqp_url: AmqpUrl
     token: Token
     http_port: Port = 8081
     # The broker's management API, where the logins of nodes are made; by default on the broker's host, port 15672.

@@ -24,6 +24,24 @@ def rebound(bindings: Bindings, script_id: str, bind: str | list[str] | None) ->
     return others | dict.fromkeys(bind, script_id)
 
 
+def released(bindings: Bindings, script_id: str) -> dict[str, str]:
+    """The bindings after the script was removed: who played it plays nothing."""
+    return {account: script for account, script in bindings.items() if script != script_id}
+
+
+def undone(before: Bindings, after: Bindings, now: Bindings) -> dict[str, str]:
+    """The bindings now without what an order changed; an account that got another order since keeps what it has."""
+    bindings = dict(now)
+    for account in before.keys() | after.keys():
+        if before.get(account) == after.get(account) or now.get(account) != after.get(account):
+            continue
+        if account in before:
+            bindings[account] = before[account]
+        else:
+            bindings.pop(account, None)
+    return bindings
+
+
 def script_of(bindings: Bindings, account_id: str) -> str | None:
     """The script that the account plays, or None."""
     return bindings.get(account_id) or bindings.get(EVERYONE)

@@ -10,13 +10,14 @@ from shared.contracts import names
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.assignments import AssignAccounts, AssignmentChanged, SessionWanted
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact, DeliveryReported, ForgetDelivery
+from shared.contracts.deliveries import DeliverArtifact, DeliveryReported, ForgetDelivery, RemoveArtifact
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import AccountsChanged, AccountsCounted, NodeObserved
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.keys import KeysAnnounced
 from shared.contracts.leases import GrantLease, RefuseLease
+from shared.contracts.logins import AnswerLogin, BeginLogin, LoginReported
 from shared.contracts.own_accounts import NameOwnAccounts
 from shared.contracts.sessions import DeliverSession, SessionChanged, SessionStored, SessionSynced
 from shared.contracts.trust import TrustKeys
@@ -38,6 +39,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(AccountChanged, names.EVENTS, "node.{node_id}.account", "node_agent", ("registry",)),
     Entry(DeliveryReported, names.EVENTS, "node.{node_id}.delivery", "node_agent", ("deployer",)),
     Entry(SessionSynced, names.EVENTS, "node.{node_id}.session", "node_agent", ("deployer",)),
+    Entry(LoginReported, names.EVENTS, "node.{node_id}.login", "node_agent", ("deployer",)),
     Entry(NodeObserved, names.EVENTS, "fleet.node.{change}", "registry", ("deployer", "event stream")),
     Entry(AccountsChanged, names.EVENTS, "fleet.account.changed", "registry", ("event stream",)),
     Entry(AccountsCounted, names.EVENTS, "fleet.account.counted", "registry", ("event stream",)),
@@ -53,9 +55,12 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(NameOwnAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(AssignAccounts, names.COMMANDS, "node.{node_id}", "registry", ("node_agent",)),
     Entry(DeliverArtifact, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(RemoveArtifact, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(ForgetDelivery, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(DeliverSession, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(SessionStored, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(BeginLogin, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(AnswerLogin, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(TrustKeys, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
 )
 

@@ -26,7 +26,9 @@ class DeliverArtifact(SignedContract):
     hash, of the exact bytes. `bind` says which accounts shall play the script from now on: null changes
     nothing, `"all"` is every account of the node, a list names them. An order that repairs has `bindings`
     instead, the whole of them: which script each account (`*`: every other one) plays; who is not named plays
-    nothing. An agent older than this field leaves its bindings as they are.
+    nothing. An agent older than this field leaves its bindings as they are. `apply_before` is the end of the time for
+    which the order was sent, by the node's own clock: an agent that gets to it later leaves everything as it is and
+    reports `too_late`. Null, or an older agent: whenever.
     """
 
     TYPE: ClassVar[str] = "node.deliver-artifact.v1"
@@ -41,6 +43,31 @@ class DeliverArtifact(SignedContract):
     bind: Annotated[str, StringConstraints(pattern="^all$")] | list[AccountId] | None = None
     bindings: dict[str, ScriptId] | None = None
     issued_at: Instant
+    apply_before: Instant | None = None
+
+
+class RemoveArtifact(SignedContract):
+    """Unload this script, delete its file, and report `applied` with no hash loaded.
+
+    `removes` names the version that is known to be there; whichever is there goes. Accounts that played it play
+    nothing, unless `bindings` says what each account plays from then on. An agent that is older than this order does
+    not do it, and the delivery waits for a newer one until its deadline.
+    """
+
+    TYPE: ClassVar[str] = "node.remove-artifact.v1"
+
+    node_id: NodeId
+    delivery_id: DeliveryId
+    attempt: int = Field(ge=1)
+    removes: Artifact
+    bindings: dict[str, ScriptId] | None = None
+    issued_at: Instant
+    apply_before: Instant | None = None
+
+    @property
+    def artifact(self) -> Artifact:
+        """What it is about, as with the opposite order."""
+        return self.removes
 
 
 class ForgetDelivery(SignedContract):
@@ -76,6 +103,7 @@ class FailureCause(StrEnum):
     STORAGE_FAILED = "storage_failed"
     UNKNOWN_ACCOUNT = "unknown_account"
     OUT_OF_DATE = "out_of_date"
+    TOO_LATE = "too_late"
 
     @property
     def retryable(self) -> bool:

@@ -78,7 +78,8 @@ class GroupTotals(Part):
 class DeploymentChanged(Contract):
     """A deployment entered another state. Routing key `deploy.deployment.<state>`.
 
-    `causes` counts the failures by their cause, `reason` says why it is paused or has ended early.
+    `causes` counts the failures by their cause, `reason` says why it is paused or has ended early. `removes`: it takes
+    the script away.
     """
 
     TYPE: ClassVar[str] = "deploy.deployment.v1"
@@ -90,6 +91,7 @@ class DeploymentChanged(Contract):
     groups: list[GroupTotals] | None = None
     causes: dict[str, int] | None = None
     reason: str | None = None
+    removes: bool = False
     at: Instant
 
 
@@ -107,4 +109,5 @@ class DeliveryChanged(Contract):
     reason: str | None = None
     attempts: int = 0
     reported_hash: ContentHash | None = None
+    removes: bool = False
     at: Instant

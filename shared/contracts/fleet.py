@@ -16,6 +16,7 @@ from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.contract import Contract, Instant, Part
 from shared.contracts.heartbeats import NodeFacts
 from shared.contracts.identifiers import AccountId, NodeId
+from shared.contracts.keys import PublicKey
 
 
 class NodeStatus(StrEnum):
@@ -26,7 +27,10 @@ class NodeStatus(StrEnum):
 
 
 class NodeObserved(Contract):
-    """A node as the registry has it now. Routing key `fleet.node.<change>`."""
+    """A node as the registry has it now. Routing key `fleet.node.<change>`.
+
+    `sealing_key` is the X25519 public key that the node showed when it joined; null for one that has not.
+    """
 
     TYPE: ClassVar[str] = "fleet.node.v1"
 
@@ -38,6 +42,7 @@ class NodeObserved(Contract):
     node: NodeFacts
     artifacts: list[AppliedArtifact] = Field(default_factory=list)
     account_count: int = 0
+    sealing_key: PublicKey | None = None
     at: Instant
 
 

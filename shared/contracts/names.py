@@ -14,6 +14,7 @@ DEAD = "callboard.dead"
 HEARTBEATS_QUEUE = "registry.heartbeats"
 REGISTRY_REPORTS_QUEUE = "registry.reports"
 DEPLOYER_REPORTS_QUEUE = "deployer.reports"
+DEPLOYER_SESSIONS_QUEUE = "deployer.sessions"
 DEAD_LETTERS_QUEUE = "callboard.dead-letters"
 
 THREE_WEEKS_MS = 21 * 24 * 3600 * 1000
@@ -86,6 +87,16 @@ def delivery_key(node_id: str) -> str:
     return f"node.{node_id}.delivery"
 
 
+def session_key(node_id: str) -> str:
+    """Where a node hands back the states of its logins."""
+    return f"node.{node_id}.session"
+
+
+def login_key(node_id: str) -> str:
+    """Where a node tells how far a sign-in is."""
+    return f"node.{node_id}.login"
+
+
 def command_key(node_id: str) -> str:
     """Where orders for a node go."""
     return f"node.{node_id}"
@@ -130,6 +141,11 @@ def registry_reports_queue() -> Queue:
 def deployer_reports_queue() -> Queue:
     """Delivery reports, and the fleet's changes that the deployer reacts to."""
     return _reports(DEPLOYER_REPORTS_QUEUE, "node.*.delivery", "fleet.node.*")
+
+
+def deployer_sessions_queue() -> Queue:
+    """What comes to the vault: states of logins, sign-ins on nodes, who has which account, and who lacks a login."""
+    return _reports(DEPLOYER_SESSIONS_QUEUE, "node.*.session", "node.*.login", "fleet.assignment.*")
 
 
 def dead_letters_queue() -> Queue:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.messaging.handling import Unavailable
+from shared.tls import database_tls
 
 # A statement of ours takes milliseconds; a minute means that something holds a lock for good.
 COMMAND_TIMEOUT = 30.0
@@ -26,14 +27,16 @@ PASSING = ("08", "53", "57", "40")
 
 
 def new_engine(url: str, *, application: str, pool_size: int = 5) -> AsyncEngine:
-    """An engine whose sessions are called `callboard <application>` in pg_stat_activity."""
+    """An engine whose sessions are called `callboard <application>` in pg_stat_activity. Raises ValueError."""
+    plain, tls = database_tls(url)
     return create_async_engine(
-        url,
+        plain,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
         pool_pre_ping=False,
-        connect_args={
+        connect_args=tls
+        | {
             "timeout": CONNECT_TIMEOUT,
             "command_timeout": COMMAND_TIMEOUT,
             "server_settings": {"application_name": f"callboard {application}", "timezone": "UTC"},

@@ -15,13 +15,16 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shared.tls import database_tls
+
 LOCK_TIMEOUT = "10s"
 MIGRATION_LOCK = 0x0CA11B0A
 
 
 async def migrate(url: str, package: str, schema: str) -> None:
     """Bring `schema` to the newest version in `<package>/migrations`. Raises OSError if nobody answers."""
-    engine = create_async_engine(url, poolclass=NullPool)
+    plain, tls = database_tls(url)
+    engine = create_async_engine(plain, poolclass=NullPool, connect_args=tls)
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"set local lock_timeout = '{LOCK_TIMEOUT}'"))

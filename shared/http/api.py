@@ -22,7 +22,7 @@ from shared.http.questions import understood
 from shared.http.recording import Recording, intend
 from shared.http.request_id import RequestId
 from shared.http.roles import Role, allowed, roles_of
-from shared.http.signing_in import bearer_check, services_own
+from shared.http.signing_in import Who, bearer_check, services_own
 
 LARGEST_BODY = 2 * 1024 * 1024
 
@@ -48,6 +48,7 @@ def create_api(
     *,
     version: str,
     token: SecretStr,
+    who: Who | None = None,
     audit: AuditLog | None = None,
     routers: Sequence[APIRouter] = (),
     open_routers: Sequence[APIRouter] = (),
@@ -57,11 +58,13 @@ def create_api(
     document: bool = True,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]] | None = None,
     largest_body: int = LARGEST_BODY,
+    larger_bodies: Mapping[str, int] | None = None,
 ) -> Api:
-    """The service's HTTP application. `token` is the services' own.
+    """The service's HTTP application. `token` is the services' own; `who` lets others in by other tokens.
 
     `open_routers` need no sign-in: they bring an authorisation of their own. `tags` says what each tag of the routers
-    is about. Without `document` the caller serves `/openapi.json`.
+    is about. Without `document` the caller serves `/openapi.json`. `larger_bodies` has the paths that take more than
+    `largest_body`.
     """
     about = {"health": "Whether a process runs, and whether it can do its work."} | dict(tags or {})
     api = Api(
@@ -77,14 +80,14 @@ def create_api(
         generate_unique_id_function=lambda route: route.name,
     )
     problems.install(api)
-    api.add_middleware(BodyLimit, largest=largest_body)
+    api.add_middleware(BodyLimit, largest=largest_body, larger=larger_bodies)
     if audit is not None:
         api.add_middleware(Recording, log=audit, key=token)
     api.add_middleware(HeadAsGet)
     api.add_middleware(RequestId)
     # In this order: who is not signed in, or may not, learns nothing about parameters; what is not understood is no
     # intent.
-    check = bearer_check(services_own(token))
+    check = bearer_check(who or services_own(token))
     signed_in = [Depends(check), Depends(allowed), Depends(understood), Depends(intend)]
     for router in routers:
         api.include_router(router, dependencies=signed_in)

@@ -5,6 +5,7 @@
 | a change (POST, PUT, PATCH, DELETE)              | `intent`, then `outcome` with the status                          |
 | a read for admins, such as a session's download  | the same, unless the route depends on `not_recorded`              |
 | anything that the actor's role does not allow    | `refused`                                                         |
+| what an open route says was done (`done_by`)     | `outcome`                                                         |
 | any other read, and a node's own doors           | none                                                              |
 
 No audit, no change: when the intent cannot be written the request is refused with 503. When the outcome cannot be, the
@@ -71,6 +72,14 @@ async def intend(request: Request) -> None:
     record: _Record | None = request.scope.get("state", {}).get("recording")
     if record is not None and is_recorded(request.scope["route"], request.method):
         await record.intend()
+
+
+def done_by(request: Request, actor: Actor) -> None:
+    """Open routes say by this who has done what they did, once they know: there is no intent before that."""
+    request.state.actor = actor
+    record: _Record | None = request.scope.get("state", {}).get("recording")
+    if record is not None:
+        record.named_late(request.scope)
 
 
 class Recording:
@@ -147,6 +156,11 @@ class _Record:
         await self._log.write(self._entry(Phase.INTENT, safe_fields(fields)))
         self._intended = True
 
+    def named_late(self, scope: Scope) -> None:
+        """An open route has done something, and now it is known for whom."""
+        self._scope = scope
+        self._intended = True
+
     async def ended(self, status: int, answer: Mapping[str, Any]) -> None:
         """Write the outcome, or the refusal, once."""
         if self._ended:
@@ -164,7 +178,8 @@ class _Record:
 
     @property
     def _actor(self) -> Actor | None:
-        return self._scope["state"].get("actor")
+        actor: Actor | None = self._scope["state"].get("actor")
+        return actor
 
     def _entry(
         self, phase: Phase, fields: dict[str, Plain], status: int | None = None, problem: str | None = None

@@ -54,13 +54,18 @@ def role_of(route: APIRoute) -> Role:
     said = [one.dependency.role for one in route.dependencies if isinstance(one.dependency, Requires)]
     if said:
         return said[-1]
-    return Role.VIEWER if route.methods <= {"GET", "HEAD"} else Role.OPERATOR
+    return Role.VIEWER if methods_of(route) <= {"GET", "HEAD"} else Role.OPERATOR
+
+
+def methods_of(route: APIRoute) -> set[str]:
+    """The methods of a route."""
+    return route.methods or set()
 
 
 def roles_of(router: APIRouter) -> dict[tuple[str, str], Role]:
     """The role that each operation of a router needs, by path and method."""
     routes = [route for route in router.routes if isinstance(route, APIRoute)]
-    return {(route.path, method): role_of(route) for route in routes for method in route.methods}
+    return {(route.path, method): role_of(route) for route in routes for method in methods_of(route)}
 
 
 def _check(actor: Actor, needed: Role, path: Mapping[str, str]) -> None:

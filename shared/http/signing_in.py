@@ -68,6 +68,11 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def on_behalf_of(actor: Actor, token: SecretStr) -> list[tuple[bytes, bytes]]:
+    """The headers of a request that the bearer of the services' `token` makes for the actor."""
+    return [(b"authorization", f"Bearer {token.get_secret_value()}".encode()), *named(actor)]
+
+
 def named(actor: Actor) -> list[tuple[bytes, bytes]]:
     """The actor as headers."""
     said = [(ACTOR, actor.name), (ROLE, actor.role.value)]

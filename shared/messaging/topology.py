@@ -27,6 +27,7 @@ def static_queues(lease_seconds: float) -> tuple[names.Queue, ...]:
         names.heartbeats_queue(lease_seconds),
         names.registry_reports_queue(),
         names.deployer_reports_queue(),
+        names.deployer_sessions_queue(),
         names.dead_letters_queue(),
     )
 

@@ -26,11 +26,16 @@ def parse_script(text: str, source: str = "script.yaml") -> Script | ScriptProbl
     document = read_document(text)
     if isinstance(document, ScriptProblem):
         return ScriptProblems(source, (document,))
-    if not isinstance(document.root.plain(), dict):
+    return judge_document(document, source)
+
+
+def judge_document(document: Document, source: str = "script.yaml") -> Script | ScriptProblems:
+    """The same for a document that was read already."""
+    plain = document.root.plain()
+    if not isinstance(plain, dict):
         line, column = document.root.position
         hint = "a script starts with: id: my-script"
         return ScriptProblems(source, (ScriptProblem(line, column, "", "a script is a set of fields", hint),))
-    plain = document.root.plain()
     hint = "write a value, or remove the field"
     empty = [Finding(path, "nothing is written here", hint, at_key=True) for path in _empty(plain)]
     if empty:

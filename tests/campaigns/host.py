@@ -6,7 +6,6 @@ at once, in whatever they are doing.
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -14,37 +13,36 @@ from pathlib import Path
 from typing import Any
 
 from services.node_agent.app import Agent, NodeSettings, Ports
+from services.node_agent.domain.keys import NodeKeys
+from services.node_agent.domain.trust import Trust
 from services.node_agent.store.database import FileConnection
 from services.node_agent.store.download import HttpDownloader
+from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import InMemorySessions
 from services.node_agent.store.status_file import StatusFile
 from services.node_agent.telegram.in_memory import InMemoryTelegram
+from services.node_agent.transports.amqp import AmqpTransport, address_of
 from shared import logging
 from shared.clock import SystemClock
-from shared.contracts import names
 from shared.contracts.heartbeats import NodeFacts
-from shared.messaging import Route
-from shared.messaging.rabbit_bus import RabbitBus
-from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
 from shared.service import allow_many_files, run_until_signal
 
 BEAT_SECONDS = 10.0
 
 
-def agent(node_id: str, home: Path, url: str) -> Agent:
-    """One agent with its state under `home`."""
+def agent(node_id: str, home: Path) -> Agent:
+    """One agent with its state under `home`, which has joined."""
     clock, randomness = SystemClock(), SystemRandomness()
-    bus = RabbitBus(url, f"node_agent/{node_id}", [names.node_commands_queue(node_id)], clock, randomness)
     state = home / node_id
-
-    async def consume(route: Route) -> None:
-        await RabbitConsumer(url, [route], bus, clock, randomness).run()
-
+    identity = IdentityFile(state)
+    given = identity.read().given
+    assert given.broker is not None
+    transport = AmqpTransport(address_of(given.broker, None), node_id, clock, randomness)
     ports = Ports(
-        bus=bus,
-        consume=consume,
+        bus=transport,
+        consume=transport.consume,
         telegram=InMemoryTelegram(clock),
         sessions=InMemorySessions(),
         open_ledger=partial(FileConnection.open, state / "ledger.sqlite"),
@@ -52,9 +50,11 @@ def agent(node_id: str, home: Path, url: str) -> Agent:
         downloader=HttpDownloader(),
         offload=_in_a_thread,
         status=StatusFile(state / "status.json"),
+        trust=Trust(NodeKeys(node_id, bytes(32), given.keys), clock),
+        kept=identity,
         clock=clock,
         randomness=randomness,
-        close=bus.close,
+        close=transport.close,
     )
     return Agent(NodeSettings(node_id, NodeFacts(hostname="campaign"), BEAT_SECONDS), ports)
 
@@ -68,9 +68,7 @@ def main() -> int:
     home, *nodes = sys.argv[1:]
     logging.configure("host", "WARNING", "json")
     allow_many_files()
-    for node in nodes:
-        (Path(home) / node).mkdir(parents=True, exist_ok=True)
-    agents = {node: agent(node, Path(home), os.environ["CALLBOARD_AMQP_URL"]).run for node in nodes}
+    agents = {node: agent(node, Path(home)).run for node in nodes}
     return asyncio.run(run_until_signal(agents))
 
 

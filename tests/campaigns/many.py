@@ -100,9 +100,10 @@ class ManyAgents(Fleet):
         return int(row["count"]) == len(self.nodes)
 
     async def _launch_host(self, name: str, nodes: tuple[str, ...]) -> None:
+        await asyncio.gather(*(self.join(node, self.home / "nodes" / node) for node in nodes))
         command = Command(
             (sys.executable, "-m", "tests.campaigns.host", str(self.home / "nodes"), *nodes),
-            {**os.environ, "CALLBOARD_AMQP_URL": self.rabbit.url},
+            dict(os.environ),
             self.home / "logs" / f"{name}.log",
         )
         self.processes[name] = OwnedProcess(command)

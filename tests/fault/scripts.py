@@ -3,10 +3,10 @@
 TOUR = ("begin", "middle", "end")
 
 
-def script(version: int) -> str:
+def script(version: int, script_id: str = "ping") -> str:
     """A version whose answer to `ping` is `pong <version>`."""
     return f"""
-id: ping
+id: {script_id}
 chats: ["@callboard_demo"]
 scenes:
   ping:

@@ -48,11 +48,11 @@ class Desk:
         return counts | {asked: list(TOUR) for asked in self.tours}
 
 
-async def test_guests_are_answered_once_whenever_the_agents_are_killed(fleet: Fleet) -> None:
+async def test_guests_are_answered_once_whenever_the_agents_are_killed(fresh_fleet: Fleet) -> None:
     """A crash would answer somebody twice or never, leave him in the middle of a scene, or count wrongly."""
     seed = int(os.environ.get("CALLBOARD_FAULT_SEED", secrets.randbelow(2**31)))
     print(f"CALLBOARD_FAULT_SEED={seed}")
-    dice = random.Random(seed)
+    dice, fleet = random.Random(seed), fresh_fleet
     await fleet.push(DESK)
     deployment = await fleet.deploy("desk")
 

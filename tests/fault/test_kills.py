@@ -9,6 +9,7 @@ import random
 import secrets
 
 import aio_pika
+import pytest
 
 from shared.contracts import names
 from shared.contracts.deployments import DeliveryChanged
@@ -17,6 +18,8 @@ from tests.fault.checks import accounts_answer, deployment_ended_verified, no_ac
 from tests.fault.scripts import script
 from tests.support.fleet import Fleet
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 KILLS = 21
 WITNESS = "witness"
@@ -33,8 +36,8 @@ async def test_sigkill_at_random_moments_leaves_every_delivery_verified_exactly_
     kills = deployments = 0
     while kills < KILLS:
         deployments += 1
-        await fleet.push(script(deployments))
-        deployment = await fleet.deploy("ping")
+        await fleet.push(script(deployments, "ping-kills"))
+        deployment = await fleet.deploy("ping-kills")
         for victim in dice.sample(victims, k=3):
             await asyncio.sleep(dice.uniform(0, 0.4))  # a random moment of the deployment
             await fleet.kill(victim)
@@ -48,6 +51,7 @@ async def test_sigkill_at_random_moments_leaves_every_delivery_verified_exactly_
     fleet.assert_alive()
     told = await _told_verified(queue, deployments * len(fleet.nodes))
     assert all(len(ids) == 1 for ids in told.values()), "a delivery was verified more than once"
+    await queue.delete(if_empty=False)
     await connection.close()
 
 

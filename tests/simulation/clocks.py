@@ -23,11 +23,32 @@ class FleetClock(VirtualClock):
         self.after_step()
 
 
+class KernelClock:
+    """A machine's own count of the seconds, `pace` of them in a second of the world; it never stands still."""
+
+    def __init__(self, world: FleetClock, pace: float) -> None:
+        self._world = world
+        self._pace = pace
+
+    def now(self) -> datetime:
+        """The world's time."""
+        return self._world.now()
+
+    def monotonic(self) -> float:
+        """Seconds that have passed, those of suspension too (CLOCK_BOOTTIME)."""
+        return self._world.monotonic() * self._pace
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._world.sleep(seconds / self._pace)
+
+
 class NodeClock:
     """The clock of one machine. While it is paused nobody on it wakes; time passes all the same."""
 
-    def __init__(self, world: FleetClock) -> None:
-        self._world = world
+    def __init__(self, world: FleetClock, pace: float = 1.0) -> None:
+        self.pace = pace
+        self.kernel = KernelClock(world, pace)
         self._awake = asyncio.Event()
         self._awake.set()
         self.before_resume: Callable[[], None] = lambda: None
@@ -53,15 +74,15 @@ class NodeClock:
 
     def now(self) -> datetime:
         """The world's time."""
-        return self._world.now()
+        return self.kernel.now()
 
     def monotonic(self) -> float:
         """Seconds that have passed, those of suspension too (CLOCK_BOOTTIME)."""
-        return self._world.monotonic()
+        return self.kernel.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait, and then for the machine to be awake."""
-        await self._world.sleep(seconds)
+        await self.kernel.sleep(seconds)
         await self._awake.wait()
 
     async def awake(self) -> None:

@@ -10,8 +10,9 @@ by itself, a dead letter, an unexpected error in a log.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
+from unittest.mock import patch
 from zlib import crc32
 
 import httpx
@@ -23,10 +24,13 @@ from services.deployer.domain.deployments import Deployment
 from services.deployer.settings import DeployerSettings
 from services.deployer.ssh.in_memory import InMemorySsh
 from services.deployer.store.in_memory import InMemoryStore as DeployerStore
+from services.deployer.use_cases.keep_version import Kept
+from services.deployer.use_cases.store_sessions import Upload
+from services.node_agent.telegram.in_memory import login_of
 from services.registry.app import Ports as RegistryPorts
 from services.registry.app import Registry
 from services.registry.broker.in_memory import InMemoryAccess
-from services.registry.domain.views import AccountPlace, AccountQuestion, AccountView, NodeView
+from services.registry.domain.views import AccountPlace, AccountQuestion, AccountView, AssignmentView, NodeView
 from services.registry.settings import Settings as RegistrySettings
 from services.registry.store.in_memory import InMemoryStore as RegistryStore
 from services.registry.store.in_memory_access import InMemoryAccessStore
@@ -38,13 +42,16 @@ from shared.contracts.deployments import DeliveryChanged, DeliveryState
 from shared.messaging import Unavailable
 from shared.messaging.in_memory_mailbox import InMemoryMailbox
 from shared.randomness import SeededRandomness
+from shared.sealing import sealing_key_of
 from tests.simulation.clocks import FleetClock
+from tests.simulation.logins import PlainLogins
 from tests.simulation.logs import LogBook
 from tests.simulation.machines import Machine
 from tests.simulation.services import Outlet, Service, every
 from tests.simulation.telegram import GuardedTelegram
 from tests.simulation.wire import Broker, Line
-from tests.support.agent.trusting import stored_keys
+from tests.support.agent.surroundings import at_once
+from tests.support.agent.trusting import NODES, named, stored_keys
 
 LEASE_SECONDS = 30.0
 TOKEN = "the-token-of-the-simulation"
@@ -56,10 +63,25 @@ NOWHERE = {"amqp_url": "amqp://nowhere", "database_url": "postgresql+asyncpg://n
 
 
 class SimulatedFleet:
-    """See the module's docstring. Nodes are `n0`, `n1` …; node `n0` has the accounts `n0-a0`, `n0-a1` …"""
+    """See the module's docstring. Nodes are `n0`, `n1` …; node `n0` has the accounts `n0-a0`, `n0-a1` …
 
-    def __init__(self, nodes: int, accounts: int = 3, *, seed: int = 0, aloud: bool = False) -> None:
+    Their logins are in the nodes' session folders, or with `vault` nowhere until they are uploaded. `paces` are those
+    of the machines' clocks.
+    """
+
+    def __init__(
+        self,
+        nodes: int,
+        accounts: int = 3,
+        *,
+        seed: int = 0,
+        aloud: bool = False,
+        paces: Sequence[float] = (),
+        vault: bool = False,
+    ) -> None:
         self.seed = seed
+        self._vault = vault
+        self._paces = dict(enumerate(paces))
         self.clock = FleetClock()
         self.broker = Broker(self.clock, self.dice("broker"))
         self.registry_store = RegistryStore(self.clock)
@@ -72,6 +94,7 @@ class SimulatedFleet:
         self.deployer = Service(self._make_deployer, lambda: self._line("deployer"))
         self.logs = LogBook(self.clock, aloud=aloud)
         self.machines: list[Machine] = []
+        self._threads = patch("asyncio.to_thread", at_once)
         self.telegram.add_guest(GUEST, "Gast")
         self.clock.after_step = self.telegram.look
         for number in range(nodes):
@@ -79,8 +102,11 @@ class SimulatedFleet:
 
     async def __aenter__(self) -> Self:
         self.logs.open()
+        # A thread would bring real time in, and with it another day under the same seed.
+        self._threads.start()
         async with self.deployer_store.begin() as transaction:
             await transaction.keys.save(stored_keys(SECRET, self.clock.now()))
+        await self._enrol({machine.node_id for machine in self.machines})
         self.registry.start()
         self.deployer.start()
         for machine in self.machines:
@@ -94,7 +120,14 @@ class SimulatedFleet:
         await self.registry.stop()
         await self.deployer.stop()
         await self.broker.close()
+        self._threads.stop()
         self.logs.close()
+
+    async def _enrol(self, node_ids: set[str]) -> None:
+        async with self.registry_store.begin() as transaction:
+            await transaction.lock_nodes(node_ids)
+        for node_id in node_ids:
+            self.registry_store.enrol(node_id, named(sealing_key_of(NODES)).key)
 
     def dice(self, whose: str) -> SeededRandomness:
         """Dice of one part's own, so that they do not depend on who rolls first."""
@@ -104,10 +137,12 @@ class SimulatedFleet:
         """A machine whose agent is not started yet. Its accounts are members of the node's own chat."""
         place = len(self.machines)
         seed = crc32(f"{self.seed} machine {place}".encode())
-        machine = Machine(node_id, accounts, self.broker, self.telegram, self.clock, seed)
+        machine = Machine(node_id, accounts, self.broker, self.telegram, self.clock, seed, self._paces.get(place, 1.0))
         users = {account: 1000 * (place + 1) + each for each, account in enumerate(accounts)}
         for account, user in users.items():
             self.telegram.add_account(account, user)
+        if self._vault:
+            machine.sessions.files.clear()
         self.telegram.add_chat(self.chat(place), f"chat_{node_id}_{place}", GUEST, *users.values())
         self.machines.append(machine)
         return machine
@@ -234,12 +269,30 @@ class SimulatedFleet:
         """Adopt or overwrite what a machine has; the answer."""
         return await self._post(f"{DRIFT}/{machine.node_id}/{script_id}/{how}", status)
 
+    async def assign(self, account_id: str, node_id: str, status: int = 202) -> None:
+        """Order an account to a node."""
+        path = f"/api/v1/group-ai/accounts/{account_id}/assignment"
+        await self._ask("POST", path, status, of="registry", json={"node_id": node_id})
+
+    async def upload(self, account_id: str) -> None:
+        """Bring an account's login into the vault."""
+        app = self.deployer.app
+        assert isinstance(app, DeployerApp), "the deployer is down"
+        (taken,) = await app._sessions.upload(Upload(f"{account_id}.session", login_of(account_id), account_id))
+        assert isinstance(taken.outcome, Kept), taken
+
+    async def assignment(self, account_id: str) -> AssignmentView:
+        """Whose an account is."""
+        found = await self.registry_store.assignment(account_id)
+        assert found is not None, f"nobody has heard of {account_id}"
+        return found
+
     async def _post(self, path: str, status: int, **request: Any) -> dict[str, Any]:
         return await self._ask("POST", path, status, **request)
 
-    async def _ask(self, method: str, path: str, status: int, **request: Any) -> dict[str, Any]:
-        app = self.deployer.app
-        assert isinstance(app, DeployerApp), "the deployer is down"
+    async def _ask(self, method: str, path: str, status: int, of: str = "deployer", **request: Any) -> dict[str, Any]:
+        app = self.registry.app if of == "registry" else self.deployer.app
+        assert isinstance(app, (DeployerApp, Registry)), f"the {of} is down"
         headers = {"authorization": f"Bearer {TOKEN}"} | request.pop("headers", {})
         transport = httpx.ASGITransport(app=app.api)
         async with httpx.AsyncClient(transport=transport, base_url="http://deployer") as client:
@@ -287,6 +340,7 @@ class SimulatedFleet:
             timer=every(self.clock),
             clock=self.clock,
             randomness=line.randomness,
+            reader=PlainLogins(),
         )
         settings = DeployerSettings(
             **NOWHERE,  # type: ignore[arg-type]

@@ -114,10 +114,11 @@ class Machine:
         telegram: "GuardedTelegram",
         clock: FleetClock,
         seed: int,
+        pace: float = 1.0,
     ) -> None:
         self.node_id = node_id
         self.accounts = list(accounts)
-        self.clock = NodeClock(clock)
+        self.clock = NodeClock(clock, pace)
         self.disk = Disk()
         self.wiped = False
         self.status = Statuses()
@@ -129,7 +130,6 @@ class Machine:
         self._timer: InMemoryTimer | None = None
         self._stopped = self._due = self._is_cut = False
         self._supervisor: asyncio.Task[None] | None = None
-        self._world = clock
         self.clock.before_resume = self._before_waking
         self._broker = broker
         self._telegram = telegram
@@ -137,6 +137,16 @@ class Machine:
         self._line: Line | None = None
         self._connections: list[DiskConnection] = []
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def slept(self) -> bool:
+        """Whether the whole machine is suspended, and not only its agent stopped: its kernel sleeps too."""
+        return self.clock.paused and not self._stopped
+
+    @property
+    def agent(self) -> object:
+        """What runs here: another one after every start."""
+        return self._task
 
     @property
     def runs(self) -> bool:
@@ -188,7 +198,7 @@ class Machine:
 
     def _deadman(self) -> None:
         """The kernel's timer has run out. A machine that is suspended as a whole learns of it when it wakes."""
-        if self.clock.paused and not self._stopped:
+        if self.slept:
             self._due = True
             return
         self.ended_by_deadman += 1
@@ -273,7 +283,7 @@ class Machine:
             await line.consumer([gated(route, self.clock.awake)]).run()
 
         logins = Logins()
-        self._timer = InMemoryTimer(self._world, self._deadman)
+        self._timer = InMemoryTimer(self.clock.kernel, self._deadman)
         return AgentPorts(
             bus=line,
             consume=consume,

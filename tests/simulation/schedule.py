@@ -164,6 +164,8 @@ def _acts(fleet: SimulatedFleet, trouble: Trouble) -> tuple[Act, Act]:
             return _at_once(machine.cut), _at_once(machine.mend)
         case "is suspended":
             return _at_once(machine.clock.pause), _at_once(machine.clock.resume)
+        case "is stopped":
+            return _at_once(machine.stop_process), _at_once(machine.continue_process)
         case _:
             return lambda: machine.kill(wipe="wiped" in trouble.what), _at_once(machine.start)
 

@@ -2,7 +2,7 @@
 
 PostgreSQL and RabbitMQ are private child processes with their own directories; the services and agents are started
 as an operator would start them (`python -m services.<name>`). Nothing restarts by itself: what dies here was killed by
-the test, or is found by `assert_alive`.
+the test, or is found by `assert_alive`. With CALLBOARD_TEST_TLS=1 services and agents reach the broker by TLS.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ import asyncpg
 import httpx
 
 from services.cli.embedded import Broker, Command, EmbeddedPostgres, OwnedProcess, choose_broker, free_port
+from services.telegram_sandbox.api.bodies import ReadySessionRow
 from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, SeedChat, SeedUser, WorldSeed
 from tests.support.joining import enrolled
+from tests.support.tls import Certificates, certificates, listen_with_tls
 from tests.support.waiting import until
 
 TOKEN = "token-of-the-fault-tests"
@@ -38,7 +40,8 @@ class Fleet:
     def __init__(self, home: Path, nodes: tuple[str, ...] = ("node-a", "node-b")) -> None:
         self.home = home
         self.nodes = nodes
-        names = ("registry", "deployer", "console", "sandbox", "mtproto", "postgres", "amqp", "management")
+        self._tls: Certificates | None = None
+        names = ("registry", "deployer", "console", "sandbox", "mtproto", "postgres", "amqp", "management", "amqps")
         self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
         self.postgres = EmbeddedPostgres(home / "postgres", port=self.ports["postgres"])
         self._rabbit: Broker | None = None
@@ -49,28 +52,52 @@ class Fleet:
         self.guest = 0
 
     async def __aenter__(self) -> Self:
-        """Start everything and wait until every account of every node is online."""
+        """Start everything and wait until every account of every node is online; on a failure print why it did not."""
+        try:
+            await self._start()
+        except BaseException:
+            print(self.last_words(), file=sys.stderr)
+            await self._end()
+            raise
+        return self
+
+    async def _start(self) -> None:
         await asyncio.gather(self._start_servers(), self._start_sandbox())
         await self._start_services()
-        await asyncio.gather(*(self.join(node) for node in self.nodes))
+        await asyncio.gather(*(self.join(node, self.home / node / "state") for node in self.nodes))
         for node in self.nodes:
             await self.launch(node, "node_agent", self._agent_environment(node))
         await until(self.all_online, "every account of every node is online", 60)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End everything; on a failure print the logs' last lines, which are all that is left of the processes."""
         if error is not None:
-            for name, process in self.processes.items():
-                print(f"--- {name}\n{process.log_tail(40)}", file=sys.stderr)
-        for process in reversed(self.processes.values()):
-            await process.stop(STOP_SECONDS)
-        await self.rabbit.stop(STOP_SECONDS)
-        await self.postgres.stop()
+            print(self.last_words(), file=sys.stderr)
+        await self._end()
+
+    async def _end(self) -> None:
+        ends = [process.stop(STOP_SECONDS) for process in reversed(self.processes.values())]
+        await asyncio.gather(*ends)
+        if self._rabbit is not None:
+            await asyncio.gather(self._rabbit.stop(STOP_SECONDS), self.postgres.stop())
         await self.api.aclose()
         await self.sandbox.close()
+
+    def last_words(self) -> str:
+        """The logs' last lines."""
+        return "\n".join(f"--- {name}\n{process.log_tail(40)}" for name, process in self.processes.items())
+
+    async def is_whole(self) -> bool:
+        """Whether everything runs and every account is online, or is so in a moment."""
+        if not all(process.running for process in self.processes.values()):
+            return False
+        try:
+            await until(self.all_online, "every account of every node is online", 20)
+        except AssertionError:
+            return False
+        return True
 
     @property
     def rabbit(self) -> Broker:
@@ -88,9 +115,9 @@ class Fleet:
         self.processes[name] = OwnedProcess(command)
         await self.processes[name].start()
 
-    async def join(self, node: str) -> None:
+    async def join(self, node: str, state_dir: Path) -> None:
         """Make a node of this name, as `callboard-agent join` does."""
-        await asyncio.to_thread(enrolled, self._url("console"), TOKEN, node, self.home / node / "state")
+        await asyncio.to_thread(enrolled, self._url("console"), TOKEN, node, state_dir)
 
     async def kill(self, name: str) -> None:
         """SIGKILL, as a power cut would end it."""
@@ -183,6 +210,9 @@ class Fleet:
 
     async def _start_servers(self) -> None:
         ports = (self.ports["amqp"], self.ports["management"])
+        if os.environ.get("CALLBOARD_TEST_TLS") == "1":
+            self._tls = certificates(self.home / "tls")
+            listen_with_tls(self.home / "rabbitmq", self.ports["amqps"], self._tls)
         self._rabbit = await choose_broker(self.home / "rabbitmq", ports=ports)
         await asyncio.gather(self.postgres.start(), self.rabbit.start())
         await asyncio.gather(*(self._migrate(service) for service in MIGRATED))
@@ -210,31 +240,35 @@ class Fleet:
     async def _make_world(self) -> None:
         """A chat with a guest, and for each node its accounts in it, their sessions written where the agent looks."""
         async with SandboxClient(self._url("sandbox"), TOKEN) as sandbox:
-            prefixes = {node: node.replace("-", "_") for node in self.nodes}
+            prefixes = [node.replace("-", "_") for node in self.nodes]
             ready = await sandbox.apply(
                 WorldSeed(
                     users=[SeedUser(username="guest_one", first_name="Guest")],
                     chats=[SeedChat(title="Demo", username=CHAT, members=["guest_one"])],
-                    accounts=[
-                        SeedAccounts(count=ACCOUNTS, prefix=prefix, chats=[CHAT]) for prefix in prefixes.values()
-                    ],
+                    accounts=[SeedAccounts(count=ACCOUNTS, prefix=prefix, chats=[CHAT]) for prefix in prefixes],
                 )
             )
             self.guest = next(user.user_id for user in await sandbox.users() if user.username == "guest_one")
             server = await sandbox.server()
         (self.home / "sandbox.pem").write_text(server.public_key)
         for session in ready:
-            node = next(node for node, prefix in prefixes.items() if (session.username or "").startswith(prefix))
-            folder = self.home / node / "sessions"
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{session.username}.session").write_bytes(session.file_bytes())
+            self._keep_login(session)
+
+    async def log_in_again(self, user_id: int) -> None:
+        """A new login for an account whose login was lost, put where the agent looks."""
+        self._keep_login(await self.sandbox.add_session(user_id))
+
+    def _keep_login(self, session: ReadySessionRow) -> None:
+        node = next(node for node in self.nodes if (session.username or "").startswith(node.replace("-", "_")))
+        folder = self.home / node / "sessions"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{session.username}.session").write_bytes(session.file_bytes())
 
     def _url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
 
     def _service_environment(self, service: str) -> dict[str, str]:
-        return {
-            "CALLBOARD_AMQP_URL": self.rabbit.url,
+        return self._broker_environment() | {
             "CALLBOARD_DATABASE_URL": self.postgres.url,
             "CALLBOARD_TOKEN": TOKEN,
             "CALLBOARD_SECRET": TOKEN,
@@ -249,6 +283,19 @@ class Fleet:
             "CALLBOARD_DRIFT_SETTLE_SECONDS": "3",
             "CALLBOARD_DRIFT_REPAIR_FIRST_SECONDS": "2",
             "CALLBOARD_DRIFT_REPAIR_MOST_SECONDS": "5",
+        }
+
+    def _broker_environment(self) -> dict[str, str]:
+        if self._tls is None:
+            return {"CALLBOARD_AMQP_URL": self.rabbit.url}
+        login, _, place = self.rabbit.url.removeprefix("amqp://").partition("@")
+        assert place.startswith(f"127.0.0.1:{self.ports['amqp']}"), "TLS is for a private RabbitMQ"
+        address = f"127.0.0.1:{self.ports['amqps']}/"
+        return {
+            "CALLBOARD_AMQP_URL": f"amqps://{login}@{address}",
+            "CALLBOARD_AMQP_CA_FILE": str(self._tls.ca),
+            "CALLBOARD_NODES_AMQP_URL": f"amqps://{address}",
+            "CALLBOARD_NODES_CA_FILE": str(self._tls.ca),
         }
 
     def _agent_environment(self, node: str) -> dict[str, str]:

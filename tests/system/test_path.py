@@ -136,7 +136,7 @@ async def test_the_event_stream_tells_a_deployment_as_it_goes(stack: Stack) -> N
 
 
 async def test_a_command_typed_into_the_management_console_is_carried_out(stack: Stack) -> None:
-    """The event API is for people too: the body is plain JSON and needs no header."""
+    """The event API is for people too: the body is plain JSON, signed with `callboard sign`, and needs no header."""
     await online(stack)
     source = script("by-hand", "typed by hand")
     order = DeliverArtifact(
@@ -149,7 +149,9 @@ async def test_a_command_typed_into_the_management_console_is_carried_out(stack:
         bind="all",
         issued_at=datetime.now(UTC),
     )
-    body = order.model_dump(mode="json", exclude={"attempt"}, exclude_none=True) | {"attempt": 1}
+    unsigned = order.model_dump(mode="json", exclude={"attempt"}, exclude_none=True) | {"attempt": 1}
+    async with stack.api() as api:
+        body = (await api.post("/api/v1/group-ai/keys/sign", json=unsigned)).raise_for_status().json()
     async with stack.management() as management:
         answer = await management.post(
             "/api/exchanges/%2F/callboard.commands/publish",

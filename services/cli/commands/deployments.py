@@ -9,13 +9,13 @@ from services.cli.cells import age
 from services.cli.command import Session, command, new_group
 from services.cli.commands.nodes import FIRST, Everything, Most
 from services.cli.identifiers import DEPLOYMENT, SCRIPT
-from services.cli.paths import DEPLOYMENTS, PLAN
+from services.cli.paths import DEPLOY, DEPLOYMENTS, PLAN, REMOVE
 from services.cli.progress import whole_deployment
 from services.cli.rollout import plans
 from services.cli.rollout.options import with_policy
 from services.cli.rollout.policy import Policy
 from services.cli.rollout.spelling import spelled
-from services.cli.rollout.telling import causes, headline, summary, waiting_for
+from services.cli.rollout.telling import causes, headline, summary, waiting_for, what
 from services.cli.table import Column, Record
 from shared.contracts.deployments import DeploymentState
 
@@ -23,13 +23,9 @@ DeploymentId = Annotated[str, typer.Argument(metavar="ID")]
 Script = Annotated[str, typer.Argument(metavar="SCRIPT")]
 
 
-def _script(deployment: Record) -> str:
-    return f"{deployment.get('script_id')} {deployment.get('version')}"
-
-
 COLUMNS = (
     Column("deployment", "deployment_id"),
-    Column("script", _script, spare=1),
+    Column("script", what, spare=1),
     Column("state", "state"),
     Column("progress", summary, folds=15, spare=2),
     Column("reason", "reason", folds=20, spare=4),
@@ -119,13 +115,28 @@ def start_deployment(
     All of them at once, or in groups, at a pace, at a time, and with rules that stop it.
     """
     order = deploying.deploy_order(nodes, selector, version, bind, policy)
-    record = deploying.start(session, script, order, policy, wait=wait)
-    if wait:
-        record = deploying.watch_to_the_end(session, str(record["deployment_id"]), timeout)
-    if session.out.as_json:
-        session.out.json(record)
-    if wait:
-        deploying.judge(record)
+    deploying.start_and_wait(session, DEPLOY, script, order, policy, timeout if wait else None)
+
+
+@command(deployments, "remove")
+@with_policy
+def remove_script(
+    session: Session,
+    script: Script,
+    nodes: deploying.Nodes = None,
+    selector: deploying.Selector = None,
+    wait: deploying.Wait = False,
+    timeout: deploying.Timeout = deploying.PATIENCE,
+    *,
+    policy: Policy,
+) -> None:
+    """Take a script away from nodes.
+
+    A deployment like any other: in groups, at a pace, at a time, and with rules that stop it. Accounts that played it
+    play nothing until something else is ordered for them.
+    """
+    order = deploying.deploy_order(nodes, selector, None, None, policy)
+    deploying.start_and_wait(session, REMOVE, script, order, policy, timeout if wait else None)
 
 
 @command(deployments, "plan")

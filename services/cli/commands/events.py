@@ -117,6 +117,8 @@ def _delivery(data: Record) -> str:
 
 def _artifact(data: Record) -> str:
     artifact = data.get("artifact") or {}
+    if data.get("removes"):
+        return f"removal of {artifact.get('id')}"
     return f"{artifact.get('id')} {artifact.get('version')}"
 
 

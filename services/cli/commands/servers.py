@@ -16,7 +16,7 @@ from services.cli.command import Session, command, new_group
 from services.cli.commands.nodes import FIRST, Everything, Most
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import NODE, SCRIPT, SERVER
-from services.cli.paths import SERVERS
+from services.cli.paths import ENROLMENTS, SERVERS
 from services.cli.table import Column, Record
 
 ServerId = Annotated[str, typer.Argument(metavar="SERVER")]
@@ -39,6 +39,16 @@ COLUMNS = (
 servers = new_group("Machines that are reached by SSH.")
 
 
+Key = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="A private key.")]
+PassphraseFile = Annotated[
+    Path | None, typer.Option("--passphrase-file", metavar="FILE", help="The key's passphrase; - for stdin.")
+]
+PasswordFile = Annotated[
+    Path | None, typer.Option("--password-file", metavar="FILE", help="A password, in place of a key; - for stdin.")
+]
+OwnAgent = Annotated[bool, typer.Option("--agent", help="The deployer's own SSH agent has the key.")]
+
+
 @command(servers, "list")
 def list_servers(session: Session, limit: Most = FIRST, everything: Everything = False) -> None:
     """The servers, as they are registered."""
@@ -59,14 +69,10 @@ def add_server(
     host: Annotated[str, typer.Argument(metavar="HOST")],
     user: Annotated[str, typer.Option("--user", metavar="USER", help="Who logs in there.")],
     port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Where sshd listens.")] = 22,
-    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="A private key.")] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option("--passphrase-file", metavar="FILE", help="The key's passphrase; - for stdin.")
-    ] = None,
-    password_file: Annotated[
-        Path | None, typer.Option("--password-file", metavar="FILE", help="A password, in place of a key; - for stdin.")
-    ] = None,
-    agent: Annotated[bool, typer.Option("--agent", help="The deployer's own SSH agent has the key.")] = False,
+    key: Key = None,
+    passphrase_file: PassphraseFile = None,
+    password_file: PasswordFile = None,
+    agent: OwnAgent = False,
     directory: Annotated[
         str | None, typer.Option("--directory", metavar="DIR", help="Where everything of Callboard is there.")
     ] = None,
@@ -76,23 +82,36 @@ def add_server(
     link: Annotated[bool, typer.Option("--link", help="Move the agent's messages over SSH.")] = False,
 ) -> None:
     """Register a server and show its host key; nobody logs in before it is confirmed."""
-    login: Record = {
-        "private_key": _text_of(key),
-        "passphrase": _line_of(passphrase_file),
-        "password": _line_of(password_file),
-    }
     body: dict[str, Any] = {
         "server_id": SERVER.checked(server),
         "host": host,
         "port": port,
         "user": user,
-        "login": {name: value for name, value in login.items() if value is not None}
-        | ({"agent": True} if agent else {}),
+        "login": _login(key, passphrase_file, password_file, agent),
         "link": link,
     }
     body |= {"node_id": NODE.checked(node)} if node else {}
     body |= {"directory": directory} if directory else {}
     _show_key(session, session.client.post(SERVERS, body))
+
+
+@command(servers, "login")
+def change_login(
+    session: Session,
+    server: ServerId,
+    user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Somebody else logs in there.")] = None,
+    key: Key = None,
+    passphrase_file: PassphraseFile = None,
+    password_file: PasswordFile = None,
+    agent: OwnAgent = False,
+) -> None:
+    """Change how one logs in on a server; its host key stays confirmed."""
+    body = {**_login(key, passphrase_file, password_file, agent), **({"user": user} if user else {})}
+    record = session.client.put(f"{_path(server)}/login", body, missing=SERVER.missing(server))
+    if session.out.as_json:
+        session.out.json(record)
+    else:
+        session.out.line(f"{record['user']} logs in on {record['server_id']} with: {record['login']}")
 
 
 @command(servers, "scan")
@@ -135,7 +154,10 @@ def install_agent(
     ] = None,
 ) -> None:
     """Install the agent on a server or upgrade it, and wait for its first beat."""
-    body = {"settings": None if settings is None else _settings_in(settings)}
+    body: dict[str, Any] = {"settings": None}
+    if settings is not None:
+        # Used up only by a machine that is no node yet.
+        body = {"settings": _settings_in(settings), "join_token": _join_token(session, server)}
     record = _post(session, server, "install", body)
     step = ""
     deadline = time.monotonic() + PATIENCE
@@ -153,6 +175,13 @@ def install_agent(
         raise CommandFailed(
             ExitCode.FAILED, record["detail"] or f"it is not done yet, but at the step {record['step']}"
         )
+
+
+def _join_token(session: Session, server: str) -> str:
+    """A token for the node that the server's agent is."""
+    node_id = session.client.get(_path(server), missing=SERVER.missing(server)).get("node_id")
+    given = session.client.post(ENROLMENTS, {"node_id": node_id, "valid_seconds": 3600})
+    return str(given["token"])
 
 
 @command(servers, "push")
@@ -214,6 +243,15 @@ def _settings_in(file: Path) -> dict[str, str]:
             raise CommandFailed(ExitCode.REFUSED, f"line {number} of {file} has no '=': write NAME=VALUE")
         found[name] = value
     return found
+
+
+def _login(key: Path | None, passphrase_file: Path | None, password_file: Path | None, agent: bool) -> Record:
+    login: Record = {
+        "private_key": _text_of(key),
+        "passphrase": _line_of(passphrase_file),
+        "password": _line_of(password_file),
+    }
+    return {name: value for name, value in login.items() if value is not None} | ({"agent": True} if agent else {})
 
 
 def _text_of(file: Path | None) -> str | None:

@@ -32,11 +32,23 @@ def register_steering(group: typer.Typer) -> None:
 
 
 def approve(
-    session: Session, deployment: DeploymentId, plan_hash: Annotated[str, typer.Argument(metavar="HASH")]
+    session: Session,
+    deployment: DeploymentId,
+    plan_hash: Annotated[str, typer.Argument(metavar="HASH")],
+    even_if_changed: Annotated[
+        bool,
+        typer.Option("--even-if-changed", help="Although nodes are not as planned any more: it is planned anew."),
+    ] = False,
 ) -> None:
-    """Let exactly the plan of this hash begin."""
-    record = _done(session, deployment, "approve", "approved", {"plan_hash": PLAN_HASH.checked(plan_hash)})
-    script = f"{record.get('script_id')} {record.get('version')}"
+    """Let exactly the plan of this hash begin.
+
+    Where nodes have something else by now than when it was planned, nothing begins, and they are named.
+    """
+    body: dict[str, Any] = {"plan_hash": PLAN_HASH.checked(plan_hash)}
+    record = _done(
+        session, deployment, "approve", "approved", body | ({"even_if_changed": True} if even_if_changed else {})
+    )
+    script = telling.what(record)
     count, groups = nodes(int(record.get("total") or 0)), record.get("groups") or []
     if record.get("state") == DeploymentState.SCHEDULED:
         start_at = (record.get("rollout") or {}).get("start_at")
@@ -71,7 +83,7 @@ def abort(session: Session, deployment: DeploymentId) -> None:
         _say(session, record, f"is canceled before it began: nothing was sent to its {total}")
         return
     canceled = telling.totals(record).get(DeliveryState.CANCELED.value, 0)
-    keep = f"those keep {record.get('script_id')} {record.get('version')}"
+    keep = f"those keep {telling.what(record)}"
     _say(session, record, f"is aborted: {canceled} of {total} canceled, {_verified(record)}; {keep}")
 
 
@@ -83,7 +95,7 @@ def retry(session: Session, deployment: DeploymentId) -> None:
     record = _done(session, deployment, "retry", "retried")
     if session.out.as_json:
         return
-    script = f"{record.get('script_id')} {record.get('version')}"
+    script = telling.what(record)
     session.out.line(str(record["deployment_id"]))
     failed = nodes(int(record.get("total") or 0))
     session.out.note(f"{record['deployment_id']} brings {script} again to {failed} where {deployment} failed")
@@ -101,8 +113,7 @@ def rollback(session: Session, deployment: DeploymentId) -> None:
     if not session.out.as_json:
         for one in made:
             session.out.line(str(one["deployment_id"]))
-            count, version = nodes(int(one.get("total") or 0)), f"{one.get('script_id')} {one.get('version')}"
-            session.out.note(f"{one['deployment_id']} brings {count} back to {version}")
+            session.out.note(f"{one['deployment_id']} {_way_back(one)}")
             deploying.follow_up(session, one)
     stay = _staying(left)
     if not made:
@@ -112,6 +123,13 @@ def rollback(session: Session, deployment: DeploymentId) -> None:
         as_before = "stays as it is" if len(left) == 1 else "stay as they are"
         for line in [f"{nodes(len(left))} {as_before}:", *stay]:
             session.out.note(line)
+
+
+def _way_back(made: Record) -> str:
+    count = nodes(int(made.get("total") or 0))
+    if made.get("removes"):
+        return f"takes {made.get('script_id')} from {count} that had nothing of it before"
+    return f"brings {count} back to {telling.what(made)}"
 
 
 def _staying(left: list[Record]) -> list[str]:
@@ -135,12 +153,20 @@ def _done(session: Session, deployment: str, act: str, done: str, body: dict[str
         path = f"{DEPLOYMENTS}/{segment(name)}/{act}"
         answer = session.client.post(path, body, missing=DEPLOYMENT.missing(name))
     except CommandFailed as failed:
+        if failed.kind == "changed-since":
+            raise _with_advice(failed, name) from None
         if failed.kind not in ("wrong-state", "other-plan", "nothing-to-retry"):
             raise
         raise _explained(session, name, failed, act, done) from None
     if session.out.as_json:
         session.out.json(answer)
     return answer
+
+
+def _with_advice(failed: CommandFailed, name: str) -> CommandFailed:
+    shows = f"`callboard deployments show {name} --plan` shows what was planned"
+    advice = f"plan again, or say --even-if-changed; {shows}"
+    return CommandFailed(failed.code, failed.sentence, [*failed.details, advice])
 
 
 def _explained(session: Session, name: str, failed: CommandFailed, act: str, done: str) -> CommandFailed:

@@ -32,7 +32,7 @@ def _accounts(accounts: Any) -> str:
 
 def _players(entry: Record) -> str:
     # Without --bind nothing changes about it, and the deployer does not look it up.
-    if not entry["will_have"].get("accounts"):
+    if entry["will_have"] is not None and not entry["will_have"].get("accounts"):
         return "as they are"
     before, after = (_accounts((had or {}).get("accounts")) for had in (entry["has"], entry["will_have"]))
     return after if before == after else f"{before} → {after}"
@@ -94,8 +94,14 @@ def whole_plan(client: Client, deployment_id: str) -> Record:
 def sums(entries: Sequence[Record]) -> Iterator[str]:
     """The whole plan in a few sentences: how many nodes change, in which groups, and what is lost on how many."""
     same = sum(_version(one["has"]) == _version(one["will_have"]) for one in entries)
-    new = sum(one["has"] is None for one in entries)
-    parts = [f"{new} get it for the first time" if new else "", f"{same} have this version already" if same else ""]
+    new = sum(one["has"] is None and one["will_have"] is not None for one in entries)
+    gone = sum(one["has"] is not None and one["will_have"] is None for one in entries)
+    already = "have nothing of it" if any(one["will_have"] is None for one in entries) else "have this version already"
+    parts = [
+        f"{new} get it for the first time" if new else "",
+        f"{gone} lose it" if gone else "",
+        f"{same} {already}" if same else "",
+    ]
     yield "; ".join(filter(None, (f"{nodes(len(entries))} in {_groups(entries)}", *parts)))
     for script in sorted({lost["script_id"] for one in entries for lost in one.get("loses") or []}):
         losses = [lost for one in entries for lost in one.get("loses") or [] if lost["script_id"] == script]

@@ -73,8 +73,15 @@ def ended(deployment: Record) -> int:
 
 def headline(deployment: Record) -> str:
     """`dep_…  welcome 3  paused`."""
-    script = f"{deployment.get('script_id')} {deployment.get('version')}"
+    script = what(deployment)
     return f"{deployment.get('deployment_id')}  {script}  {deployment.get('state')}"
+
+
+def what(deployment: Record) -> str:
+    """`greeter 2`, or `removal of greeter`."""
+    if deployment.get("removes"):
+        return f"removal of {deployment.get('script_id')}"
+    return f"{deployment.get('script_id')} {deployment.get('version')}"
 
 
 def waiting_for(deployment: Record) -> str:

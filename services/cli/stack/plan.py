@@ -181,7 +181,13 @@ def _registry(facts: StackFacts) -> ChildPlan:
 
 def _deployer(facts: StackFacts) -> ChildPlan:
     port = facts.ports.deployer
-    own = {"CALLBOARD_PUBLIC_URL": console_url(facts.ports), "CALLBOARD_SECRET": facts.download_secret}
+    own = {
+        "CALLBOARD_PUBLIC_URL": console_url(facts.ports),
+        "CALLBOARD_SECRET": facts.download_secret,
+        # Logins of the demo's accounts name the sandbox's address, which the vault takes from nobody else.
+        "CALLBOARD_TELEGRAM__SERVER_ADDRESS": LOOPBACK,
+        "CALLBOARD_TELEGRAM__SERVER_PORT": str(facts.ports.sandbox),
+    }
     return ChildPlan(
         name=DEPLOYER,
         module="services.deployer",
@@ -240,7 +246,7 @@ def _agent(facts: StackFacts, agent: DemoAgent) -> ChildPlan:
         module="services.node_agent",
         settings=_common(facts) | own | _telegram(facts),
         readiness=WritesFile(state / "status.json"),
-        after=frozenset({DEMO_NODES, DEMO_WORLD}),
+        after=frozenset({CONSOLE, DEMO_NODES, DEMO_WORLD}),
     )
 
 

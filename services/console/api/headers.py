@@ -48,13 +48,19 @@ def upward(scope: Scope, signed_in: Headers) -> Headers:
     given: Headers = scope["headers"]
     kept = [(name, value) for name, value in given if not name.lower().startswith(_OF_THE_ORIGIN)]
     headers = _without(kept, _NOT_UPWARD) + signed_in
-    headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
-    client = scope.get("client")
-    if client:
-        headers.append((b"x-forwarded-for", str(client[0]).encode()))
-    headers.append((b"x-forwarded-proto", str(scope["scheme"]).encode()))
+    headers += way_of(scope)
     headers += [(b"x-forwarded-host", value) for name, value in given if name.lower() == b"host"][:1]
     return headers
+
+
+def way_of(scope: Scope) -> Headers:
+    """From where a request came to the origin, and which one it is, for the services and their audit logs."""
+    client = scope.get("client")
+    return [
+        (b"x-request-id", scope["state"]["request_id"].encode()),
+        *([(b"x-forwarded-for", str(client[0]).encode())] if client else []),
+        (b"x-forwarded-proto", str(scope["scheme"]).encode()),
+    ]
 
 
 def downward(answered: Iterable[tuple[bytes, bytes]]) -> Headers:

@@ -17,7 +17,7 @@ from services.console.api.signing_in import SignIn
 from services.console.domain.upstreams import Upstream, climbs
 from shared.http import Problem
 from shared.http.roles import actor_of
-from shared.http.signing_in import named
+from shared.http.signing_in import on_behalf_of
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -32,12 +32,11 @@ def polls_of(name: str) -> str:
 
 def proxy_router(upstreams: Sequence[Upstream], clients: Clients, sign_in: SignIn, token: SecretStr) -> APIRouter:
     """The paths that need a token. They go on with the services' own `token`, and with the actor's name and role."""
-    bearer = (b"authorization", b"Bearer " + token.get_secret_value().encode())
 
     def relay(request: Request, upstream: Upstream) -> Relay:
         polls = request.method == "GET" and upstream.may_wait(request.scope["path"])
         client = clients[polls_of(upstream.name) if polls else upstream.name]
-        return Relay(upstream, client, [bearer, *named(actor_of(request))], sign_in.still(request))
+        return Relay(upstream, client, on_behalf_of(actor_of(request), token), sign_in.still(request))
 
     # Single paths come first: they lie below another one's prefix.
     router = APIRouter(include_in_schema=False)

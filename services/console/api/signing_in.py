@@ -101,6 +101,7 @@ class SignIn:
     async def __call__(self, request: Request, given: str) -> Actor | None:
         """Whose token it is; None for nobody's. Raises Problem."""
         hash_, address = hash_of(given), _address(request)
+        request.state.token_hash = hash_
         wait = self._failures.seconds_to_one(address)
         if wait and not self._known.was_good(hash_, self._clock.monotonic()):
             detail = "too many tokens from your address were wrong: correct yours, and try again later"
@@ -121,7 +122,7 @@ class SignIn:
 
     def still(self, request: Request) -> Callable[[], Awaitable[bool]]:
         """Asks whether a request that was let in would be again; while that is not known, yes."""
-        hash_ = hash_of(request.headers["authorization"].partition(" ")[2])
+        hash_: str = request.state.token_hash
 
         async def ask() -> bool:
             try:

@@ -11,11 +11,9 @@ from typing import Any, TypeVar
 
 import httpx
 import structlog
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.console.domain.upstreams import Upstream
-from shared.contracts.roles import Actor
-from shared.http.signing_in import named
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +48,6 @@ class Refused(Exception):
 
 class View(BaseModel):
     """The base of what the services show."""
-
-
-def in_the_name_of(actor: Actor, token: SecretStr) -> list[tuple[bytes, bytes]]:
-    """The headers of a request that the services' `token` makes for the actor."""
-    return [(b"authorization", b"Bearer " + token.get_secret_value().encode()), *named(actor)]
 
 
 class Api:

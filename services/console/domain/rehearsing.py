@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from shared.scripts import Rehearsal, Script, ScriptProblems, format_duration, parse_script
-from shared.scripts.effects import SendText
+from shared.scripts.effects import Incoming, Newcomer, SendText
 from shared.scripts.rehearsal import described
 
 SEED = "rehearsal"
@@ -76,6 +76,7 @@ class _Played:
         rehearsal = self._rehearsal
         match deed.do:
             case "say" | "join":
+                happening: Incoming | Newcomer
                 if deed.do == "say":
                     happening = rehearsal.guest(deed.text, deed.name)
                     self._lines.append(Line("guest", deed.text, deed.name, self._after()))

@@ -28,10 +28,15 @@ DEPLOYER_PREFIXES = (
     "/api/v1/dead-letters",
     "/api/v1/audit/deployer",
 )
+# In bytes; what the deployer takes on these paths is judged there, and streams through here.
+LARGER_BODIES = {
+    "/api/v1/group-ai/sessions": 33 * 1024 * 1024,
+    "/api/v1/group-ai/sessions/restore": 1025 * 1024 * 1024,
+}
 # Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.
 POLLED = r"/api/v1/workers/[^/]+/commands"
 # A node downloads an artifact with a signed URL, which is its own authorisation: nodes have no operator's token.
-SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts",)
+SIGNED_PREFIXES = ("/api/v1/group-ai/script-artifacts", "/api/v1/group-ai/session-deliveries")
 # A machine becomes a node with a one-time token.
 JOIN_PREFIXES = ("/api/v1/enrol",)
 

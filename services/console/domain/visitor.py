@@ -10,6 +10,8 @@ class Visitor:
     """The role says what is offered on the pages; what is allowed, the services judge."""
 
     actor: Actor
+    # From where, and with which request: the services' audit logs have it.
+    way: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """What every page needs: who asks, the API in their name, the forms they send, and how an act ends."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -10,8 +10,9 @@ from fastapi import Request
 from pydantic import SecretStr
 from starlette.responses import RedirectResponse, Response
 
+from services.console.api.headers import way_of
 from services.console.api.signing_in import SignIn
-from services.console.clients.api import Api, Away, in_the_name_of
+from services.console.clients.api import Api, Away
 from services.console.clients.fleet import Fleet
 from services.console.domain.upstreams import Upstream
 from services.console.domain.visitor import Visitor
@@ -23,7 +24,7 @@ from services.console.session import NotSignedIn, Sessions, refuse_other_origins
 from shared.clock import Clock
 from shared.contracts.roles import Role
 from shared.http import Problem
-from shared.http.signing_in import hash_of
+from shared.http.signing_in import hash_of, on_behalf_of
 
 # Scripts are the largest thing that is typed here.
 LARGEST_FORM = 1024 * 1024
@@ -68,7 +69,8 @@ class Desk:
         token = self.sessions.token_of(request)
         if token is None:
             raise NotSignedIn
-        return await self.bearer(token)
+        visitor = await self.bearer(token)
+        return replace(visitor, way=tuple(way_of(request.scope)))
 
     async def bearer(self, token: str) -> Visitor:
         """Whoever has this token; a node has no business here. Raises NotSignedIn and Away."""
@@ -82,7 +84,7 @@ class Desk:
 
     def fleet(self, visitor: Visitor) -> Fleet:
         """The API in the visitor's name."""
-        return Fleet(Api(self.upstreams, self.clients, in_the_name_of(visitor.actor, self.token)))
+        return Fleet(Api(self.upstreams, self.clients, [*on_behalf_of(visitor.actor, self.token), *visitor.way]))
 
     async def form(self, request: Request) -> Form:
         """The form that was sent. Raises OtherOrigin if it is not of our own pages."""

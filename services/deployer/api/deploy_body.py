@@ -40,7 +40,46 @@ def _bind(given: object, _: object) -> object:
     return _ACCOUNTS.validate_python(given)
 
 
-class DeployBody(Body):
+class TargetBody(Body):
+    """Which nodes (exactly one of `node_ids` and `selector`), and how carefully."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"node_ids": ["node-a", "node-b"]},
+                {"selector": "site=tokyo", "rollout": {"groups": [1, "100%"]}},
+            ]
+        },
+    )
+
+    node_ids: NodeIdList | None = Field(default=None, description="these nodes, each of them known")
+    selector: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = Field(
+        default=None,
+        description="nodes by label: `site=tokyo,tier!=test`, or `all`; resolved now, unless `rollout.dynamic`",
+    )
+    rollout: Annotated[Rollout, known_names(Rollout, PARTS)] = Field(
+        default=PLAIN, description="groups, pace, stop rules, timers and times; left out: one group, at once"
+    )
+
+    @model_validator(mode="after")
+    def _joiners_match_a_selector(self) -> Self:
+        if self.rollout.dynamic and self.selector is None:
+            raise ValueError("rollout.dynamic needs a selector: late joiners are the nodes that match it later")
+        return self
+
+    @model_validator(mode="after")
+    def _one_kind_of_target(self) -> Self:
+        if (self.node_ids is None) == (self.selector is None):
+            raise ValueError("give exactly one of node_ids and selector")
+        return self
+
+    def asked(self) -> dict[str, object]:
+        """The targets as they were written."""
+        return {"selector": self.selector} if self.node_ids is None else {"node_ids": self.node_ids}
+
+
+class DeployBody(TargetBody):
     """Which nodes (exactly one of `node_ids` and `selector`), which version (null: the latest), for which accounts.
 
     `bind`: null leaves the accounts as they are, `"all"` makes every account of the node play this script, a list
@@ -70,11 +109,6 @@ class DeployBody(Body):
         },
     )
 
-    node_ids: NodeIdList | None = Field(default=None, description="these nodes, each of them known")
-    selector: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = Field(
-        default=None,
-        description="nodes by label: `site=tokyo,tier!=test`, or `all`; resolved now, unless `rollout.dynamic`",
-    )
     version: Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="the version; null: the latest"
     )
@@ -82,33 +116,18 @@ class DeployBody(Body):
         default=None, description="who plays it from now on; null: whoever does now"
     )
 
-    rollout: Annotated[Rollout, known_names(Rollout, PARTS)] = Field(
-        default=PLAIN, description="groups, pace, stop rules, timers and times; left out: one group, at once"
-    )
-
-    @model_validator(mode="after")
-    def _joiners_match_a_selector(self) -> Self:
-        if self.rollout.dynamic and self.selector is None:
-            raise ValueError("rollout.dynamic needs a selector: late joiners are the nodes that match it later")
-        return self
-
-    @model_validator(mode="after")
-    def _one_kind_of_target(self) -> Self:
-        if (self.node_ids is None) == (self.selector is None):
-            raise ValueError("give exactly one of node_ids and selector")
-        return self
-
-    def asked(self) -> dict[str, object]:
-        """The targets as they were written."""
-        return {"selector": self.selector} if self.node_ids is None else {"node_ids": self.node_ids}
-
 
 def read_order(script_id: str, body: DeployBody) -> DeploymentOrder:
     """The order that the body means. Raises Problem for an unreadable selector."""
     return DeploymentOrder(script_id, read_targets(body), body.version, body.bind, body.asked(), body.rollout)
 
 
-def read_targets(body: DeployBody) -> Targets:
+def read_removal(script_id: str, body: TargetBody) -> DeploymentOrder:
+    """The order to remove a script that the body means. Raises Problem for an unreadable selector."""
+    return DeploymentOrder(script_id, read_targets(body), asked=body.asked(), rollout=body.rollout, removes=True)
+
+
+def read_targets(body: TargetBody) -> Targets:
     """The targets that the body names. Raises Problem for an unreadable selector."""
     if body.node_ids is not None:
         return NodeIds(body.node_ids)

@@ -26,7 +26,9 @@ class DeploymentView(BaseModel):
     """A deployment with the totals of its deliveries by state; every state is named.
 
     `reason` says why it is paused or has ended early; `causes` counts the failures by their cause; `rollout` is its
-    policy, as far as it was given. One that is `planned` begins when its `plan_hash` is approved.
+    policy, as far as it was given. One that is `planned` begins when its `plan_hash` is approved. One that `removes`
+    takes the script away from its nodes; its version is the newest there was. `bindings`: what the accounts of its
+    nodes play then, where it says that as a whole, as a rollback does.
     """
 
     deployment_id: str
@@ -40,6 +42,8 @@ class DeploymentView(BaseModel):
     groups: list[GroupView]
     causes: dict[str, int]
     bind: Literal["all"] | list[str] | None
+    removes: bool
+    bindings: dict[str, str] | None
     targets: dict[str, object]
     rollout: dict[str, Any]
     plan_hash: str | None
@@ -98,12 +102,12 @@ class LostView(BaseModel):
 
 
 class EntryView(BaseModel):
-    """One node of a plan: what it had when it was planned (null: no version of this script), what it will have."""
+    """One node of a plan: what it had when it was planned (null: nothing of this script), what it will have."""
 
     node_id: str
     group: int
     has: HadView | None
-    will_have: HadView
+    will_have: HadView | None
     loses: list[LostView]
     time_zone: str | None
 
@@ -136,6 +140,8 @@ def deployment_fields(deployment: Deployment) -> dict[str, object]:
         ],
         "causes": deployment.progress.causes,
         "bind": deployment.bind,
+        "removes": deployment.removes,
+        "bindings": deployment.bindings,
         "targets": deployment.targets,
         "rollout": deployment.rollout.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         "plan_hash": deployment.plan_hash,
@@ -173,5 +179,5 @@ def delivery_view(delivery: Delivery) -> DeliveryView:
 
 def entry_view(entry: PlanEntry) -> EntryView:
     """An entry of a plan."""
-    told = entry.model_dump(mode="json", exclude={"zone"})
+    told = entry.model_dump(mode="json", exclude={"zone", "before"})
     return EntryView.model_validate(told | {"time_zone": entry.zone})

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field, TypeAdapter
 
-from services.deployer.api.deploy_body import REFUSALS, DeployBody, read_order, refusal
+from services.deployer.api.deploy_body import REFUSALS, DeployBody, TargetBody, read_order, read_removal, refusal
 from services.deployer.api.deployment_views import (
     DeploymentDetail,
     DeploymentPage,
@@ -70,6 +70,17 @@ def deployments_router(desk: DeploymentDesk) -> APIRouter:
         `takes_over` names the scripts that lose accounts to this one, and the messages that both would have answered.
         """
         return await ordered(read_order(script_id, body))
+
+    @router.post("/remove/{script_id}", status_code=202, summary="Remove a script from nodes", responses=REFUSALS)
+    async def remove_script(script_id: Script, body: TargetBody) -> OrderedView:
+        """Take a script away from nodes, by name or by label.
+
+        The opposite of a deployment, and a deployment itself: with the same states, groups and rules, on the same list,
+        verified when the node reports that nothing of the script is loaded there. Accounts that played it play nothing
+        until something else is ordered for them. The script and its versions stay in the back office. A node that
+        brings it back, as one that was restored from an old image does, drifts, and it is removed again.
+        """
+        return await ordered(read_removal(script_id, body))
 
     @router.post("/plan/{script_id}", status_code=202, summary="Plan a deployment", responses=REFUSALS)
     async def plan_deployment(script_id: Script, body: DeployBody) -> OrderedView:

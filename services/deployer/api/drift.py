@@ -141,7 +141,7 @@ def _view(row: Desired) -> DriftView:
             delivery_id=want.delivery_id,
             ordered_at=want.ordered_at,
         )
-        if want
+        if want and not want.removes
         else None,
         found=FoundView.model_validate(found) if found else None,
         repairs=row.repairs,

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from services.deployer.domain.signing_keys import Keys, KeyState, NoKeys, Purpose, RotationRuns
 from services.deployer.use_cases.keys import DeployerKeys
-from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery
+from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery, RemoveArtifact
 from shared.contracts.signed import SignedContract
 from shared.http import Problem
 from shared.http.responses import AWAY, joined, problems
@@ -20,7 +20,7 @@ from shared.signing import Signer
 
 PREFIX = "/api/v1/group-ai/keys"
 # Orders that a person may give by hand. Which keys nodes trust is no such order.
-BY_HAND: tuple[type[SignedContract], ...] = (DeliverArtifact, ForgetDelivery)
+BY_HAND: tuple[type[SignedContract], ...] = (DeliverArtifact, RemoveArtifact, ForgetDelivery)
 
 _ORDER: dict[str, Any] = {
     "node_id": "tokyo-1",

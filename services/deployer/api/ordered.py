@@ -45,13 +45,14 @@ class TakeoverView(BaseModel):
 class OrderedView(BaseModel):
     """A deployment that was accepted; `nodes` is how many it goes to, `takes_over` what it ends elsewhere.
 
-    One that is `planned` begins when its `plan_hash` is approved.
+    One that is `planned` begins when its `plan_hash` is approved. `removes`: the script is taken away.
     """
 
     deployment_id: str
     script_id: str
     version: int
     hash: str
+    removes: bool
     nodes: int
     state: DeploymentState
     plan_hash: str | None
@@ -66,6 +67,7 @@ def view_of(ordered: Ordered) -> OrderedView:
         script_id=artifact.id,
         version=artifact.version,
         hash=artifact.hash,
+        removes=ordered.deployment.removes,
         nodes=ordered.deployment.total,
         state=ordered.deployment.state,
         plan_hash=ordered.deployment.plan_hash,

@@ -162,6 +162,16 @@ class ServerBody(Body):
         )
 
 
+class NewLoginBody(LoginBody):
+    """Another login, and another user if one is given. It is stored sealed and is never answered."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"agent": True}, {"password": "of the user", "user": "ops"}]}
+    )
+
+    user: User | None = Field(default=None, description="who logs in there from now on; null: who did until now")
+
+
 class ConfirmBody(Body):
     """What the operator has seen on the server itself (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`)."""
 
@@ -220,6 +230,9 @@ class InstallBody(Body):
         ]
         | None
     ) = Field(default=None, description="environment variables by name; null: as they are there")
+    join_token: Annotated[SecretStr, Field(max_length=255)] | None = Field(
+        default=None, description="from an enrolment of the server's node; needed while the machine has not joined"
+    )
 
     def plain(self) -> dict[str, str] | None:
         """The settings."""

@@ -19,6 +19,7 @@ from services.deployer.api.server_body import (
     UNREADABLE,
     ConfirmBody,
     InstallBody,
+    NewLoginBody,
     PushBody,
     ServerBody,
     no_such_server,
@@ -180,6 +181,18 @@ def servers_router(register: RegisterServers, reach: ReachServers, install: Inst
             raise no_such_server(server_id)
         return _view(found)
 
+    @router.put("/{server_id}/login", summary="Change how one logs in", responses=joined(UNKNOWN, UNREADABLE))
+    async def change_login(server_id: Id, body: NewLoginBody) -> ServerView:
+        """Log in with this from now on. The server stays as it is: its confirmed host key, its link, its agent."""
+        outcome = await register.change_login(server_id, body.login(), body.user)
+        match outcome:
+            case Server():
+                return _view(outcome)
+            case NoSuchServer():
+                raise no_such_server(server_id)
+            case ServerProblem():
+                raise told(outcome)
+
     @router.delete("/{server_id}", summary="Remove a server", responses=UNKNOWN)
     async def remove_server(server_id: Id) -> Removed:
         """Forget a server and its login. Nothing is changed on it: an agent that runs there runs on."""
@@ -267,7 +280,8 @@ def servers_router(register: RegisterServers, reach: ReachServers, install: Inst
         What runs there is not touched before the new one is ready with all that it needs. If the new one does not beat,
         the one before is started again.
         """
-        outcome = await install.start(server_id, body.plain())
+        token = None if body.join_token is None else body.join_token.get_secret_value()
+        outcome = await install.start(server_id, body.plain(), token)
         match outcome:
             case Installation():
                 return _installation(server_id, outcome)

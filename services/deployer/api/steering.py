@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from services.deployer.api.deployment_views import DeploymentView, deployment_view
 from services.deployer.api.deployments import PREFIX, UNKNOWN, DeploymentDesk, Id, no_such_deployment
 from services.deployer.domain.deployments import Deployment
 from services.deployer.use_cases.order_again import NothingToRetry
-from services.deployer.use_cases.steer_deployment import NoSuchDeployment, NotPossible, OtherPlan
+from services.deployer.use_cases.steer_deployment import ChangedSince, NoSuchDeployment, NotPossible, OtherPlan
 from shared.contracts.identifiers import ContentHash
 from shared.http import Problem
 from shared.http.fields import Body
@@ -17,6 +17,8 @@ from shared.http.responses import AWAY, problems
 
 WRONG_STATE = problems((409, "wrong-state", "this cannot be done in the state in which the deployment is"))
 NOTHING_TO_RETRY = problems((409, "nothing-to-retry", "none of its nodes has failed or timed out"))
+# The answer is for people.
+MOST_TOLD = 100
 EXAMPLE_HASH = "sha256:" + "0" * 64
 
 
@@ -26,6 +28,9 @@ class ApproveBody(Body):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"plan_hash": EXAMPLE_HASH}]})
 
     plan_hash: Annotated[ContentHash, Field(description="from the answer to the plan, or from the plan itself")]
+    even_if_changed: Annotated[
+        bool, Strict(), Field(description="start it although nodes are not as they were planned; the plan is made anew")
+    ] = False
 
 
 class LeftAloneView(BaseModel):
@@ -42,6 +47,14 @@ class RollbackView(BaseModel):
     left_alone: list[LeftAloneView]
 
 
+def changed_since(changed: ChangedSince) -> Problem:
+    """What is different, node by node."""
+    count = len(changed.differences)
+    one = "1 node is" if count == 1 else f"{count} nodes are"
+    errors = [{"field": each.now.node_id, "message": str(each)} for each in changed.differences[:MOST_TOLD]]
+    return Problem(409, "changed-since", f"{one} not as planned any more; nothing was started", errors=errors)
+
+
 def steering_router(desk: DeploymentDesk) -> APIRouter:
     """The router of what can be done with a deployment that is there."""
     router = APIRouter(
@@ -51,10 +64,18 @@ def steering_router(desk: DeploymentDesk) -> APIRouter:
     @router.post("/approve", summary="Approve a plan", responses=problems(
         (409, "wrong-state", "it is not planned any more"),
         (409, "other-plan", "the hash is not that of the stored plan: read the plan again"),
+        (409, "changed-since", "nodes have something else by now than when this was planned"),
     ))  # fmt: skip
     async def approve_plan(deployment_id: Id, body: ApproveBody) -> DeploymentView:
-        """Let exactly the plan of this hash begin, at once or at its `start_at`."""
-        answer = await desk.steer.approve(deployment_id, body.plan_hash)
+        """Let exactly the plan of this hash begin, at once or at its `start_at`.
+
+        Nothing begins where nodes have something else by now than when this was planned, or play it with other
+        accounts: the answer names them. Plan again, or say `even_if_changed`: then the plan for the same nodes is made
+        anew, with another hash, and begins.
+        """
+        answer = await desk.steer.approve(deployment_id, body.plan_hash, even_if_changed=body.even_if_changed)
+        if isinstance(answer, ChangedSince):
+            raise changed_since(answer)
         if isinstance(answer, OtherPlan):
             detail = f"the stored plan is {answer.plan_hash}: read it, and approve that hash if it is what you want"
             raise Problem(409, "other-plan", detail)

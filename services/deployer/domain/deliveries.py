@@ -12,6 +12,7 @@
 | reported: our hash loaded, tests failed | `applied`  | `applied`  | `applied`            | stays      |
 | reported: another hash loaded           | stays      | stays      | stays                | stays      |
 | reported: failed, worth another attempt | stays      | stays      | stays                | stays      |
+| reported: too late, the last attempt, and it has a window | stays | `pending`, held back | same | same |
 | reported: failed for good               | `failed`   | `failed`   | `failed`             | `failed`   |
 | observed: our hash loaded, tests passed | stays      | stays      | `applied`, `verified`| `verified` |
 | observed: anything else                 | stays      | stays      | stays                | stays      |
@@ -21,8 +22,9 @@ In a final state nothing changes any more. An attempt's failure counts once, how
 than the policy's retries of its cause are a failure for good.
 
 A delivery that is held back waits for its rollout to release it: it is not sent, whatever else happens, and its
-deadline is its timer. The clock of a step (`entered_at`) begins with the step and begins anew when the node comes back;
-while the node is offline no step is too long, only the deadline ends it.
+deadline is its timer. One that its node got to only after the window is held back again: the rollout releases it
+when the next one opens. The clock of a step (`entered_at`) begins with the step and begins anew when the node comes
+back; while the node is offline no step is too long, only the deadline ends it.
 
 An observation verifies only what the node has acknowledged: from then on the order is in the node's ledger and
 cannot get lost. Before that, the same hash may be what the node ran for an earlier order, and a rollout that
@@ -46,7 +48,9 @@ class Delivery:
     """One artifact to one node. `attempts` counts the orders sent, `next_attempt_at` is when one is due again.
 
     `group` is counted from 1. `zone` is the time zone of its maintenance window, if there is one. One that is not
-    `released` is held back. `entered_at` is when the clock of its present step began.
+    `released` is held back. `entered_at` is when the clock of its present step began. One that `removes` is an order to
+    remove the script: its artifact is the version that is known to be there, and "our hash loaded" in the table means
+    that nothing of the script is.
     """
 
     id: str
@@ -68,6 +72,12 @@ class Delivery:
     zone: str | None = None
     released: bool = True
     limits: Limits = DEFAULT_LIMITS
+    removes: bool = False
+
+    @property
+    def wanted_hash(self) -> str | None:
+        """What its node has to have loaded of the script."""
+        return None if self.removes else self.artifact.hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +128,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the node runs for this script according to the registry."""
+    """What the node runs for this script according to the registry; None: nothing."""
 
-    loaded_hash: str
+    loaded_hash: str | None
     tests_passed: bool
 
 
@@ -229,15 +239,15 @@ def _step_ends(delivery: Delivery) -> datetime | None:
 
 def _applied(delivery: Delivery, event: Applied) -> Move:
     heard = replace(delivery, reported_hash=event.loaded_hash)
-    if event.loaded_hash != delivery.artifact.hash:
+    if event.loaded_hash != delivery.wanted_hash:
         return Move(replace(heard, reason=f"the node applied it but runs {event.loaded_hash or 'no such script'}"))
-    return _loaded(heard, event.tests_passed)
+    return _loaded(heard, tests_passed=event.tests_passed or delivery.removes)
 
 
 def _observed(delivery: Delivery, event: Observed) -> Move:
     heard = replace(delivery, reported_hash=event.loaded_hash)
     acknowledged = delivery.state in (DeliveryState.RECEIVED, DeliveryState.APPLIED)
-    if acknowledged and event.tests_passed and event.loaded_hash == delivery.artifact.hash:
+    if acknowledged and event.tests_passed and event.loaded_hash == delivery.wanted_hash:
         return _loaded(heard, tests_passed=True)
     return Move(heard)
 
@@ -251,6 +261,8 @@ def _loaded(delivery: Delivery, tests_passed: bool) -> Move:
 
 
 def _failed(delivery: Delivery, event: Failed) -> Move:
+    if event.cause is FailureCause.TOO_LATE and delivery.zone is not None:
+        return _for_the_next_window(delivery, event)
     told = replace(delivery, cause=event.cause, reason=event.reason)
     retries = 0 if event.cause is None else delivery.limits.retries_of(event.cause)
     if event.cause is None or retries == 0:
@@ -267,6 +279,21 @@ def _failed(delivery: Delivery, event: Failed) -> Move:
         return Move(told)
     reason = f"failed in {failures} attempts, the last time: {event.reason or event.cause.value}"
     return _ended(told, DeliveryState.FAILED, reason)
+
+
+def _for_the_next_window(delivery: Delivery, event: Failed) -> Move:
+    # The answer to an earlier attempt says nothing about the one that is under way.
+    if delivery.state is DeliveryState.PENDING or event.attempt != delivery.attempts:
+        return Move(delivery)
+    held = replace(
+        delivery,
+        state=DeliveryState.PENDING,
+        released=False,
+        next_attempt_at=delivery.deadline_at,
+        cause=event.cause,
+        reason=event.reason,
+    )
+    return Move(held, (DeliveryState.PENDING,))
 
 
 def _risen(delivery: Delivery, state: DeliveryState) -> Move:

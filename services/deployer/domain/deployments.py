@@ -24,7 +24,7 @@ from typing import Any
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.rollout import OTHER, PLAIN, TIMED_OUT, Rollout
 from shared.contracts.artifacts import Artifact
-from shared.contracts.bindings import Bind
+from shared.contracts.bindings import Bind, Bindings, rebound, released
 from shared.contracts.deployments import DeliveryState, DeploymentState
 from shared.contracts.drift import DriftPolicy
 
@@ -86,11 +86,36 @@ NOT_BEGUN = Progress()
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What an order changes on each of its nodes: the script that comes or, with `removes`, goes, and who plays what.
+
+    `bindings`, where they are given, are what the accounts play afterwards, whatever they did before.
+    """
+
+    artifact: Artifact
+    bind: Bind = None
+    removes: bool = False
+    bindings: Bindings | None = None
+
+    @property
+    def binds(self) -> bool:
+        """Whether it changes who plays what."""
+        return self.bind is not None or self.bindings is not None or self.removes
+
+    def rebound(self, before: Bindings) -> dict[str, str]:
+        """Who plays what on a node after it."""
+        if self.bindings is not None:
+            return dict(self.bindings)
+        return released(before, self.artifact.id) if self.removes else rebound(before, self.artifact.id, self.bind)
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """`targets` is what was asked for: `{"node_ids": […]}` or `{"selector": "…"}`; the plan is its deliveries.
 
     `ordered_at` is its start: what orders it among the others of its script. `next_look_at` is when it has to be
-    looked at without anything having happened; None where only its deliveries have timers.
+    looked at without anything having happened; None where only its deliveries have timers. `removes` and `bindings` are
+    those of its effect.
     """
 
     id: str
@@ -112,6 +137,13 @@ class Deployment:
     open_ended: bool = False
     retry_of: str | None = None
     rollback_of: str | None = None
+    removes: bool = False
+    bindings: Bindings | None = None
+
+    @property
+    def effect(self) -> Effect:
+        """What it changes on each node."""
+        return Effect(self.artifact, self.bind, self.removes, self.bindings)
 
     @property
     def drift(self) -> DriftPolicy:

@@ -9,6 +9,8 @@ order of it was verified here, as after a restore of the database from a copy th
 | anything else while a delivery of the script is not final     | on its way            |
 | nothing                                                       | drifted: missing      |
 | something, and nothing is desired                             | newer                 |
+| something, and it was removed by an order that was verified   | drifted: other        |
+| nothing, and it was removed                                   | in sync               |
 | other content, which is no version that is stored here        | newer                 |
 | other content, of a version that is stored here               | drifted: other        |
 | the desired content, its file gone                            | drifted: missing      |
@@ -31,13 +33,16 @@ from shared.contracts.drift import DriftKind, DriftPolicy, DriftState
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """The order that stands. `attempt` is the last one that was sent under its delivery id."""
+    """The order that stands, or `removes` that took the script away. `attempt` is the last one that was sent under its
+    delivery id.
+    """
 
     artifact: Artifact
     delivery_id: str
     ordered_at: datetime
     attempt: int
     policy: DriftPolicy
+    removes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ Finding = InSync | OnItsWay | Gone | Drifted | Newer
 
 def desired_of(delivery: Delivery, policy: DriftPolicy) -> Desired:
     """The row of a delivery that was verified."""
-    want = Want(delivery.artifact, delivery.id, delivery.created_at, delivery.attempts, policy)
+    want = Want(delivery.artifact, delivery.id, delivery.created_at, delivery.attempts, policy, delivery.removes)
     return Desired(delivery.node_id, delivery.artifact.id, want)
 
 
@@ -118,6 +123,8 @@ def compared(row: Desired, loaded: AppliedArtifact | None, on_its_way: datetime 
     if loaded is None:
         if on_its_way is not None:
             return OnItsWay()
+        if want is not None and want.removes:
+            return InSync()
         return Gone() if want is None else Drifted(DriftKind.MISSING, None, "the node no longer runs it")
     newest = max((at for at in (want.ordered_at if want else None, on_its_way) if at is not None), default=None)
     if loaded.ordered_at is not None and newest is not None and loaded.ordered_at > newest:
@@ -126,6 +133,8 @@ def compared(row: Desired, loaded: AppliedArtifact | None, on_its_way: datetime 
         return OnItsWay()
     if want is None:
         return Newer(loaded, "no order of this script was ever verified here on this node")
+    if want.removes:
+        return Drifted(DriftKind.OTHER, loaded, f"it was removed, and the node runs version {loaded.version} of it")
     if loaded.hash != want.artifact.hash:
         if not known and not row.insisted:
             return Newer(loaded, "its content is no version that is stored here")

@@ -20,7 +20,9 @@ that comes `SETTLE` later compares with what is known then. A look at a drift wh
 order again: only to a node that is online and has no order in work, with back-off, and `MOST_REPAIRS` times. Then it is
 `given_up`, and stays so until the node has something else and `CALM` has passed since the last repair. Repairs are
 counted on through states of being in sync that are shorter than `CALM`, so a file that something on the node puts back
-again and again is not fought over for ever. A later delivery that is verified writes the row anew.
+again and again is not fought over for ever. A later delivery that is verified writes the row anew. A node that names no
+script at all and answers `ANSWERED_REPAIRS` repairs with having applied them does not tell what it has loaded, as some
+workers do not: it is `given_up` at once, with that reason, and stands as in sync as soon as it tells.
 """
 
 from collections.abc import Callable
@@ -38,6 +40,13 @@ SETTLE = timedelta(seconds=15)
 # What ten repairs, the later ones an hour apart, do not mend, somebody has to look at.
 MOST_REPAIRS = 10
 CALM = timedelta(hours=1)
+# A beat may be late, and every node's state is told again once a minute: the third repair comes after that.
+ANSWERED_REPAIRS = 3
+UNTOLD = (
+    "this node does not tell what it has loaded: it says that it has applied the script, and its heartbeats name none; "
+    "a worker names them in `artifacts`"
+)
+DONE = "it said that it has applied it"
 # How soon to look again when something else has to end first: it is not known when it will.
 LATER = timedelta(seconds=60)
 
@@ -47,11 +56,15 @@ _LACKING = (DriftState.DRIFTED, DriftState.GIVEN_UP)
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Of a look: whether the node is online and has an order in work; `wait` is how long until repair number n + 1."""
+    """Of a look: whether the node is online, has an order in work, and names no script at all.
+
+    `wait` is how long until repair number n + 1.
+    """
 
     online: bool
     busy: bool
     wait: Callable[[int], timedelta]
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,13 @@ def refused(row: Desired, attempt: int, cause: FailureCause | None, reason: str 
     return _given_up(heard, f"the node refuses it: {heard.heard}")
 
 
+def done(row: Desired, attempt: int) -> Step:
+    """After the node's report that it has applied the order of a repair; only its beats prove it."""
+    if row.state is not DriftState.DRIFTED or row.want is None or attempt < row.want.attempt:
+        return Step(row)
+    return Step(replace(row, heard=DONE))
+
+
 def adopted(row: Desired, artifact: Artifact, delivery_id: str, ordered_at: datetime) -> Step:
     """What the node has, by this order, is what it should have from now on."""
     policy = row.want.policy if row.want else DriftPolicy.REPAIR
@@ -131,7 +151,7 @@ def announcement(row: Desired, news: DriftNews, now: datetime) -> DriftChanged:
         state=row.state,
         kind=row.kind,
         policy=want.policy if want else None,
-        desired=want.artifact if want else None,
+        desired=want.artifact if want and not want.removes else None,
         found=row.found,
         repairs=row.repairs,
         reason=row.reason,
@@ -162,6 +182,8 @@ def _drifted(row: Desired, finding: Drifted, there: Circumstances, now: datetime
         return Step(replace(base, look_at=now + LATER), news)
     if base.repair_after is not None and now < base.repair_after:
         return Step(replace(base, look_at=base.repair_after), news)
+    if there.silent and base.heard == DONE and base.repairs >= ANSWERED_REPAIRS:
+        return _given_up(base, UNTOLD)
     if _calm(base, now):
         base = replace(base, repairs=0)
     if base.repairs >= MOST_REPAIRS:

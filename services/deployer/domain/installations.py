@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from services.deployer.domain.server_problems import Trouble
 
@@ -66,3 +67,15 @@ class Installed:
 
 
 Step = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How a machine becomes a node when it is reached by SSH alone: its question and the answer are carried.
+
+    `ask` brings the question to the back office at `url`; its answer's bytes, or why the machine is not let in.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    ask: Callable[[dict[str, Any]], Awaitable[bytes | str]]

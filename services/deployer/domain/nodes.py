@@ -13,7 +13,7 @@ from shared.contracts.fleet import NodeObserved, NodeStatus
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node with its labels and what it runs."""
+    """One node with its labels and what it runs. `sealing_key` is its public key in base64, if it has joined."""
 
     node_id: str
     status: NodeStatus
@@ -24,6 +24,7 @@ class Node:
     artifacts: tuple[AppliedArtifact, ...]
     observed_at: datetime
     time_zone: str | None = None
+    sealing_key: str | None = None
     keys_serial: int | None = None
 
     @property
@@ -76,6 +77,7 @@ def observed(event: NodeObserved) -> Node:
         artifacts=tuple(event.artifacts),
         observed_at=event.at,
         time_zone=event.node.time_zone,
+        sealing_key=event.sealing_key,
         keys_serial=event.node.keys_serial,
     )
 

@@ -6,15 +6,16 @@ names the whole plan, so what somebody has approved is what is executed.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
-from services.deployer.domain.deployments import Deployment, Group
+from services.deployer.domain.deployments import Deployment, Effect, Group
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.rollout import Rollout, group_sizes
 from services.deployer.domain.windows import zone_of
 from shared.contracts.artifacts import Artifact
-from shared.contracts.bindings import EVERYONE, Bind, Bindings, rebound
+from shared.contracts.bindings import EVERYONE, Bindings
 from shared.contracts.identifiers import content_hash
 
 
@@ -44,27 +45,61 @@ class Lost(Part):
 
 
 class PlanEntry(Part):
-    """One node of a plan; groups are counted from 1. `zone` is the time zone of its maintenance window."""
+    """One node of a plan; groups are counted from 1. `zone` is the time zone of its maintenance window.
+
+    `has` and `will_have` are None where nothing of the script is there. `before`: who played what, where that changes.
+    """
 
     node_id: str
     group: int
     has: Had | None
-    will_have: Had
+    will_have: Had | None
     loses: tuple[Lost, ...] = ()
     zone: str | None = None
+    before: dict[str, str] | None = None
 
 
-def planned_entries(
-    artifact: Artifact, bind: Bind, rollout: Rollout, nodes: Iterable[Node], bindings: Mapping[str, Bindings]
-) -> list[PlanEntry]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of nodes beside what they report: who plays what, and what of the script was verified last."""
+
+    bindings: Mapping[str, Bindings] = field(default_factory=dict)
+    verified: Mapping[str, Artifact] = field(default_factory=dict)
+
+
+def planned_entries(effect: Effect, rollout: Rollout, nodes: Iterable[Node], known: Known) -> list[PlanEntry]:
     """The plan, by group and node id."""
     ordered = sorted(nodes, key=lambda node: (not node.online, node.node_id))
     groups = [number for number, size in enumerate(group_sizes(rollout.groups, len(ordered)), 1) for _ in range(size)]
-    entries = [
-        _entry(artifact, bind, rollout, node, bindings.get(node.node_id, {}), group)
-        for node, group in zip(ordered, groups, strict=True)
-    ]
+    entries = [_entry(effect, rollout, node, known, group) for node, group in zip(ordered, groups, strict=True)]
     return sorted(entries, key=lambda entry: (entry.group, entry.node_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A node that is not any more as it was planned."""
+
+    planned: PlanEntry
+    now: PlanEntry
+
+    def __str__(self) -> str:
+        before, after = _told(self.planned.has), _told(self.now.has)
+        if before != after:
+            return f"it had {before} when this was planned, and has {after} now"
+        return "its accounts play something else than when this was planned"
+
+
+def differences(planned: Iterable[PlanEntry], now: Iterable[PlanEntry]) -> list[Difference]:
+    """The nodes that have something else now, or play it with other accounts; both are by the same nodes."""
+    as_now = {entry.node_id: entry for entry in now}
+    pairs = [Difference(entry, as_now[entry.node_id]) for entry in planned if entry.node_id in as_now]
+    return [pair for pair in pairs if (pair.planned.has, pair.planned.before) != (pair.now.has, pair.now.before)]
+
+
+def _told(had: Had | None) -> str:
+    if had is None:
+        return "nothing of the script"
+    return f"version {had.version}" if had.version is not None else f"the unknown {had.hash}"
 
 
 def groups_of(entries: Sequence[PlanEntry]) -> tuple[Group, ...]:
@@ -80,26 +115,30 @@ def plan_hash(deployment: Deployment, entries: Sequence[PlanEntry]) -> str:
     whole = {
         "artifact": deployment.artifact.model_dump(mode="json"),
         "bind": deployment.bind,
+        "removes": deployment.removes,
         "rollout": deployment.rollout.model_dump(mode="json", by_alias=True),
         "entries": [entry.model_dump(mode="json") for entry in entries],
     }
     return content_hash(json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
 
 
-def _entry(artifact: Artifact, bind: Bind, rollout: Rollout, node: Node, before: Bindings, group: int) -> PlanEntry:
-    after = rebound(before, artifact.id, bind)
-    loaded = node.loaded(artifact.id)
-    accounts = players(before, artifact.id)
+def _entry(effect: Effect, rollout: Rollout, node: Node, known: Known, group: int) -> PlanEntry:
+    artifact, before = effect.artifact, known.bindings.get(node.node_id, {})
+    after = effect.rebound(before)
+    # What was verified a moment ago is in no beat yet.
+    loaded = node.loaded(artifact.id) or known.verified.get(node.node_id)
     has = None
     if loaded is not None:
-        has = Had(version=loaded.version, hash=loaded.hash, accounts=accounts)
+        has = Had(version=loaded.version, hash=loaded.hash, accounts=players(before, artifact.id))
+    will_have = Had(version=artifact.version, hash=artifact.hash, accounts=players(after, artifact.id))
     return PlanEntry(
         node_id=node.node_id,
         group=group,
         has=has,
-        will_have=Had(version=artifact.version, hash=artifact.hash, accounts=players(after, artifact.id)),
+        will_have=None if effect.removes else will_have,
         loses=tuple(_losses(before, after, artifact.id)),
         zone=zone_of(rollout.window, node.time_zone),
+        before=dict(before) if effect.binds else None,
     )
 
 

@@ -14,10 +14,14 @@ from typing import Protocol
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.desired import Desired
+from services.deployer.domain.keeping import SealedRows
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.plans import PlanEntry
+from services.deployer.domain.rollout import Window
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from services.deployer.domain.servers import ServerRows
+from services.deployer.domain.sessions import SessionRows
+from services.deployer.domain.sign_ins import SignInRows
 from services.deployer.domain.signing_keys import Keys
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind, Bindings
@@ -28,11 +32,13 @@ from shared.contracts.drift import DriftKind, DriftState
 
 @dataclass(frozen=True, slots=True)
 class DueDelivery:
-    """A delivery whose time has come, with what its order needs."""
+    """A delivery whose time has come, with what its order needs of its deployment."""
 
     delivery: Delivery
     node_online: bool
     bind: Bind
+    window: Window | None = None
+    bindings: Bindings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +246,10 @@ class Plans(Protocol):
         """Insert a deployment's plan, or more of it."""
         ...
 
+    async def replace(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
+        """Put these entries in place of those that a deployment has."""
+        ...
+
     async def page(self, deployment_id: str, after: PlanPlace | None, limit: int) -> list[PlanEntry]:
         """Entries of a plan, by group and node id."""
         ...
@@ -294,6 +304,10 @@ class DesiredRows(Protocol):
 
     async def wanted_by(self, delivery_ids: Collection[str]) -> dict[str, str]:
         """The nodes by those of the delivery ids that a row wants; not locked."""
+        ...
+
+    async def verified(self, script_id: str, node_ids: Collection[str]) -> dict[str, Artifact]:
+        """The version of a script that was verified last on these nodes, where it was not removed; not locked."""
         ...
 
     async def claim_due(self, now: datetime, most: int) -> list[DueDesired]:
@@ -374,6 +388,21 @@ class Transaction(Protocol):
     @property
     def servers(self) -> ServerRows:
         """Servers."""
+        ...
+
+    @property
+    def sessions(self) -> SessionRows:
+        """The vault's sessions."""
+        ...
+
+    @property
+    def sign_ins(self) -> SignInRows:
+        """Sign-ins on nodes."""
+        ...
+
+    @property
+    def sealed(self) -> SealedRows:
+        """Every sealed secret."""
         ...
 
     @property

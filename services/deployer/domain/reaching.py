@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.deployer.domain.installations import AgentBundle, Installed, Step
+from services.deployer.domain.installations import AgentBundle, Installed, Joining, Step
 from services.deployer.domain.logins import Login
 from services.deployer.domain.server_problems import ServerProblem
 from services.deployer.domain.servers import HostKey, Server
@@ -135,9 +135,17 @@ class Ssh(Protocol):
         ...
 
     async def install(
-        self, access: Access, bundle: AgentBundle, settings: dict[str, str] | None, step: Step
+        self,
+        access: Access,
+        bundle: AgentBundle,
+        settings: dict[str, str] | None,
+        joining: Joining | None,
+        step: Step,
     ) -> Installed | ServerProblem:
-        """Install the agent or bring it to this version; a failure leaves what ran before running."""
+        """Install the agent or bring it to this version; a failure leaves what ran before running.
+
+        A machine that is no node yet joins with `joining`.
+        """
         ...
 
     async def link(self, access: Access, use: Use) -> ServerProblem | None:

@@ -122,7 +122,11 @@ class ServerRows(Protocol):
         ...
 
     async def save(self, server: Server) -> None:
-        """Write what can change of it."""
+        """Write what can change of it, but for how one logs in there."""
+        ...
+
+    async def change_login(self, server: Server, sealed: bytes) -> None:
+        """Write who logs in there and how, in place of what was; the server is locked."""
         ...
 
     async def remove(self, server_id: str) -> bool:

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from services.deployer.domain.rollout import DAYS, NODE_ZONE, UTC_ZONE, Window, known_zone
 
 _DAY = timedelta(days=1)
-# The day before may still be open; a window on one day of the week opens again within eight days.
-_DAYS_TO_LOOK_AT = range(-1, 9)
+# The day before may still be open, and a window on one day of the week opens again within eight days; the last one
+# ended as long ago.
+_DAYS_TO_LOOK_AT = range(-8, 9)
 
 
 def zone_of(window: Window | None, node_zone: str | None) -> str | None:
@@ -34,6 +35,12 @@ def opens_next(window: Window, zones: Collection[str], now: datetime) -> datetim
     """When it opens in one of the zones in which it is closed; None if there is none."""
     closed = set(zones) - set(open_zones(window, zones, now))
     return min((begins for zone in closed for begins, _ in _spans(window, zone, now) if begins > now), default=None)
+
+
+def closes(window: Window, zone: str, now: datetime) -> datetime:
+    """When the window that is open in a time zone closes; where it is closed, when it closed last."""
+    begun = [(begins, ends) for begins, ends in _spans(window, zone, now) if begins <= now]
+    return max(ends for _, ends in begun)
 
 
 def _spans(window: Window, zone: str, now: datetime) -> Iterator[tuple[datetime, datetime]]:

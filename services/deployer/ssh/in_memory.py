@@ -6,7 +6,7 @@ A host has a key, logins that it lets in, and files. What is not in `hosts` is u
 import hashlib
 from dataclasses import dataclass, field
 
-from services.deployer.domain.installations import AgentBundle, Installed, Step
+from services.deployer.domain.installations import AgentBundle, Installed, Joining, Step
 from services.deployer.domain.logins import KeyLogin, Login
 from services.deployer.domain.reaching import (
     Access,
@@ -40,6 +40,7 @@ class InMemorySsh:
     def __init__(self) -> None:
         self.hosts: dict[tuple[str, int], Host] = {}
         self.installed: list[dict[str, str] | None] = []
+        self.joined: list[str | None] = []
 
     async def readable(self, login: Login) -> ServerProblem | None:
         """Only what looks like a key is one."""
@@ -76,7 +77,12 @@ class InMemorySsh:
         return Placed(path, f"sha256:{hashlib.sha256(upload.content).hexdigest()}", size)
 
     async def install(
-        self, access: Access, bundle: AgentBundle, settings: dict[str, str] | None, step: Step
+        self,
+        access: Access,
+        bundle: AgentBundle,
+        settings: dict[str, str] | None,
+        joining: Joining | None,
+        step: Step,
     ) -> Installed | ServerProblem:
         """An agent runs at once."""
         host = self._entered(access)
@@ -84,6 +90,7 @@ class InMemorySsh:
             return host
         await step("start")
         self.installed.append(settings)
+        self.joined.append(None if joining is None else joining.token)
         host.agent = AgentFound(running=True, version=bundle.version)
         return Installed(bundle.version, "process")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncssh
 
-from services.deployer.domain.installations import AgentBundle, Installed, Step
+from services.deployer.domain.installations import AgentBundle, Installed, Joining, Step
 from services.deployer.domain.reaching import Upload
 from services.deployer.domain.server_problems import Trouble
 from services.deployer.domain.servers import Server
@@ -27,6 +27,7 @@ async def install(
     server: Server,
     bundle: AgentBundle,
     settings: dict[str, str] | None,
+    joining: Joining | None,
     step: Step,
 ) -> Installed:
     """Install. Raises Failed, or what asyncssh raises."""
@@ -39,6 +40,9 @@ async def install(
     ]
     if settings is not None:
         uploads.append(Upload((*folder, "settings.json"), json.dumps(settings).encode(), mode=0o600))
+    if joining is not None:
+        join = {"url": joining.url, "token": joining.token}
+        uploads.append(Upload((*folder, "join.json"), json.dumps(join).encode(), mode=0o600))
     await step("upload")
     async with sftp_of(connection) as sftp:
         for upload in uploads:
@@ -48,6 +52,14 @@ async def install(
     if ready.get("version") != bundle.version:
         detail = f"the server installed version {quoted(str(ready.get('version')))} instead of {bundle.version}"
         raise Failed(Trouble.INSTALL_FAILED, f"{detail}: see its pip configuration; what ran before runs on")
+    if ready.get("joins"):
+        await step("join")
+        assert joining is not None
+        answer = await joining.ask(ready["joins"])
+        if isinstance(answer, str):
+            raise Failed(Trouble.INSTALL_FAILED, f"the machine was not let in as a node: {answer}")
+        async with sftp_of(connection) as sftp:
+            await put(sftp, server.directory, Upload((*folder, "answer.json"), answer, mode=0o600))
     await step("start")
     runs = await _keeper(connection, server, "switch", release)
     if runs.get("version") != bundle.version:

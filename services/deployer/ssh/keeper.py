@@ -4,13 +4,15 @@ This file is uploaded to the server and run there by its own `python3`, so it ne
 is read by old Pythons, too, which it then refuses in words. It works in the folder above its own:
 
     <directory>/agent/keeper.py · keeper.pid · keeper.lock · agent.log
-    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json (0600), venv/
+    <directory>/agent/releases/<name>/   a wheel, requirements.txt, settings.json, join.json (0600), program/, venv
+    <directory>/agent/environments/<name>/   what a list of requirements asks for, shared by the releases that have it
     <directory>/agent/current            the release that runs, a link
     <directory>/state · sessions · exchange   the agent's own, the same for every release
 
-`install NAME` makes the release ready and touches nothing that runs. `switch NAME` stops the old one, starts the new
-one and waits for its first beat; if it does not come, the old one is started again. `supervise` is the process that
-starts the agent anew when it ends, where there is no systemd of the user. The last line of the output is JSON.
+`install NAME` makes the release ready and touches nothing that runs; where the machine is no node yet, it tells what
+the machine asks to become one. `switch NAME` takes the answer to that (`answer.json`), stops the old release, starts
+the new one and waits for its first beat; if it does not come, the old one is started again. `supervise` is the process
+that starts the agent anew when it ends, where there is no systemd of the user. The last line of the output is JSON.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,8 @@ LOG = AGENT / "agent.log"
 LOCK = AGENT / "keeper.lock"
 PID = AGENT / "keeper.pid"
 STATUS = HOME / "state" / "status.json"
+# Written into an environment when everything is in it: one that was broken off is made anew.
+COMPLETE = "complete"
 UNIT = "callboard-agent-" + hashlib.sha256(str(HOME).encode()).hexdigest()[:8] + ".service"
 
 
@@ -85,18 +90,41 @@ def install(name: str) -> dict[str, Any]:
     for folder in ("state", "sessions", "exchange"):
         (HOME / folder).mkdir(mode=0o700, exist_ok=True)
     python = release / "venv" / "bin" / "python"
-    _do(
-        [sys.executable, "-m", "venv", str(release / "venv")],
-        "no environment could be made: is python3-venv installed?",
-    )
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-input"]
-    _do([*pip, "--require-hashes", "-r", str(release / "requirements.txt")], "what the agent needs was not installed")
+    (release / "venv").symlink_to(Path("..", "..", "environments", _environment_with(release / "requirements.txt")))
     (wheel,) = release.glob("*.whl")
-    _do([*pip, "--no-deps", "--no-index", str(wheel)], "the agent was not installed")
+    # A wheel of plain Python, made by the deployer: unpacked it is installed.
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(release / "program")
     tried = "from services.node_agent.settings import AgentSettings; from shared.settings import read_settings; "
     _do([str(python), "-c", tried + "read_settings(AgentSettings)"], "the settings are refused", _environment(release))
     asked = "from importlib.metadata import version; print(version('callboard'))"
-    return {"version": _do([str(python), "-c", asked], "the installed agent does not tell its version").strip()}
+    told = _do([str(python), "-c", asked], "the installed agent does not tell its version", _environment(release))
+    return {"version": told.strip(), "joins": _asks(release)}
+
+
+def _environment_with(requirements: Path) -> str:
+    """The name of the environment that has what the list asks for. It is made once: an upgrade most often asks for what
+    the agent before it asked for, and making one takes a minute.
+    """
+    name = hashlib.sha256(sys.version.encode() + b"\0" + requirements.read_bytes()).hexdigest()[:16]
+    place = AGENT / "environments" / name
+    if (place / COMPLETE).exists():
+        return name
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    _do([sys.executable, "-m", "venv", str(place)], "no environment could be made: is python3-venv installed?")
+    pip = [
+        str(place / "bin" / "python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--no-input",
+    ]
+    _do([*pip, "--require-hashes", "-r", str(requirements)], "what the agent needs was not installed")
+    (place / COMPLETE).touch()
+    return name
 
 
 def switch(name: str) -> dict[str, Any]:
@@ -104,6 +132,7 @@ def switch(name: str) -> dict[str, Any]:
     # Once begun it is brought to its end, also when whoever asked for it hangs up.
     for number in (signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
+    _take_answer(AGENT / "releases" / name)
     before = str(CURRENT.readlink()) if CURRENT.is_symlink() else None
     stop()
     _point_to("releases/" + name)
@@ -253,6 +282,29 @@ def _supervised() -> bool:
     return False
 
 
+def _asks(release: Path) -> dict[str, Any] | None:
+    """What the machine asks to become a node, if it is none yet and was sent a token."""
+    if (HOME / "state" / "identity.json").exists():
+        return None
+    if not (release / "join.json").exists():
+        raise NotDone("the machine is no node yet: send a token to join with, `callboard nodes enroll` makes one")
+    return dict(json.loads(_join(release, "--request")))
+
+
+def _take_answer(release: Path) -> None:
+    if (release / "answer.json").exists():
+        _join(release, "--answer", str(release / "answer.json"))
+    for name in ("join.json", "answer.json"):
+        (release / name).unlink(missing_ok=True)
+
+
+def _join(release: Path, *words: str) -> str:
+    join = json.loads((release / "join.json").read_text())
+    python = str(release / "venv" / "bin" / "python")
+    argv = [python, "-m", "services.node_agent", "join", join["url"], join["token"], *words]
+    return _do(argv, "the machine did not join", _environment(release))
+
+
 def _beaten(started: float) -> str | None:
     """The version of the agent that wrote its status since; None when none did in time."""
     deadline = time.time() + BEAT_SECONDS
@@ -270,6 +322,10 @@ def _environment(release: Path) -> dict[str, str]:
     """What the agent sees: the user's own environment without another Callboard's, its settings, its folders."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")}
     own.update(json.loads((release / "settings.json").read_text()))
+    # Resolved: what `current` points to later is not this agent's program.
+    program = release.resolve() / "program"
+    if program.exists():
+        own["PYTHONPATH"] = str(program)
     for name in ("state", "sessions", "exchange"):
         own[f"CALLBOARD_{name.upper()}_DIR"] = str(HOME / name)
     return own
@@ -284,10 +340,16 @@ def _point_to(target: str) -> None:
 
 
 def _forget(kept: set[str]) -> None:
-    """Remove releases of long ago: the one that runs and the one before it stay."""
+    """Remove releases of long ago: the one that runs and the one before it stay, with what they need."""
+    needed = set()
     for release in (AGENT / "releases").iterdir():
-        if release.name not in kept:
+        if release.name in kept:
+            needed.add((release / "venv").resolve().name)
+        else:
             shutil.rmtree(release, ignore_errors=True)
+    for environment in (AGENT / "environments").iterdir():
+        if environment.name not in needed:
+            shutil.rmtree(environment, ignore_errors=True)
 
 
 def _do(argv: list[str], complaint: str, environment: dict[str, str] | None = None) -> str:

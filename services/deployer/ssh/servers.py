@@ -7,7 +7,7 @@ from time import monotonic
 
 import asyncssh
 
-from services.deployer.domain.installations import AgentBundle, Installed, Step
+from services.deployer.domain.installations import AgentBundle, Installed, Joining, Step
 from services.deployer.domain.logins import KeyLogin, Login
 from services.deployer.domain.reaching import Access, Greeting, Placed, ServerStatus, Upload, Use
 from services.deployer.domain.server_problems import ServerProblem
@@ -89,13 +89,18 @@ class SshServers:
         return await self._sessions.run(access, PUT_SECONDS, place)
 
     async def install(
-        self, access: Access, bundle: AgentBundle, settings: dict[str, str] | None, step: Step
+        self,
+        access: Access,
+        bundle: AgentBundle,
+        settings: dict[str, str] | None,
+        joining: Joining | None,
+        step: Step,
     ) -> Installed | ServerProblem:
         """Install the agent or bring it to this version."""
         return await self._sessions.run(
             access,
             INSTALL_SECONDS,
-            lambda connection: install(connection, access.server, bundle, settings, step),
+            lambda connection: install(connection, access.server, bundle, settings, joining, step),
         )
 
     async def link(self, access: Access, use: Use) -> ServerProblem | None:

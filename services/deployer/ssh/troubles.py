@@ -66,7 +66,7 @@ def _of_ssh(error: BaseException, address: str, user: str | None) -> ServerProbl
             return ServerProblem(
                 Trouble.LOGIN_REFUSED,
                 f"{address} does not let {user or 'this user'} in with this login: see the user's name and its "
-                "authorized_keys (or password), then remove the server and add it again with the right login",
+                "authorized_keys (or password), or give the right login with `callboard servers login`",
             )
         case asyncssh.ConnectionLost() | asyncssh.SFTPConnectionLost() | asyncssh.SFTPNoConnection():
             return _lost(address)

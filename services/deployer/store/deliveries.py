@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.ports import DueDelivery
-from services.deployer.domain.rollout import DEFAULT_LIMITS, Limits
+from services.deployer.domain.rollout import DEFAULT_LIMITS, Limits, Window
 from services.deployer.store.columns import arrays, unnest
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deliveries import FailureCause
@@ -30,6 +30,7 @@ _FIXED = {
     "group_no": "int",
     "zone": "text",
     "limits": "jsonb",
+    "removes": "boolean",
     "deadline_at": "timestamptz",
     "created_at": "timestamptz",
 }
@@ -53,7 +54,8 @@ _INSERT = text(
     f"insert into deployer.deliveries ({', '.join(_ALL)}) select * from {unnest(_ALL)} as given ({', '.join(_ALL)})"
 )
 _CLAIM = text(
-    f"select {_ROW}, coalesce(n.status = 'online', false) as node_online, p.bind from deployer.deliveries as d "
+    f"select {_ROW}, coalesce(n.status = 'online', false) as node_online, "
+    "p.bind, p.bindings, p.rollout -> 'window' as its_window from deployer.deliveries as d "
     "join deployer.deployments as p on p.id = d.deployment_id left join deployer.nodes as n on n.node_id = d.node_id "
     "where not d.final and d.next_attempt_at <= :now order by d.next_attempt_at limit :most "
     "for update of d skip locked"
@@ -109,7 +111,7 @@ class PostgresDeliveries:
     async def claim_due(self, now: datetime, most: int) -> list[DueDelivery]:
         """Deliveries that are due, locked; what another transaction holds is passed over."""
         rows = await self._connection.execute(_CLAIM, {"now": now, "most": most})
-        return [DueDelivery(_delivery(row), row.node_online, row.bind) for row in rows]
+        return [_due(row) for row in rows]
 
     async def lock(self, ids: Collection[str], open_at: Collection[str]) -> list[Delivery]:
         """The deliveries with these ids and the non-final ones of the nodes `open_at`, locked by id."""
@@ -167,6 +169,7 @@ def _fixed(delivery: Delivery) -> tuple[Any, ...]:
         delivery.group,
         delivery.zone,
         None if delivery.limits is DEFAULT_LIMITS else delivery.limits.model_dump_json(exclude_defaults=True),
+        delivery.removes,
         delivery.deadline_at,
         delivery.created_at,
     )
@@ -208,4 +211,13 @@ def _delivery(row: Any) -> Delivery:
         zone=row.zone,
         released=row.released,
         limits=DEFAULT_LIMITS if row.limits is None else Limits.model_validate(row.limits, extra="ignore"),
+        removes=row.removes,
     )
+
+
+def _due(row: Any) -> DueDelivery:
+    return DueDelivery(_delivery(row), row.node_online, row.bind, _window(row.its_window), row.bindings)
+
+
+def _window(kept: Any) -> Window | None:
+    return None if kept is None else Window.model_validate(kept, extra="ignore")

@@ -28,6 +28,7 @@ _COLUMNS = {
     "ordered_at": "timestamptz",
     "attempt": "int",
     "policy": "text",
+    "removes": "boolean",
     "state": "text",
     "kind": "text",
     "found": "jsonb",
@@ -63,6 +64,10 @@ _REMOVE = text(
 )
 _WANTED_BY = text(
     "select delivery_id, node_id from deployer.desired where delivery_id = any(cast(:delivery_ids as text[]))"
+)
+_VERIFIED = text(
+    "select node_id, version, hash from deployer.desired where script_id = :script_id and delivery_id is not null "
+    "and not removes and node_id = any(cast(:node_ids as text[]))"
 )
 # What is on its way is one row for a node and script; what is in work are the few open ones of the node.
 _CLAIM = text(
@@ -116,6 +121,11 @@ class PostgresDesired:
         rows = await self._connection.execute(_WANTED_BY, {"delivery_ids": list(delivery_ids)})
         return {row.delivery_id: row.node_id for row in rows}
 
+    async def verified(self, script_id: str, node_ids: Collection[str]) -> dict[str, Artifact]:
+        """The version of a script that was verified last on these nodes, where it was not removed; not locked."""
+        rows = await self._connection.execute(_VERIFIED, {"script_id": script_id, "node_ids": list(node_ids)})
+        return {row.node_id: Artifact(id=script_id, version=row.version, hash=row.hash) for row in rows}
+
     async def claim_due(self, now: datetime, most: int) -> list[DueDesired]:
         """Rows to look at, locked; what another transaction holds is passed over."""
         rows = await self._connection.execute(_CLAIM, {"now": now, "most": most})
@@ -157,7 +167,7 @@ _IS_SHOWN = f"d.state in ({', '.join(repr(state.value) for state in SHOWN)})"
 def _values(row: Desired) -> tuple[Any, ...]:
     want = row.want
     wanted = (
-        (None,) * 6
+        (None,) * 6 + (False,)
         if want is None
         else (
             want.artifact.version,
@@ -166,6 +176,7 @@ def _values(row: Desired) -> tuple[Any, ...]:
             want.ordered_at,
             want.attempt,
             want.policy.value,
+            want.removes,
         )
     )
     return (
@@ -189,7 +200,7 @@ def _desired(row: Any) -> Desired:
     want = None
     if row.delivery_id is not None:
         artifact = Artifact(id=row.script_id, version=row.version, hash=row.hash)
-        want = Want(artifact, row.delivery_id, row.ordered_at, row.attempt, DriftPolicy(row.policy))
+        want = Want(artifact, row.delivery_id, row.ordered_at, row.attempt, DriftPolicy(row.policy), row.removes)
     return Desired(
         node_id=row.node_id,
         script_id=row.script_id,

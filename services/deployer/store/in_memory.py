@@ -30,6 +30,12 @@ from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVer
 from services.deployer.domain.servers import Server, ServerState
 from services.deployer.domain.signing_keys import Keys
 from services.deployer.store.in_memory_desired import InMemoryDesired, InMemoryVerifiedBindings
+from services.deployer.store.in_memory_sessions import (
+    InMemorySealed,
+    InMemorySessions,
+    InMemorySignIns,
+    VaultTables,
+)
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.contract import Contract
@@ -49,11 +55,12 @@ class _Tables:
     servers: dict[str, Server] = field(default_factory=dict)
     logins: dict[str, bytes] = field(default_factory=dict)
     installations: dict[str, Installation] = field(default_factory=dict)
+    vault: VaultTables = field(default_factory=VaultTables)
     # One value, under one key.
     keys: dict[str, Keys] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
-        copies: dict[str, Any] = {one.name: dict(getattr(self, one.name)) for one in fields(self)}
+        copies: dict[str, Any] = {one.name: getattr(self, one.name).copy() for one in fields(self)}
         for name in ("scripts", "plans"):
             copies[name] = {key: list(values) for key, values in copies[name].items()}
         return _Tables(**copies)
@@ -73,6 +80,9 @@ class InMemoryTransaction:
         self.desired = InMemoryDesired(tables.desired, tables.nodes, tables.deliveries, tables.verified_bindings)
         self.verified_bindings = InMemoryVerifiedBindings(tables.verified_bindings)
         self.servers = _Servers(tables)
+        self.sessions = InMemorySessions(tables.vault)
+        self.sign_ins = InMemorySignIns(tables.vault)
+        self.sealed = InMemorySealed(tables.vault, tables.logins, tables.keys)
         self.keys = _Keys(tables)
 
     async def announce(self, messages: Iterable[Contract]) -> None:
@@ -240,8 +250,9 @@ class _Deliveries:
 
     def _with_context(self, delivery: Delivery) -> DueDelivery:
         node = self._tables.nodes.get(delivery.node_id)
-        bind = self._tables.deployments[delivery.deployment_id].bind
-        return DueDelivery(delivery, node is not None and node.online, bind)
+        deployment = self._tables.deployments[delivery.deployment_id]
+        online = node is not None and node.online
+        return DueDelivery(delivery, online, deployment.bind, deployment.rollout.window, deployment.bindings)
 
     async def lock(self, ids: Collection[str], open_at: Collection[str]) -> list[Delivery]:
         return [
@@ -300,6 +311,9 @@ class _Plans:
     async def add(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
         self._plans.setdefault(deployment_id, []).extend(entries)
 
+    async def replace(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
+        self._plans[deployment_id] = list(entries)
+
     async def page(self, deployment_id: str, after: PlanPlace | None, limit: int) -> list[PlanEntry]:
         whole = await self.whole(deployment_id)
         return [one for one in whole if (one.group, one.node_id) > (after or (0, ""))][:limit]
@@ -347,6 +361,10 @@ class _Servers:
     async def save(self, server: Server) -> None:
         if server.server_id in self._servers:
             self._servers[server.server_id] = server
+
+    async def change_login(self, server: Server, sealed: bytes) -> None:
+        self._servers[server.server_id] = server
+        self._tables.logins[server.server_id] = sealed
 
     async def remove(self, server_id: str) -> bool:
         self._tables.logins.pop(server_id, None)

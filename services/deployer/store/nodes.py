@@ -23,6 +23,7 @@ _COLUMNS = {
     "artifacts": "jsonb",
     "observed_at": "timestamptz",
     "time_zone": "text",
+    "sealing_key": "text",
     "keys_serial": "bigint",
 }
 NAMES = tuple(_COLUMNS)
@@ -102,6 +103,7 @@ def _row(node: Node) -> tuple[Any, ...]:
         _artifacts.dump_json(node.artifacts).decode(),
         node.observed_at,
         node.time_zone,
+        node.sealing_key,
         node.keys_serial,
     )
 

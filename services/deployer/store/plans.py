@@ -15,6 +15,7 @@ _INSERT = text(
     "insert into deployer.plan_entries (deployment_id, group_no, node_id, entry) "
     f"select :deployment_id, given.* from {unnest(_COLUMNS)} as given ({', '.join(_COLUMNS)})"
 )
+_DELETE = text("delete from deployer.plan_entries where deployment_id = :deployment_id")
 _PAGE = text(
     "select entry from deployer.plan_entries where deployment_id = :deployment_id "
     "and (group_no, node_id) > (:group_no, :node_id) order by group_no, node_id limit :limit"
@@ -31,6 +32,11 @@ class PostgresPlans:
         """Insert a deployment's plan, or more of it, in one statement."""
         rows = ((entry.group, entry.node_id, entry.model_dump_json()) for entry in entries)
         await self._connection.execute(_INSERT, {"deployment_id": deployment_id} | arrays(_COLUMNS, rows))
+
+    async def replace(self, deployment_id: str, entries: Sequence[PlanEntry]) -> None:
+        """Put these entries in place of those that a deployment has."""
+        await self._connection.execute(_DELETE, {"deployment_id": deployment_id})
+        await self.add(deployment_id, entries)
 
     async def page(self, deployment_id: str, after: PlanPlace | None, limit: int) -> list[PlanEntry]:
         """Entries of a plan, by group and node id."""

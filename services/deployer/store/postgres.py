@@ -16,7 +16,10 @@ from services.deployer.store.keys import PostgresKeys
 from services.deployer.store.nodes import PostgresNodes
 from services.deployer.store.plans import PostgresPlans
 from services.deployer.store.scripts import PostgresScripts
+from services.deployer.store.sealed import PostgresSealed
 from services.deployer.store.servers import PostgresServers
+from services.deployer.store.sessions import PostgresSessions
+from services.deployer.store.sign_ins import PostgresSignIns
 from services.deployer.store.verified_bindings import PostgresVerifiedBindings
 from shared.contracts.contract import Contract
 from shared.db import Database, Outbox
@@ -40,6 +43,9 @@ class PostgresTransaction:
         self.desired = PostgresDesired(connection)
         self.verified_bindings = PostgresVerifiedBindings(connection)
         self.servers = PostgresServers(connection)
+        self.sessions = PostgresSessions(connection)
+        self.sign_ins = PostgresSignIns(connection)
+        self.sealed = PostgresSealed(connection)
         self.keys = PostgresKeys(connection)
 
     async def announce(self, messages: Iterable[Contract]) -> None:

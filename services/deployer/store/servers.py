@@ -31,6 +31,11 @@ _SAVE = text(
     "update deployer.servers set state = :state, public_key = :public_key, fingerprint = :fingerprint, "
     "updated_at = :updated_at where server_id = :server_id"
 )
+_CHANGE = text(
+    "update deployer.servers set user_name = :user_name, login = :login, updated_at = :updated_at "
+    "where server_id = :server_id"
+)
+_CHANGE_LOGIN = text("update deployer.server_logins set sealed = :sealed where server_id = :server_id")
 _REMOVE = text("delete from deployer.servers where server_id = :server_id returning server_id")
 _PAGE = text(f"select {_COLUMNS} from deployer.servers where server_id > :after order by server_id limit :limit")
 _LINKED = text(
@@ -82,6 +87,11 @@ class PostgresServers:
     async def save(self, server: Server) -> None:
         """Write state and host key."""
         await self._connection.execute(_SAVE, _row(server))
+
+    async def change_login(self, server: Server, sealed: bytes) -> None:
+        """Write who logs in there and how, in place of what was; the server is locked."""
+        await self._connection.execute(_CHANGE, _row(server))
+        await self._connection.execute(_CHANGE_LOGIN, {"server_id": server.server_id, "sealed": sealed})
 
     async def remove(self, server_id: str) -> bool:
         """Forget it; its login and its installations go with it."""

@@ -112,7 +112,7 @@ class AdvanceDeployments:
         if found:
             await transaction.deliveries.save(moves.all())
             node_ids = sorted(delivery.node_id for delivery in found)
-            await bind_accounts(transaction, deployment.artifact, deployment.bind, node_ids)
+            await bind_accounts(transaction, deployment.effect, node_ids)
             log.info("group_released", deployment=deployment.id, group=decision.group, nodes=len(found))
             self._due()
         look_at = now if len(found) == most else now + AGAIN

@@ -52,7 +52,7 @@ async def begin(
         await transaction.deployments.add(running)
     await transaction.deliveries.add(deliveries)
     at_once = [delivery.node_id for delivery in deliveries if delivery.released]
-    await bind_accounts(transaction, running.artifact, running.bind, at_once)
+    await bind_accounts(transaction, running.effect, at_once)
     await transaction.announce([changed_deployment(running, how.now)])
     return running
 
@@ -76,6 +76,7 @@ def deliveries_of(deployment: Deployment, entries: Sequence[PlanEntry], how: Beg
             zone=entry.zone,
             released=at_once,
             limits=limits,
+            removes=deployment.removes,
         )
         for entry in entries
     ]

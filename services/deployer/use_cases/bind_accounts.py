@@ -7,11 +7,12 @@ must not hold locks; `bind_accounts` when a node is let go. None of them forbids
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from services.deployer.domain.deployments import Effect
 from services.deployer.domain.ports import Transaction
 from services.deployer.domain.scripts import ScriptVersion
 from services.deployer.domain.takeovers import Loss, Takeover, taken_over
 from shared.contracts.artifacts import Artifact
-from shared.contracts.bindings import Bind, Bindings, rebound
+from shared.contracts.bindings import Bind, Bindings
 from shared.scripts import Script, ScriptProblems, overlaps, parse_script
 
 # Comparing takes up to a second for each script that loses accounts; nobody reads on after so many of them.
@@ -46,12 +47,12 @@ async def _with_texts(transaction: Transaction, artifact: Artifact, losses: Mapp
     return Takeovers(texts[ours].body, found)
 
 
-async def bind_accounts(transaction: Transaction, artifact: Artifact, bind: Bind, node_ids: Sequence[str]) -> None:
+async def bind_accounts(transaction: Transaction, effect: Effect, node_ids: Sequence[str]) -> None:
     """Write the new bindings of nodes that are about to get the order."""
-    if bind is None or not node_ids:
+    if not effect.binds or not node_ids:
         return
     before = await transaction.bindings.lock(node_ids)
-    await transaction.bindings.save({node_id: rebound(of, artifact.id, bind) for node_id, of in before.items()})
+    await transaction.bindings.save({node_id: effect.rebound(of) for node_id, of in before.items()})
 
 
 def compared(takeovers: Takeovers) -> tuple[Takeover, ...]:

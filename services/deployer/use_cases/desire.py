@@ -7,10 +7,10 @@ by node and script. Who plays what by verified orders is kept beside them, becau
 from collections.abc import Collection, Sequence
 
 from services.deployer.domain.deliveries import Delivery
-from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.deployments import Deployment, Effect
 from services.deployer.domain.desired import desired_of
 from services.deployer.domain.ports import Store, Transaction
-from shared.contracts.bindings import EVERYONE, Bind, Bindings, rebound
+from shared.contracts.bindings import Bindings
 
 
 async def desire(transaction: Transaction, verified: Sequence[Delivery], deployments: Sequence[Deployment]) -> None:
@@ -19,20 +19,20 @@ async def desire(transaction: Transaction, verified: Sequence[Delivery], deploym
         return
     by_id = {deployment.id: deployment for deployment in deployments}
     await transaction.desired.want([desired_of(one, by_id[one.deployment_id].drift) for one in verified])
-    binding = [one for one in verified if by_id[one.deployment_id].bind is not None]
+    binding = [one for one in verified if by_id[one.deployment_id].effect.binds]
     if not binding:
         return
     bindings = await transaction.verified_bindings.lock({one.node_id for one in binding})
     for one in binding:
-        bindings[one.node_id] = _after(bindings[one.node_id], one.artifact.id, by_id[one.deployment_id].bind)
+        bindings[one.node_id] = _after(bindings[one.node_id], by_id[one.deployment_id].effect)
     await transaction.verified_bindings.save(bindings)
 
 
-def _after(before: Bindings | None, script_id: str, bind: Bind) -> Bindings | None:
-    """An order for all accounts makes unknown bindings known; one for some does not."""
-    if before is None:
-        return {EVERYONE: script_id} if bind == "all" else None
-    return rebound(before, script_id, bind)
+def _after(before: Bindings | None, effect: Effect) -> Bindings | None:
+    """An order for all accounts, or one that names them all, makes unknown bindings known; one for some does not."""
+    if before is None and effect.bind != "all" and effect.bindings is None:
+        return None
+    return effect.rebound(before or {})
 
 
 async def distrust_bindings(store: Store, node_ids: Collection[str]) -> None:

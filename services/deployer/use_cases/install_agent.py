@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any, Protocol
 
 import structlog
 
-from services.deployer.domain.installations import AgentBundle, Installation, Installed, InstallState
+from services.deployer.domain.installations import AgentBundle, Installation, Installed, InstallState, Joining
 from services.deployer.domain.ports import Store
 from services.deployer.domain.reaching import Access, Ssh
 from services.deployer.domain.server_problems import ServerProblem
@@ -49,12 +50,32 @@ class NoBundle:
     reason: str
 
 
+class EnrolmentDesk(Protocol):
+    """Where machines ask to be let in as nodes."""
+
+    @property
+    def url(self) -> str:
+        """The origin's address, as nodes reach it."""
+        ...
+
+    async def ask(self, question: dict[str, Any]) -> bytes | str:
+        """The answer, or why the machine is not let in."""
+        ...
+
+
 class InstallAgent:
     """See the module's docstring."""
 
     def __init__(
-        self, store: Store, ssh: Ssh, reach: ReachServers, bundle: Callable[[], AgentBundle], clock: Clock
+        self,
+        store: Store,
+        ssh: Ssh,
+        reach: ReachServers,
+        bundle: Callable[[], AgentBundle],
+        desk: EnrolmentDesk,
+        clock: Clock,
     ) -> None:
+        self._desk = desk
         self._store = store
         self._ssh = ssh
         self._reach = reach
@@ -63,9 +84,9 @@ class InstallAgent:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(
-        self, server_id: str, settings: Settings | None
+        self, server_id: str, settings: Settings | None, join_token: str | None = None
     ) -> Installation | InstallRuns | NoNode | NoBundle | NotReached:
-        """Begin; None keeps the settings that the agent there has."""
+        """Begin; without settings the agent there keeps its own. A machine that is no node yet needs the token."""
         access = await self._reach.access(server_id)
         if not isinstance(access, Access):
             return access
@@ -84,7 +105,9 @@ class InstallAgent:
             if before is not None and before.as_of(now).state is InstallState.RUNNING:
                 return InstallRuns(before.step)
             await transaction.servers.note_installation(server_id, installation)
-        task = asyncio.create_task(self._run(access, bundle, settings, installation), name=f"install {server_id}")
+        joining = None if join_token is None else Joining(self._desk.url, join_token, self._desk.ask)
+        work = self._run(access, bundle, self._complete(access, settings), joining, installation)
+        task = asyncio.create_task(work, name=f"install {server_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return installation
@@ -104,7 +127,12 @@ class InstallAgent:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(
-        self, access: Access, bundle: AgentBundle, settings: Settings | None, installation: Installation
+        self,
+        access: Access,
+        bundle: AgentBundle,
+        settings: Settings | None,
+        joining: Joining | None,
+        installation: Installation,
     ) -> None:
         server = access.server
 
@@ -115,7 +143,7 @@ class InstallAgent:
             await self._note(server.server_id, installation)
 
         try:
-            outcome = await self._ssh.install(access, bundle, self._complete(access, settings), step)
+            outcome = await self._ssh.install(access, bundle, settings, joining, step)
         except Exception as error:
             log.error("agent_install_failed", server=server.server_id, exc_info=error)
             outcome = None

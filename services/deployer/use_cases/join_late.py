@@ -13,7 +13,7 @@ import structlog
 from services.deployer.domain.deliveries import Superseded
 from services.deployer.domain.deployments import Deployment, Group
 from services.deployer.domain.nodes import Node
-from services.deployer.domain.plans import PlanEntry, planned_entries
+from services.deployer.domain.plans import Known, PlanEntry, planned_entries
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import Rollout
 from services.deployer.domain.selector import Selector, parse_selector
@@ -57,11 +57,13 @@ class JoinLate:
 
     async def _join(self, transaction: Transaction, deployment: Deployment, joiners: list[Node]) -> None:
         now, group = self._clock.now(), len(deployment.progress.groups)
-        bindings = await transaction.bindings.of([node.node_id for node in joiners])
+        node_ids = [node.node_id for node in joiners]
+        verified = await transaction.desired.verified(deployment.artifact.id, node_ids)
+        known = Known(await transaction.bindings.of(node_ids), verified)
         one_group = Rollout(window=deployment.rollout.window)
         entries = [
             entry.model_copy(update={"group": group})
-            for entry in planned_entries(deployment.artifact, deployment.bind, one_group, joiners, bindings)
+            for entry in planned_entries(deployment.effect, one_group, joiners, known)
         ]
         grown = _grown(deployment, entries)
         how = Beginning(now, timedelta(0), self._randomness)

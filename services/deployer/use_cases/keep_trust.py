@@ -31,6 +31,7 @@ class KeepTrust:
         self._clock = clock
         self._told: dict[str, float] = {}
         self._lost: set[str] = set()
+        self._behind_nodes = False
 
     async def step(self) -> None:
         """Tell nodes, and go on with the rotation."""
@@ -59,6 +60,7 @@ class KeepTrust:
     async def _advance(self) -> None:
         async with self._store.begin() as transaction:
             online = await transaction.nodes.online_serials()
+            self._tell_of_the_future(max(online, default=0))
             if advanced(self._keys.opened.keys, online, self._clock.now()) is None:
                 return
             keys = advanced(await transaction.keys.lock(), online, self._clock.now())
@@ -67,6 +69,14 @@ class KeepTrust:
             await transaction.keys.save(keys)
         log.info("key_rotation_goes_on", serial=keys.trusted.serial, states=_states(keys.keys))
         self._keys.take(keys)
+
+    def _tell_of_the_future(self, newest: int) -> None:
+        """Whether nodes go by keys that this database has never had: it was restored from an older copy."""
+        ahead = newest > self._keys.opened.keys.trusted.serial
+        if ahead and not self._behind_nodes:
+            advice = "restore the newer table deployer.keys; nodes that refuse orders have to join again"
+            log.error("nodes_go_by_newer_keys", newest=newest, advice=advice)
+        self._behind_nodes = ahead
 
     def _lose(self, node_id: str, serial: int) -> None:
         if node_id not in self._lost:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.desired import Desired, Newer, compared
-from services.deployer.domain.drift import Step, announcement, noted, refused
+from services.deployer.domain.drift import Step, announcement, done, noted, refused
 from services.deployer.domain.nodes import Sighting
 from services.deployer.domain.ports import ContentKey, DesiredKey, Transaction
 from shared.contracts.artifacts import AppliedArtifact, Artifact, ArtifactKind
@@ -68,11 +68,11 @@ async def note_drift(
     now: datetime,
 ) -> None:
     """Note it. `deliveries` has every delivery of the sighted nodes that is not final."""
-    failures = {report.delivery_id: report for report in reports if report.outcome is DeliveryOutcome.FAILED}
-    if not sightings and not failures:
+    ended = {report.delivery_id: report for report in reports if _may_be_of_a_repair(report)}
+    if not sightings and not ended:
         return
     seen = {sighting.now.node_id: sighting for sighting in sightings}
-    notes = DriftNotes(await transaction.desired.lock(seen, failures), now)
+    notes = DriftNotes(await transaction.desired.lock(seen, ended), now)
     on_its_way = {
         (one.node_id, one.artifact.id): one.created_at for one in deliveries if one.released and not one.state.final
     }
@@ -84,7 +84,7 @@ async def note_drift(
             loaded = _loaded(seen, row)
             finding = compared(row, loaded, on_its_way.get(row.key), known=is_known(known, loaded))
             notes.take(row.key, noted(row, finding, now, settle=settle, came_online=sighting.came_online))
-    _hear(notes, failures)
+    _hear(notes, ended)
     await notes.write(transaction)
 
 
@@ -124,9 +124,19 @@ def _enter_strangers(
                 notes.take(key, Step(row))
 
 
-def _hear(notes: DriftNotes, failures: Mapping[str, DeliveryReported]) -> None:
+def _may_be_of_a_repair(report: DeliveryReported) -> bool:
+    # What was applied in the first attempt is a plain rollout, for which nothing has to be looked up.
+    applied = report.outcome is DeliveryOutcome.APPLIED and report.attempt > 1
+    return applied or report.outcome is DeliveryOutcome.FAILED
+
+
+def _hear(notes: DriftNotes, ended: Mapping[str, DeliveryReported]) -> None:
     for row in notes.rows():
-        report = failures.get(row.want.delivery_id) if row.want else None
-        if report is not None and report.node_id == row.node_id and row.state is DriftState.DRIFTED:
+        report = ended.get(row.want.delivery_id) if row.want else None
+        if report is None or report.node_id != row.node_id or row.state is not DriftState.DRIFTED:
+            continue
+        if report.outcome is DeliveryOutcome.APPLIED:
+            notes.take(row.key, done(row, report.attempt))
+        else:
             reason = None if report.reason is None else report.reason.replace("\0", "\N{REPLACEMENT CHARACTER}")
             notes.take(row.key, refused(row, report.attempt, report.cause, reason))

@@ -1,4 +1,4 @@
-"""Order once more: the same version for the nodes that failed, or for each node the version that it had before.
+"""Order once more: the same for the nodes that failed, or for each node what it had before: a version, or nothing.
 
 Called by the API. Both make new deployments with the policy of the first one; neither waits for an approval or a time
 again, and a rollback not for a window either. A rollback aborts what is still under way. Raises Unavailable.
@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.deployer.domain.deployments import Deployment
-from services.deployer.domain.plans import Had, PlanEntry
+from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import Rollout
 from services.deployer.domain.targets import NodeIds
 from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment
 from services.deployer.use_cases.steer_deployment import NoSuchDeployment, NotPossible, SteerDeployment
-from shared.contracts.bindings import Bind
+from shared.contracts.bindings import Bind, Bindings, undone
 from shared.contracts.deployments import DeliveryState, DeploymentState
 
 FAILED = (DeliveryState.FAILED, DeliveryState.TIMED_OUT)
@@ -37,7 +37,7 @@ class LeftAlone:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """One deployment for each version that nodes had before, and the nodes that stay as they are."""
+    """One deployment for each version and cast that nodes had before, and the nodes that stay as they are."""
 
     deployments: tuple[Deployment, ...]
     left_alone: tuple[LeftAlone, ...]
@@ -53,7 +53,7 @@ class OrderAgain:
         self._due = due
 
     async def retry(self, deployment_id: str) -> Deployment | NoSuchDeployment | NothingToRetry:
-        """The same version and policy for the nodes that failed or timed out."""
+        """The same order and policy for the nodes that failed or timed out."""
         async with self._store.begin() as transaction:
             first = await transaction.deployments.one(deployment_id)
             if first is None:
@@ -62,9 +62,8 @@ class OrderAgain:
             if not failed:
                 return NothingToRetry()
             node_ids = [delivery.node_id for delivery in failed]
-            again = await self._ordered(
-                transaction, _again(first, first.artifact.version, first.bind, node_ids, retry_of=first.id)
-            )
+            same = Way(first.artifact.version, first.removes, _cast(first.bind), _frozen(first.bindings))
+            again = await self._ordered(transaction, _again(first, same, node_ids, retry_of=first.id))
         self._due()
         return again
 
@@ -83,19 +82,19 @@ class OrderAgain:
                        if one.attempts}  # fmt: skip
             known = {info.artifact.version: info.artifact.hash
                      for info in await transaction.scripts.versions(first.artifact.id)}  # fmt: skip
-            ways: dict[tuple[int, str | tuple[str, ...] | None], list[str]] = {}
+            entries = await transaction.plans.whole(deployment_id)
+            played = await transaction.bindings.of([entry.node_id for entry in entries]) if first.effect.binds else {}
+            ways: dict[Way, list[str]] = {}
             left = list[LeftAlone]()
-            for entry in await transaction.plans.whole(deployment_id):
+            for entry in entries:
                 why = _why_not(entry, first, touched, known)
-                if entry.has is None or entry.has.version is None or why is not None:
-                    left.append(LeftAlone(entry.node_id, why or "it had no version of the script before"))
+                if why is not None:
+                    left.append(LeftAlone(entry.node_id, why))
                 else:
-                    ways.setdefault((entry.has.version, _players(first, entry.has)), []).append(entry.node_id)
+                    ways.setdefault(_way_back(entry, first, played.get(entry.node_id, {})), []).append(entry.node_id)
             made = [
-                await self._ordered(
-                    transaction, _again(first, version, _bind(accounts), node_ids, rollback_of=first.id)
-                )
-                for (version, accounts), node_ids in ways.items()
+                await self._ordered(transaction, _again(first, way, node_ids, rollback_of=first.id))
+                for way, node_ids in ways.items()
             ]
         self._due()
         return RolledBack(tuple(made), tuple(left))
@@ -107,14 +106,18 @@ class OrderAgain:
         return ordered[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What is ordered again; nodes with the same way share a deployment."""
+
+    version: int | None
+    removes: bool = False
+    bind: str | tuple[str, ...] | None = None
+    bindings: tuple[tuple[str, str], ...] | None = None
+
+
 def _again(
-    first: Deployment,
-    version: int,
-    bind: Bind,
-    node_ids: Sequence[str],
-    *,
-    retry_of: str | None = None,
-    rollback_of: str | None = None,
+    first: Deployment, way: Way, node_ids: Sequence[str], *, retry_of: str | None = None, rollback_of: str | None = None
 ) -> DeploymentOrder:
     policy: dict[str, object] = {"approval": False, "start_at": None, "dynamic": False}
     if rollback_of is not None:
@@ -124,12 +127,14 @@ def _again(
     return DeploymentOrder(
         script_id=first.artifact.id,
         targets=NodeIds(node_ids),
-        version=version,
-        bind=bind,
+        version=way.version,
+        bind=list(way.bind) if isinstance(way.bind, tuple) else "all" if way.bind else None,
         asked={"node_ids": list(node_ids)},
         rollout=rollout,
         retry_of=retry_of,
         rollback_of=rollback_of,
+        removes=way.removes,
+        bindings=None if way.bindings is None else dict(way.bindings),
     )
 
 
@@ -138,22 +143,28 @@ def _why_not(entry: PlanEntry, first: Deployment, touched: set[str], known: dict
     if entry.node_id not in touched:
         return "nothing was sent to it"
     if entry.has is None:
-        return "it had no version of the script before"
-    if entry.has.hash == first.artifact.hash:
+        return "it had nothing of the script before" if first.removes else None
+    if entry.has.hash == first.artifact.hash and not first.removes:
         return "it had this version before"
     if entry.has.version is None or known.get(entry.has.version) != entry.has.hash:
         return "what it had is not known here: push that script again and deploy it"
     return None
 
 
-def _players(first: Deployment, had: Had) -> str | tuple[str, ...] | None:
-    """Who played it before; None where the deployment has changed nothing about that."""
-    if first.bind is None or not had.accounts:
-        return None
-    return had.accounts
+def _way_back(entry: PlanEntry, first: Deployment, played: Bindings) -> Way:
+    """To what the node had, with everybody who plays something else since playing what they played."""
+    version = None if entry.has is None else entry.has.version
+    removes = entry.has is None
+    if entry.before is not None:
+        return Way(version, removes, bindings=_frozen(undone(entry.before, first.effect.rebound(entry.before), played)))
+    # A plan that was stored before plans kept who played what.
+    had = () if entry.has is None or first.bind is None else entry.has.accounts
+    return Way(version, removes, bind=had or None)
 
 
-def _bind(accounts: str | tuple[str, ...] | None) -> Bind:
-    if accounts is None:
-        return None
-    return "all" if isinstance(accounts, str) else list(accounts)
+def _cast(bind: Bind) -> str | tuple[str, ...] | None:
+    return tuple(bind) if isinstance(bind, list) else bind
+
+
+def _frozen(bindings: Bindings | None) -> tuple[tuple[str, str], ...] | None:
+    return None if bindings is None else tuple(sorted(bindings.items()))

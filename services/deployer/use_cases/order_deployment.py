@@ -6,12 +6,12 @@ Unavailable.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from services.deployer.domain.deployments import Deployment, Progress, gone_to
-from services.deployer.domain.plans import PlanEntry, groups_of, plan_hash, planned_entries
+from services.deployer.domain.deployments import Deployment, Effect, Progress, gone_to
+from services.deployer.domain.plans import Known, PlanEntry, groups_of, plan_hash, planned_entries
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import PLAIN, Rollout
 from services.deployer.domain.takeovers import Takeover
@@ -21,7 +21,7 @@ from services.deployer.use_cases.bind_accounts import Takeovers, compared, takeo
 from services.deployer.use_cases.write_moves import changed_deployment
 from shared.clock import Clock
 from shared.contracts.artifacts import Artifact
-from shared.contracts.bindings import Bind
+from shared.contracts.bindings import Bind, Bindings
 from shared.contracts.deployments import DeploymentState
 from shared.randomness import Randomness
 
@@ -31,7 +31,10 @@ APPROVAL_TIME = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class DeploymentOrder:
-    """What is asked for. `version` None is the latest one; `asked` are the targets as they were written."""
+    """What is asked for. `version` None is the latest one; `asked` are the targets as they were written.
+
+    `removes` and `bindings` are those of an Effect.
+    """
 
     script_id: str
     targets: Targets
@@ -41,6 +44,8 @@ class DeploymentOrder:
     rollout: Rollout = PLAIN
     retry_of: str | None = None
     rollback_of: str | None = None
+    removes: bool = False
+    bindings: Bindings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,12 @@ class OrderDeployment:
         if not isinstance(plan, list):
             return plan
         chosen = set(plan)
-        before = {} if wanted.bind is None else await transaction.bindings.of(plan)
+        effect = Effect(artifact, wanted.bind, wanted.removes, wanted.bindings)
         targets = [node for node in nodes if node.node_id in chosen]
-        entries = planned_entries(artifact, wanted.bind, wanted.rollout, targets, before)
+        known = await known_of(transaction, effect, plan)
+        entries = planned_entries(effect, wanted.rollout, targets, known)
         deployment = await self._stored(transaction, self._planned(wanted, artifact, entries), entries)
-        return deployment, await takeovers_of(transaction, artifact, wanted.bind, before)
+        return deployment, await takeovers_of(transaction, artifact, wanted.bind, known.bindings)
 
     def _planned(self, wanted: DeploymentOrder, artifact: Artifact, entries: list[PlanEntry]) -> Deployment:
         now = self._clock.now()
@@ -124,6 +130,8 @@ class OrderDeployment:
             next_look_at=now + APPROVAL_TIME,
             retry_of=wanted.retry_of,
             rollback_of=wanted.rollback_of,
+            removes=wanted.removes,
+            bindings=wanted.bindings,
         )
         return replace(deployment, plan_hash=plan_hash(deployment, entries))
 
@@ -139,6 +147,12 @@ class OrderDeployment:
             await transaction.announce([changed_deployment(deployment, now)])
         await transaction.plans.add(deployment.id, entries)
         return deployment
+
+
+async def known_of(transaction: Transaction, effect: Effect, node_ids: Collection[str]) -> Known:
+    """What is known of these nodes beside what they report, as far as an order with this effect asks for it."""
+    before = await transaction.bindings.of(node_ids) if effect.binds else {}
+    return Known(before, await transaction.desired.verified(effect.artifact.id, node_ids))
 
 
 def approved(deployment: Deployment, now: datetime) -> Deployment:

@@ -132,6 +132,8 @@ def _compare(moves: Moves, sightings: Sequence[Sighting]) -> None:
         loaded = sighting.now.loaded(delivery.artifact.id)
         if loaded is not None:
             moves.apply(delivery.id, Observed(loaded.hash, loaded.tests_passed))
+        elif delivery.removes:
+            moves.apply(delivery.id, Observed(None, tests_passed=True))
         if sighting.came_online:
             moves.apply(delivery.id, NodeOnline())
 

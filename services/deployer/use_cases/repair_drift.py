@@ -63,7 +63,8 @@ class RepairDrift:
 
     def _circumstances(self, due: DueDesired) -> Circumstances:
         online = due.node is not None and due.node.online
-        return Circumstances(online, due.busy, self._wait)
+        silent = due.node is not None and not due.node.artifacts
+        return Circumstances(online, due.busy, self._wait, silent)
 
     def _wait(self, repairs: int) -> timedelta:
         return timedelta(seconds=self._backoff.delay(repairs, self._randomness))

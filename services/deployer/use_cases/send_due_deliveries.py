@@ -5,7 +5,7 @@ deadline has passed. The order is written to the outbox in the transaction that 
 loses it, the next attempt repairs that. One batch costs the same few statements whatever its size.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.deployer.domain.deliveries import Delivery, Due
 from services.deployer.domain.orders import UrlOf, order
@@ -41,7 +41,7 @@ class SendDueDeliveries:
                 if after.attempts > one.delivery.attempts:
                     sent.append((one, after))
             await moves.write(transaction)
-            await self._order(transaction, sent)
+            await self._order(transaction, sent, now)
         return len(due) == BATCH
 
     def _wait(self, due: DueDelivery) -> timedelta:
@@ -49,12 +49,12 @@ class SendDueDeliveries:
         step = due.delivery.attempts if due.node_online else 63
         return timedelta(seconds=self._backoff.delay(step, self._randomness))
 
-    async def _order(self, transaction: Transaction, sent: list[tuple[DueDelivery, Delivery]]) -> None:
+    async def _order(self, transaction: Transaction, sent: list[tuple[DueDelivery, Delivery]], now: datetime) -> None:
         keys = {(delivery.artifact.id, delivery.artifact.version) for _, delivery in sent}
         if not keys:
             return
         contents = await transaction.scripts.contents(keys)
         await transaction.announce(
-            order(delivery, contents[delivery.artifact.id, delivery.artifact.version], due.bind, self._url_of)
+            order(due, delivery, contents[delivery.artifact.id, delivery.artifact.version], self._url_of, now)
             for due, delivery in sent
         )

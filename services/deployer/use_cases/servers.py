@@ -5,7 +5,7 @@ needs it confirmed; the scan of its host key alone does not. Raises Unavailable 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from services.deployer.domain.logins import Login, Vault, kind_of
@@ -101,6 +101,22 @@ class RegisterServers:
                 return server
             there = await transaction.servers.one(new.server_id)
         return LinkExists() if there is None else ServerExists()
+
+    async def change_login(
+        self, server_id: str, login: Login, user: str | None = None
+    ) -> Server | NoSuchServer | ServerProblem:
+        """Log in with this from now on, as this user if one is given; the confirmed host key stays."""
+        unreadable = await self._ssh.readable(login)
+        if unreadable is not None:
+            return unreadable
+        async with self._store.begin() as transaction:
+            server = await transaction.servers.lock(server_id)
+            if server is None:
+                return NoSuchServer()
+            now = self._clock.now()
+            server = replace(server, login=kind_of(login), user=user or server.user, updated_at=now)
+            await transaction.servers.change_login(server, self._vault.seal(server_id, login))
+        return server
 
     async def confirm(self, server_id: str, fingerprint: str) -> Server | NoSuchServer | OtherFingerprint:
         """Pin the key that the server showed."""

@@ -4,7 +4,7 @@ Each is one transaction that holds the script's row, so that nothing of the depl
 operation that does not fit its state changes nothing and says why. Raises Unavailable.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,10 +13,12 @@ import structlog
 from services.deployer.domain.advancing import resumed
 from services.deployer.domain.deliveries import Canceled, Delivery
 from services.deployer.domain.deployments import ACTIVE, Deployment, stopped
+from services.deployer.domain.plans import Difference, PlanEntry, differences, planned_entries
+from services.deployer.domain.plans import plan_hash as plan_hash_of
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.use_cases.advance_deployments import paused
 from services.deployer.use_cases.begin_deployment import BeginDeployment
-from services.deployer.use_cases.order_deployment import approved
+from services.deployer.use_cases.order_deployment import approved, known_of
 from services.deployer.use_cases.write_moves import Moves, changed_deployment
 from shared.clock import Clock
 from shared.contracts.contract import Contract
@@ -48,6 +50,13 @@ class OtherPlan:
     plan_hash: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedSince:
+    """Nodes are not any more as they were when this was planned."""
+
+    differences: tuple[Difference, ...]
+
+
 Steered = Deployment | NoSuchDeployment | NotPossible
 
 
@@ -60,14 +69,27 @@ class SteerDeployment:
         self._due = due
         self._clock = clock
 
-    async def approve(self, deployment_id: str, plan_hash: str) -> Steered | OtherPlan:
-        """Let exactly the plan of this hash begin, at once or when its time comes."""
+    async def approve(
+        self, deployment_id: str, plan_hash: str, *, even_if_changed: bool = False
+    ) -> Steered | OtherPlan | ChangedSince:
+        """Let exactly the plan of this hash begin, at once or when its time comes.
+
+        Where nodes have changed since, nothing begins; with `even_if_changed` the plan for the same nodes is made anew
+        and begins, under another hash.
+        """
         async with self._store.begin() as transaction:
             found = await _found(transaction, deployment_id, DeploymentState.PLANNED)
             if not isinstance(found, Deployment):
                 return found
             if found.plan_hash != plan_hash:
                 return OtherPlan(found.plan_hash)
+            entries = await transaction.plans.whole(found.id)
+            fresh = await _planned_now(transaction, found, entries)
+            if changes := differences(entries, fresh):
+                if not even_if_changed:
+                    return ChangedSince(tuple(changes))
+                found = replace(found, plan_hash=plan_hash_of(found, fresh))
+                await transaction.plans.replace(found.id, fresh)
             now = self._clock.now()
             after = approved(found, now)
             if after.state is DeploymentState.RUNNING:
@@ -142,6 +164,18 @@ def _forgotten(deliveries: Iterable[Delivery], reason: str, now: datetime) -> It
     for delivery in deliveries:
         if delivery.attempts and delivery.state is not DeliveryState.APPLIED:
             yield ForgetDelivery(node_id=delivery.node_id, delivery_id=delivery.id, reason=reason, called_off_at=now)
+
+
+async def _planned_now(
+    transaction: Transaction, deployment: Deployment, entries: Sequence[PlanEntry]
+) -> list[PlanEntry]:
+    """The same plan, made now: the nodes in their groups, with what they have by now."""
+    groups = {entry.node_id: entry.group for entry in entries}
+    nodes = [node for node in await transaction.nodes.all() if node.node_id in groups]
+    known = await known_of(transaction, deployment.effect, list(groups))
+    fresh = planned_entries(deployment.effect, deployment.rollout, nodes, known)
+    regrouped = [entry.model_copy(update={"group": groups[entry.node_id]}) for entry in fresh]
+    return sorted(regrouped, key=lambda entry: (entry.group, entry.node_id))
 
 
 async def _found(transaction: Transaction, deployment_id: str, *states: DeploymentState) -> Steered:

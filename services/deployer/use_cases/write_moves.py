@@ -80,6 +80,7 @@ class Moves:
             reason=delivery.reason if state is delivery.state else None,
             attempts=delivery.attempts,
             reported_hash=delivery.reported_hash,
+            removes=delivery.removes,
             at=self._now,
         )
 
@@ -97,5 +98,6 @@ def changed_deployment(deployment: Deployment, now: datetime) -> DeploymentChang
         ],
         causes=dict(deployment.progress.causes),
         reason=deployment.reason,
+        removes=deployment.removes,
         at=now,
     )

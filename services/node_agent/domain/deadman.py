@@ -5,8 +5,7 @@ its sockets open, stop nobody; the kernel's timer does. It is set when the first
 with every grant, never back, and taken away when the last account has disconnected. Pure; the timer is a port.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -23,12 +22,13 @@ class Timer(Protocol):
 
 
 class Deadman:
-    """See the module's docstring. Times are monotonic seconds."""
+    """See the module's docstring. Times are monotonic seconds. `changed`: the first connects, or the last is gone."""
 
     def __init__(self, timer: Timer) -> None:
         self._timer = timer
         self._until = 0.0
         self._connected = 0
+        self.changed: Callable[[], None] = lambda: None
 
     @property
     def armed_until(self) -> float | None:
@@ -42,18 +42,19 @@ class Deadman:
             if self._connected:
                 self._timer.set(until)
 
-    @contextmanager
-    def connected(self) -> Iterator[None]:
-        """From before an account connects until it has disconnected."""
+    def connects(self) -> None:
+        """An account is about to connect."""
         self._connected += 1
         if self._connected == 1:
             self._timer.set(self._until)
-        try:
-            yield
-        finally:
-            self._connected -= 1
-            if not self._connected:
-                self._timer.clear()
+            self.changed()
+
+    def disconnected(self) -> None:
+        """An account that was about to connect, or has, is not connected any more."""
+        self._connected -= 1
+        if not self._connected:
+            self._timer.clear()
+            self.changed()
 
 
 class NoTimer:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from services.node_agent.domain.accounts import Account, Seen, SessionFile
-from services.node_agent.domain.deliveries import Delivery, StoredArtifact
+from services.node_agent.domain.deliveries import Delivery, NewestOrder, Order, StoredArtifact
 from services.node_agent.domain.journal import Progress
 from services.node_agent.domain.logins import HandedBack, Login, LoginState, PendingState
 from services.node_agent.domain.sending import Outgoing, Silence
 from shared.contracts.accounts import AccountChanged
-from shared.contracts.deliveries import DeliverArtifact, DeliveryReported
+from shared.contracts.deliveries import DeliveryReported
 from shared.contracts.keys import TrustedKeys
+from shared.contracts.logins import LoginReported
 
 T = TypeVar("T")
 
@@ -114,12 +115,16 @@ class DeliveryLedger(Protocol):
         """What the ledger has of a delivery."""
         ...
 
-    async def receive(self, order: DeliverArtifact, report: DeliveryReported) -> None:
+    async def receive(self, order: Order, report: DeliveryReported) -> None:
         """Store an order that is to be applied, and the report that it was received."""
         ...
 
     async def forget(self, delivery_id: str) -> None:
         """Drop an order that is not applied yet, with its report, and know its id; what is finished stays."""
+        ...
+
+    async def newest_order(self, script_id: str) -> NewestOrder | None:
+        """The order of a script that was issued last of all that were received."""
         ...
 
     async def is_forgotten(self, delivery_id: str) -> bool:
@@ -146,7 +151,7 @@ class DeliveryLedger(Protocol):
         ...
 
     async def artifacts(self) -> list[StoredArtifact]:
-        """The version of each script that this node should run."""
+        """The version of each script that this node should run, and those that it should not run any more."""
         ...
 
     async def bindings(self) -> dict[str, str]:
@@ -252,6 +257,38 @@ class HandedBackLedger(Protocol):
         ...
 
 
+class WatchLedger(Protocol):
+    """Whether accounts are connected, for the start after this one."""
+
+    async def note(self, *, connected: bool) -> None:
+        """Accounts may be connected from now on, or nobody is."""
+        ...
+
+    async def was_connected(self) -> bool:
+        """What was noted last."""
+        ...
+
+
+class SignInLedger(Protocol):
+    """The newest report of each sign-in, until somebody has it."""
+
+    async def keep(self, report: LoginReported) -> None:
+        """Store a report in the place of an earlier one of its sign-in."""
+        ...
+
+    async def pending(self) -> list[LoginReported]:
+        """What is to be said, oldest first."""
+        ...
+
+    async def told(self, report: LoginReported) -> None:
+        """The broker has this report, which has no login in it."""
+        ...
+
+    async def stored(self, hash_: str) -> None:
+        """The vault has this login."""
+        ...
+
+
 class ScriptFiles(Protocol):
     """The scripts on the node's disk, one file for each id."""
 
@@ -261,6 +298,10 @@ class ScriptFiles(Protocol):
 
     async def write(self, script_id: str, content: bytes) -> None:
         """Replace the file at once or not at all. Raises StorageFailed."""
+        ...
+
+    async def remove(self, script_id: str) -> None:
+        """Delete the file, if there is one. Raises StorageFailed."""
         ...
 
 
@@ -284,6 +325,10 @@ class Publisher(Protocol):
         ...
 
     async def login_handed_back(self, state: HandedBack) -> None:
+        """Raises PublishFailed."""
+        ...
+
+    async def sign_in_reported(self, report: LoginReported) -> None:
         """Raises PublishFailed."""
         ...
 

@@ -6,13 +6,15 @@ from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
+from services.node_agent.use_cases.sign_ins import SignIns
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.take_login import TakeLogin
 from shared.contracts import names
 from shared.contracts.assignments import AssignAccounts
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery
+from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery, RemoveArtifact
 from shared.contracts.leases import GrantLease, RefuseLease
+from shared.contracts.logins import AnswerLogin, BeginLogin
 from shared.contracts.own_accounts import NameOwnAccounts
 from shared.contracts.sessions import DeliverSession, SessionStored
 from shared.messaging import Handler, Route
@@ -25,7 +27,7 @@ Handlers = dict[type[Contract], Handler]
 
 @dataclass(frozen=True)
 class Orders:
-    """What is done with an order to load something, and with the word that it is off."""
+    """What is done with an order to load or remove something, and with the word that it is off."""
 
     take: TakeDelivery
     drop: DropDelivery
@@ -42,10 +44,11 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Vault:
-    """What is done with logins that come, and with the word that one has arrived."""
+    """What is done with logins that come, with the word that one has arrived, and with orders to sign in."""
 
     take: TakeLogin
     stored: KnowStored
+    sign_ins: SignIns
 
 
 def commands_route(node_id: str, fleet: Fleet, orders: Orders, vault: Vault) -> Route:
@@ -80,10 +83,13 @@ def _of_deployer(orders: Orders) -> Handlers:
     async def on_delivery(message: DeliverArtifact) -> None:
         await orders.take(message)
 
+    async def on_removal(message: RemoveArtifact) -> None:
+        await orders.take(message)
+
     async def on_forget(message: ForgetDelivery) -> None:
         await orders.drop(message)
 
-    return {DeliverArtifact: on_delivery, ForgetDelivery: on_forget}
+    return {DeliverArtifact: on_delivery, RemoveArtifact: on_removal, ForgetDelivery: on_forget}
 
 
 def _of_vault(vault: Vault) -> Handlers:
@@ -93,4 +99,10 @@ def _of_vault(vault: Vault) -> Handlers:
     async def on_stored(message: SessionStored) -> None:
         await vault.stored(message)
 
-    return {DeliverSession: on_login, SessionStored: on_stored}
+    async def on_begin(message: BeginLogin) -> None:
+        await vault.sign_ins.begin(message)
+
+    async def on_answer(message: AnswerLogin) -> None:
+        await vault.sign_ins.answer(message)
+
+    return {DeliverSession: on_login, SessionStored: on_stored, BeginLogin: on_begin, AnswerLogin: on_answer}

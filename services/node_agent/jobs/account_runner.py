@@ -7,7 +7,6 @@ each answer there; none of them answers another.
 """
 
 import asyncio
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -89,7 +88,7 @@ class AccountRunner:
         self._moved = Alarm(parts.clock)
         self._failures = 0
         self._suspicions = 0
-        self._reached = False
+        self._reached = self._held = False
 
     def wake(self) -> None:
         """The script or the binding has changed."""
@@ -117,8 +116,8 @@ class AccountRunner:
         await self._wait_out()
         state = parts.roster[self._id].state
         await parts.roster.enter(self._id, CONNECTING, state.reason if state.status is CONNECTING else None)
-        with ExitStack() as held:
-            connection = await self._connected(held)
+        try:
+            connection = await self._connected()
             self._reached = not isinstance(connection, TelegramTrouble)
             if isinstance(connection, TelegramTrouble):
                 return connection
@@ -126,8 +125,10 @@ class AccountRunner:
                 return await self._online(connection)
             finally:
                 # Saving may take its time: nobody is connected any more.
-                held.close()
+                self._hold(connected=False)
                 await self._save(connection)
+        finally:
+            self._hold(connected=False)
 
     async def _online(self, connection: TelegramConnection) -> TelegramTrouble:
         """A connection's life; it is over when this returns."""
@@ -154,13 +155,19 @@ class AccountRunner:
     def _may_run(self) -> bool:
         return self._parts.permission.may_run(self._id, self._epoch, self._parts.clock.monotonic())
 
-    async def _connected(self, held: ExitStack) -> TelegramConnection | TelegramTrouble:
-        """A connection when this account's turn has come, or why there is none. `held` lasts as long as it."""
+    def _hold(self, *, connected: bool) -> None:
+        """Let the deadman know."""
+        if connected != self._held:
+            self._held = connected
+            (self._parts.deadman.connects if connected else self._parts.deadman.disconnected)()
+
+    async def _connected(self) -> TelegramConnection | TelegramTrouble:
+        """A connection when this account's turn has come, or why there is none."""
         parts, data_centre = self._parts, self._parts.telegram.data_centre(self._id)
         async with parts.turns.taken(data_centre):
             if not self._may_run():
                 return Unreachable("there is no valid lease, or the account is no longer assigned to this node")
-            held.enter_context(parts.deadman.connected())
+            self._hold(connected=True)
             try:
                 connection = await parts.telegram.connect(self._id, self._hear)
             except TelegramTrouble as trouble:

@@ -6,7 +6,6 @@ counted from too early rather than too late. A refused node beats slowly: it is 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -32,16 +31,29 @@ JITTER = 0.1
 LEAST_SECONDS = 1.0
 REFUSED_FACTOR = 6
 
+# An account that comes online makes the node beat: a thousand logins that are awaited would be asked for every second.
+ASK_AGAIN_SHARE = 0.8
+
 # Called after each beat with the error of its publishing, or None.
 AfterBeat = Callable[[str | None], None]
 
 
-@dataclass(frozen=True)
 class Standing:
-    """The node's set of assignments, and the logins that have come for it."""
+    """What a beat says of the node's set. A login is asked for at most every `seconds`, however often it beats."""
 
-    assignments: Assignments
-    logins: HeldLogins
+    def __init__(self, assignments: Assignments, logins: HeldLogins, seconds: float) -> None:
+        self.assignments = assignments
+        self._logins = logins
+        self._seconds = seconds
+        self._asked: dict[str, float] = {}
+
+    def wanting(self, now: float) -> list[str]:
+        """The accounts whose logins are asked for now."""
+        wanted = self.assignments.wanting(self._logins.has)
+        before, since = self._asked, now - self._seconds
+        due = [each for each in wanted if before.get(each, since) <= since]
+        self._asked = {each: before[each] for each in wanted if each in before} | dict.fromkeys(due, now)
+        return due
 
 
 class HeartbeatWriter:
@@ -84,7 +96,7 @@ class HeartbeatWriter:
             own_accounts=self._roster.own_accounts,
             assignments=self._standing.assignments.named,
             released=self._standing.assignments.released(),
-            wanting=self._standing.assignments.wanting(self._standing.logins.has),
+            wanting=self._standing.wanting(clock.monotonic()),
             sent_at=clock.now(),
         )
 

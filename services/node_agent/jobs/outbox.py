@@ -1,4 +1,4 @@
-"""The outboxes of the ledger: delivery reports, account changes, and logins that are handed back.
+"""The outboxes of the ledger: delivery reports, account changes, sign-ins, and logins that are handed back.
 
 Reports are deleted when the broker has confirmed them. Account changes are kept until the registry itself confirms
 them in a lease, because a broker may lose its disk: changes that a lease still does not have two beats after they
@@ -11,7 +11,13 @@ from collections import OrderedDict
 import structlog
 
 from services.node_agent.domain.logins import PendingState
-from services.node_agent.domain.ports import AccountLedger, DeliveryLedger, HandedBackLedger, Publisher
+from services.node_agent.domain.ports import (
+    AccountLedger,
+    DeliveryLedger,
+    HandedBackLedger,
+    Publisher,
+    SignInLedger,
+)
 from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.randomness import Randomness
@@ -74,6 +80,31 @@ class ChangeOutbox:
         if any(sent_at < overdue for sent_at in self._sent.values()):
             log.warning("account_changes_sent_again", after=through)
             self._again_after = through
+
+
+class SignInOutbox:
+    """Reports of sign-ins; those with a login in them until the vault has it."""
+
+    def __init__(self, ledger: SignInLedger, publisher: Publisher, clock: Clock, randomness: Randomness) -> None:
+        self._ledger = ledger
+        self._publisher = publisher
+        self._clock = clock
+        self._randomness = randomness
+        self._sent: dict[str, tuple[int, float]] = {}
+
+    async def send_some(self) -> bool:
+        """Publish what is due; there is nothing more then. Raises PublishFailed or LedgerAway."""
+        pending, now = await self._ledger.pending(), self._clock.monotonic()
+        self._sent = {each.login_id: self._sent[each.login_id] for each in pending if each.login_id in self._sent}
+        for report in pending:
+            tries, again = self._sent.get(report.login_id, (0, now))
+            if report.sealed is None:
+                await self._publisher.sign_in_reported(report)
+                await self._ledger.told(report)
+            elif again <= now:
+                await self._publisher.sign_in_reported(report)
+                self._sent[report.login_id] = (tries + 1, now + STORED_WITHIN.delay(tries, self._randomness))
+        return False
 
 
 class LoginOutbox:

@@ -57,6 +57,10 @@ _SCHEMA = (
     "create index if not exists deliveries_received on deliveries (arrival) where outcome = 'received'",
     """create table if not exists artifacts (
         script_id text primary key, body text not null, delivery_id text not null, issued_at text not null)""",
+    """create table if not exists removals (
+        script_id text primary key, body text not null, delivery_id text not null, issued_at text not null)""",
+    """create table if not exists newest_orders (
+        script_id text primary key, delivery_id text not null, issued_at text not null) without rowid""",
     "create table if not exists bindings (account_id text primary key, script_id text not null)",
     """create table if not exists outbox (
         position integer primary key autoincrement, message_id text not null unique,
@@ -65,6 +69,9 @@ _SCHEMA = (
         account_id text not null, epoch integer not null, boot integer not null, number integer not null,
         hash text not null, size integer not null, final integer not null, at text not null, sealed blob,
         primary key (account_id, epoch))""",
+    "create table if not exists watch (connected integer not null)",
+    "create table if not exists sign_ins (login_id text primary key, number integer not null, hash text, "
+    "body text not null)",
 )
 
 

@@ -8,7 +8,17 @@ left yet. Finished deliveries are kept, the newest `MOST_FINISHED`, so that an o
 from collections.abc import Mapping
 from datetime import datetime
 
-from services.node_agent.domain.deliveries import Applied, Delivery, Failed, StoredArtifact, outcome_of
+from pydantic import TypeAdapter
+
+from services.node_agent.domain.deliveries import (
+    Applied,
+    Delivery,
+    Failed,
+    NewestOrder,
+    Order,
+    StoredArtifact,
+    outcome_of,
+)
 from services.node_agent.domain.ports import PendingReport
 from services.node_agent.store.database import Connection, Database, Row
 from shared.contracts.artifacts import AppliedArtifact
@@ -18,6 +28,8 @@ from shared.randomness import Randomness
 # With the largest inline order of 64 KiB this bounds the ledger at some 64 MB.
 MOST_FINISHED = 1_000
 
+# No field of one is a required field of the other, so a body fits one of them.
+_ORDER: TypeAdapter[Order] = TypeAdapter(Order)
 _COLUMNS = "body, outcome, tests_passed, cause, reason"
 
 
@@ -34,7 +46,7 @@ class SqliteDeliveries:
             rows = await connection.execute(f"select {_COLUMNS} from deliveries where delivery_id = ?", (delivery_id,))
         return _delivery(rows[0]) if rows else None
 
-    async def receive(self, order: DeliverArtifact, report: DeliveryReported) -> None:
+    async def receive(self, order: Order, report: DeliveryReported) -> None:
         """Store an order that is to be applied, and the report that it was received."""
         async with self._database.transaction() as connection:
             await connection.execute("delete from deliveries where delivery_id = ?", (order.delivery_id,))
@@ -42,7 +54,16 @@ class SqliteDeliveries:
                 "insert into deliveries (delivery_id, body, outcome) values (?, ?, 'received')",
                 (order.delivery_id, order.model_dump_json()),
             )
+            await _note_newest(connection, order)
             await self._put_report(connection, report)
+
+    async def newest_order(self, script_id: str) -> NewestOrder | None:
+        """The order of a script that was issued last of all that were received."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(
+                "select delivery_id, issued_at from newest_orders where script_id = ?", (script_id,)
+            )
+        return NewestOrder(rows[0][0], datetime.fromisoformat(rows[0][1])) if rows else None
 
     async def forget(self, delivery_id: str) -> None:
         """Drop an order that is not applied yet, with its report, and know its id."""
@@ -94,12 +115,20 @@ class SqliteDeliveries:
             await self._put_report(connection, report)
 
     async def artifacts(self) -> list[StoredArtifact]:
-        """The version of each script that this node should run."""
+        """The version of each script that this node should run, and those that it should not run any more."""
+        columns = "script_id, body, delivery_id, issued_at"
         async with self._database.transaction() as connection:
-            rows = await connection.execute("select body, delivery_id, issued_at from artifacts order by script_id")
+            rows = await connection.execute(
+                f"select {columns}, false from artifacts union all select {columns}, true from removals order by 1"
+            )
         return [
-            StoredArtifact(AppliedArtifact.model_validate_json(body), delivery_id, datetime.fromisoformat(issued_at))
-            for body, delivery_id, issued_at in rows
+            StoredArtifact(
+                AppliedArtifact.model_validate_json(body),
+                delivery_id,
+                datetime.fromisoformat(issued_at),
+                removed=bool(removed),
+            )
+            for _, body, delivery_id, issued_at, removed in rows
         ]
 
     async def bindings(self) -> dict[str, str]:
@@ -134,8 +163,7 @@ async def _put_result(connection: Connection, delivery: Delivery) -> None:
         "insert into deliveries (delivery_id, body, outcome, tests_passed, cause, reason) values (?, ?, ?, ?, ?, ?)",
         (
             delivery.order.delivery_id,
-            # The content is on the disk now, or of no use.
-            delivery.order.model_copy(update={"content": "", "url": None}).model_dump_json(),
+            _without_content(delivery.order).model_dump_json(),
             outcome_of(delivery).value,
             isinstance(result, Applied) and result.tests_passed,
             result.cause if isinstance(result, Failed) else None,
@@ -148,9 +176,25 @@ async def _put_result(connection: Connection, delivery: Delivery) -> None:
     )
 
 
+def _without_content(order: Order) -> Order:
+    # It is on the disk now, or of no use.
+    return order.model_copy(update={"content": "", "url": None}) if isinstance(order, DeliverArtifact) else order
+
+
+async def _note_newest(connection: Connection, order: Order) -> None:
+    rows = await connection.execute("select issued_at from newest_orders where script_id = ?", (order.artifact.id,))
+    if not rows or datetime.fromisoformat(rows[0][0]) < order.issued_at:
+        await connection.execute(
+            "insert or replace into newest_orders values (?, ?, ?)",
+            (order.artifact.id, order.delivery_id, order.issued_at.isoformat()),
+        )
+
+
 async def _put_artifact(connection: Connection, stored: StoredArtifact) -> None:
+    table, other = ("removals", "artifacts") if stored.removed else ("artifacts", "removals")
+    await connection.execute(f"delete from {other} where script_id = ?", (stored.artifact.id,))
     await connection.execute(
-        "insert or replace into artifacts values (?, ?, ?, ?)",
+        f"insert or replace into {table} values (?, ?, ?, ?)",
         (stored.artifact.id, stored.artifact.model_dump_json(), stored.delivery_id, stored.issued_at.isoformat()),
     )
 
@@ -163,7 +207,7 @@ async def _put_bindings(connection: Connection, bindings: Mapping[str, str]) -> 
 
 def _delivery(row: Row) -> Delivery:
     body, outcome, tests_passed, cause, reason = row
-    order = DeliverArtifact.model_validate_json(body)
+    order = _ORDER.validate_json(body)
     match DeliveryOutcome(outcome):
         case DeliveryOutcome.RECEIVED:
             return Delivery(order)

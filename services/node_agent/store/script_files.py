@@ -31,6 +31,13 @@ class ScriptFolder:
         except OSError as error:
             raise StorageFailed(f"{self._path(script_id)} cannot be written: {error.strerror or error}") from error
 
+    async def remove(self, script_id: str) -> None:
+        """Delete the file, if there is one. Raises StorageFailed."""
+        try:
+            await asyncio.to_thread(self._path(script_id).unlink, missing_ok=True)
+        except OSError as error:
+            raise StorageFailed(f"{self._path(script_id)} cannot be deleted: {error.strerror or error}") from error
+
     def _write(self, script_id: str, content: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(self._path(script_id), content)
@@ -55,3 +62,9 @@ class InMemoryScriptFiles:
         if self.broken:
             raise StorageFailed(f"{script_id}.yaml cannot be written: No space left on device")
         self.files[script_id] = content
+
+    async def remove(self, script_id: str) -> None:
+        """Delete the file, or fail when `broken`."""
+        if self.broken:
+            raise StorageFailed(f"{script_id}.yaml cannot be deleted: Read-only file system")
+        self.files.pop(script_id, None)

@@ -20,7 +20,7 @@ from services.node_agent.domain.telegram import UnusableSession
 
 _MAGIC = b"SQLite format 3\x00"
 _KEY_BYTES = 256
-_PORT = 443
+PORT = 443
 # People of busy chats come by the thousand. Who was not seen for longest is forgotten; chats and oneself never are.
 MOST_KNOWN = 5000
 _ONESELF = 0
@@ -186,7 +186,7 @@ def _read(cursor: sqlite3.Cursor, sandbox: Place | None) -> LoginSession:
         raise UnusableSession("the session file holds no login: sign in with it first")
     if dc_id not in DATA_CENTRES:
         raise UnusableSession(f"the session file names data centre {dc_id!r}; there are 1 to 5")
-    session = LoginSession(sandbox or Place(dc_id, DATA_CENTRES[dc_id], _PORT), key)
+    session = LoginSession(sandbox or Place(dc_id, DATA_CENTRES[dc_id], PORT), key)
     session.takeout_id = takeout_id
     newest = "select id, hash, username, phone, name from entities order by id > 0, date desc limit ?"
     for peer_id, *entity in reversed(cursor.execute(newest, (MOST_KNOWN,)).fetchall()):

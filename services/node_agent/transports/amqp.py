@@ -7,17 +7,24 @@ the back office, and an order that cannot be handled is logged here instead of b
 from pathlib import Path
 
 import structlog
+from aiormq.exceptions import AuthenticationError, ProbableAuthenticationError
 from yarl import URL
 
 from shared.clock import Clock
+from shared.contracts.contract import Contract
 from shared.contracts.enrolments import BrokerLogin
-from shared.messaging import Route
+from shared.messaging import PublishFailed, Route
 from shared.messaging.handling import Received
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
+
+NOT_LET_IN = (
+    "the broker does not let this node in: was it revoked? `callboard-agent join` with a new token lets it in again. A "
+    "broker that has lost its disk lets nodes in as soon as the registry has made their logins again"
+)
 
 
 class AmqpTransport(RabbitBus):
@@ -31,6 +38,15 @@ class AmqpTransport(RabbitBus):
         """Consume until cancelled."""
         url, clock, randomness = self._node
         await RabbitConsumer(url, [route], self, clock, randomness).run()
+
+    async def publish(self, message: Contract, *, message_id: str | None = None) -> None:
+        """Publish. Raises PublishFailed, with what to do when the broker does not let this node in."""
+        try:
+            await super().publish(message, message_id=message_id)
+        except PublishFailed as error:
+            if isinstance(error.__cause__, ProbableAuthenticationError | AuthenticationError):
+                raise PublishFailed(NOT_LET_IN) from error
+            raise
 
     async def bury(self, received: Received, reason: str) -> None:
         """Log it: this login may not put anything among the dead letters."""

@@ -1,4 +1,4 @@
-"""Apply a delivery: fetch, check, rehearse, write, load, and report, in this order.
+"""Apply a delivery: fetch, check, rehearse, write, load, and report, in this order; or delete, unload and report.
 
 Called by the delivery job, one delivery after the other. Whatever fails before the file is replaced leaves the old
 version running; the result and its report are one transaction of the ledger. Applying twice does no harm, so a crash
@@ -9,7 +9,7 @@ import asyncio
 
 import structlog
 
-from services.node_agent.domain.deliveries import Applied, Delivery, Failed, StoredArtifact, overtaken
+from services.node_agent.domain.deliveries import Applied, Delivery, Failed, Order, StoredArtifact, overtaken, too_late
 from services.node_agent.domain.ports import (
     DeliveryLedger,
     Downloader,
@@ -22,8 +22,10 @@ from services.node_agent.domain.ports import (
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.stage import LoadedScript, Stage
-from shared.contracts.bindings import rebound
-from shared.contracts.deliveries import DeliverArtifact, FailureCause
+from shared.clock import Clock
+from shared.contracts.artifacts import AppliedArtifact
+from shared.contracts.bindings import Bindings, rebound, released
+from shared.contracts.deliveries import DeliverArtifact, FailureCause, RemoveArtifact
 from shared.contracts.identifiers import content_hash
 from shared.scripts import Script, ScriptProblems, parse_script, run_tests
 
@@ -54,37 +56,50 @@ class ApplyDelivery:
         """Apply it and store how that ended."""
         order = delivery.order
         async with self._loading.shelf:
-            loaded = await self._tried(order)
+            outcome = await self._tried(order)
             async with self._desk:
-                if isinstance(loaded, Failed):
-                    await self._fail(order, loaded)
-                else:
-                    await self._swap(order, loaded)
+                match outcome:
+                    case Failed():
+                        await self._fail(order, outcome)
+                    case LoadedScript():
+                        await self._swap(order, outcome)
+                    case None:
+                        await self._unload(order)
 
-    async def _tried(self, order: DeliverArtifact) -> LoadedScript | Failed:
+    async def _tried(self, order: Order) -> LoadedScript | Failed | None:
+        """What is to be played now; None: nothing."""
         later = overtaken(order, self._stage.wanted.get(order.artifact.id))
         if later is not None:
-            return Failed(None, later.reason)
+            return Failed(FailureCause.OUT_OF_DATE, later.reason)
+        if isinstance(order, RemoveArtifact):
+            return await self._loading.remove(order)
         strangers = sorted(set(order.bind) - set(self._roster.ids())) if isinstance(order.bind, list) else []
         if strangers:
             return Failed(FailureCause.UNKNOWN_ACCOUNT, f"this node has no account {', '.join(strangers)}")
         return await self._loading.prepare(order)
 
-    async def _swap(self, order: DeliverArtifact, loaded: LoadedScript) -> None:
-        bindings = order.bindings
-        if bindings is None:
-            bindings = rebound(self._stage.bindings, order.artifact.id, order.bind)
+    async def _swap(self, order: Order, loaded: LoadedScript) -> None:
         stored = StoredArtifact(loaded.artifact, order.delivery_id, order.issued_at)
         self._stage.load(loaded)
+        await self._done(order, stored, Applied(loaded.artifact.tests_passed))
+        log.info("script_loaded", script=order.artifact.id, version=order.artifact.version, hash=stored.artifact.hash)
+
+    async def _unload(self, order: Order) -> None:
+        gone = AppliedArtifact(**order.artifact.model_dump())
+        self._stage.unload(order.artifact.id)
+        await self._done(order, StoredArtifact(gone, order.delivery_id, order.issued_at, removed=True), Applied(False))
+        log.info("script_removed", script=order.artifact.id)
+
+    async def _done(self, order: Order, stored: StoredArtifact, result: Applied) -> None:
+        bindings = _bindings_after(order, self._stage.bindings)
         self._stage.bind(bindings)
         self._stage.wanted[order.artifact.id] = stored
         self._roster.recast()
-        done = Delivery(order, Applied(loaded.artifact.tests_passed))
+        done = Delivery(order, result)
         await self._ledger.finish(done, self._reports.of(done), artifact=stored, bindings=bindings)
-        log.info("script_loaded", script=order.artifact.id, version=order.artifact.version, hash=stored.artifact.hash)
         self.applied()
 
-    async def _fail(self, order: DeliverArtifact, result: Failed) -> None:
+    async def _fail(self, order: Order, result: Failed) -> None:
         artifact = order.artifact
         if result.cause is not None:
             # First, because the end of a long reason is cut off on its way to the operator.
@@ -98,6 +113,14 @@ class ApplyDelivery:
         self.applied()
 
 
+def _bindings_after(order: Order, before: Bindings) -> dict[str, str]:
+    if order.bindings is not None:
+        return dict(order.bindings)
+    if isinstance(order, RemoveArtifact):
+        return released(before, order.artifact.id)
+    return rebound(before, order.artifact.id, order.bind)
+
+
 class Loading:
     """From an order to a script that is on the disk and ready to be played, or to why not.
 
@@ -105,14 +128,18 @@ class Loading:
     the two for one that was altered by hand.
     """
 
-    def __init__(self, files: ScriptFiles, downloader: Downloader, offload: Offload) -> None:
+    def __init__(self, files: ScriptFiles, downloader: Downloader, offload: Offload, clock: Clock) -> None:
         self.shelf = asyncio.Lock()
         self._files = files
         self._downloader = downloader
         self._offload = offload
+        self._clock = clock
 
     async def prepare(self, order: DeliverArtifact) -> LoadedScript | Failed:
         """Everything up to and with the replacement of the file."""
+        late = too_late(order, self._clock.now())
+        if late is not None:
+            return late
         content = await self._content(order)
         if isinstance(content, Failed):
             return content
@@ -124,11 +151,26 @@ class Loading:
         if unhappy:
             told = f"{len(unhappy)} of {len(tests)} own tests failed here, {unhappy[0].name!r}: {unhappy[0].difference}"
             return Failed(FailureCause.TESTS_FAILED, told)
+        # Again: a download may take its time.
+        late = too_late(order, self._clock.now())
+        if late is not None:
+            return late
         try:
             await self._files.write(order.artifact.id, content)
         except StorageFailed as error:
             return Failed(FailureCause.STORAGE_FAILED, str(error))
         return LoadedScript(script, content, order.artifact.version)
+
+    async def remove(self, order: RemoveArtifact) -> Failed | None:
+        """Delete the file; None when it is gone."""
+        late = too_late(order, self._clock.now())
+        if late is not None:
+            return late
+        try:
+            await self._files.remove(order.artifact.id)
+        except StorageFailed as error:
+            return Failed(FailureCause.STORAGE_FAILED, str(error))
+        return None
 
     async def _content(self, order: DeliverArtifact) -> bytes | Failed:
         if order.content is not None:

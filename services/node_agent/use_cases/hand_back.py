@@ -12,14 +12,14 @@ import structlog
 from services.node_agent.domain.assignments import FOLDER_EPOCH
 from services.node_agent.domain.logins import HandedBack, LoginState, UnusableLogin, state_of
 from services.node_agent.domain.ports import HandedBackLedger, HeldLogins, Ring, SessionBytes
+from services.node_agent.domain.telegram import UnusableSession
 from services.node_agent.use_cases.sealing_logins import LoginSealer
 from shared.contracts.assignments import AssignedAccount
-from shared.contracts.sessions import LARGEST_SESSION
 
 log = structlog.get_logger(__name__)
 
-# The same login in fewer bytes: without the people that it has not seen for longest.
-Shorten = Callable[[bytes], bytes]
+# The login in a file's bytes as the vault keeps logins. Raises UnusableSession.
+StoredForm = Callable[[bytes], bytes]
 
 
 class HandBack:
@@ -31,13 +31,13 @@ class HandBack:
         folder: SessionBytes,
         ledger: HandedBackLedger,
         sealer: LoginSealer,
-        shorten: Shorten,
+        stored_form: StoredForm,
     ) -> None:
         self._logins = logins
         self._folder = folder
         self._ledger = ledger
         self._sealer = sealer
-        self._shorten = shorten
+        self._stored_form = stored_form
         self.kept: Ring = lambda: None
 
     async def changed(self, account_ids: Sequence[str]) -> None:
@@ -95,9 +95,9 @@ class HandBack:
             return self._logins.newest(account.account_id) if held else None
         try:
             content, _ = await self._folder.read(account.account_id)
-            return state_of(content if len(content) <= LARGEST_SESSION else self._shorten(content))
+            return state_of(self._stored_form(content))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, UnusableSession) as error:
             log.error("login_not_read", account=account.account_id, reason=str(error))
             return None

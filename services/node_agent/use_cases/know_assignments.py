@@ -7,7 +7,7 @@ another node, Unavailable when the ledger is away.
 import structlog
 
 from services.node_agent.domain.assignments import Assignments, OlderSet, Taken
-from services.node_agent.domain.ports import LedgerAway, Ring
+from services.node_agent.domain.ports import LedgerAway, Ring, SignInLedger
 from services.node_agent.use_cases.hand_back import HandBack
 from services.node_agent.use_cases.roster import Roster
 from shared.contracts.assignments import AssignAccounts
@@ -39,11 +39,12 @@ class KnowAssignments:
 
 
 class KnowStored:
-    """The vault has stored a state that was handed back."""
+    """The vault has stored a state that was handed back, or the login of a sign-in."""
 
-    def __init__(self, node_id: str, hand_back: HandBack, roster: Roster) -> None:
+    def __init__(self, node_id: str, hand_back: HandBack, sign_ins: SignInLedger, roster: Roster) -> None:
         self._node_id = node_id
         self._hand_back = hand_back
+        self._sign_ins = sign_ins
         self._roster = roster
 
     async def __call__(self, message: SessionStored) -> None:
@@ -52,6 +53,7 @@ class KnowStored:
             raise Rejected(f"this is node {self._node_id!r}, the login is of {message.node_id!r}")
         try:
             await self._hand_back.stored(message.account_id, message.epoch, message.hash)
+            await self._sign_ins.stored(message.hash)
         except LedgerAway as error:
             raise Unavailable(str(error)) from error
         self._roster.stored(message.account_id, message.epoch, message.hash)

@@ -41,6 +41,8 @@ class RestoreStage:
         self._unsaid.restore(await self._accounts.sends(), await self._accounts.silences())
         for stored in await self._deliveries.artifacts():
             self._stage.wanted[stored.artifact.id] = stored
+            if stored.removed:
+                continue
             loaded = await self._loaded(stored)
             if isinstance(loaded, str):
                 log.error("script_not_loaded", script=stored.artifact.id, version=stored.artifact.version,

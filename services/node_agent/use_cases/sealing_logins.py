@@ -8,11 +8,14 @@ import base64
 import binascii
 import zlib
 
-from services.node_agent.domain.logins import HandedBack, LoginState, UnusableLogin
+from services.node_agent.domain.assignments import FOLDER_EPOCH
+from services.node_agent.domain.logins import HandedBack, LoginState, UnusableLogin, state_of
 from services.node_agent.domain.ports import Offload
+from services.node_agent.domain.sign_in import SignedIn
 from services.node_agent.domain.trust import Trust
 from shared.clock import Clock
 from shared.contracts.identifiers import content_hash
+from shared.contracts.logins import LoginReported
 from shared.contracts.sessions import LARGEST_SEALED, DeliverSession, SessionSynced, sealed_for
 from shared.sealing import NotSealedForUs, open_sealed, seal
 
@@ -47,6 +50,19 @@ class LoginSealer:
             at=self._clock.now(),
             sealed=sealed,
         )
+
+    async def seal_new(self, report: LoginReported, done: SignedIn) -> LoginReported:
+        """The report of a sign-in that has ended well, with the new login for the vault."""
+        keys, state = self._trust.keys, state_of(done.content)
+        bound_to = sealed_for(LoginReported.TYPE, keys.node_id, report.account_id, FOLDER_EPOCH, state.hash)
+        sealed = await self._offload(seal, state.packed, base64.b64decode(keys.trusted.vault.key), bound_to)
+        login = {
+            "user_id": done.user_id,
+            "hash": state.hash,
+            "size": state.size,
+            "sealed": base64.b64encode(sealed).decode(),
+        }
+        return report.model_copy(update=login)
 
     async def open(self, order: DeliverSession, sealed: bytes) -> LoginState:
         """The login that an order brings. Raises UnusableLogin."""

@@ -76,7 +76,7 @@ class Stage:
         # What accounts remember from before the agent was started, until they are asked to play.
         self._remembered: dict[str, Remembered] = {}
         self.bindings: Mapping[str, str] = {}
-        # What the ledger says should be loaded; a file that was altered is wanted and not loaded.
+        # What the ledger says should be loaded, or not any more; a file that was altered is wanted and not loaded.
         self.wanted: dict[str, StoredArtifact] = {}
 
     def load(self, loaded: LoadedScript) -> None:
@@ -88,6 +88,11 @@ class Stage:
             if part.script_id == script_id:
                 part.engine = part.engine.reloaded(loaded.script)
                 self._note(account_id, part)
+
+    def unload(self, script_id: str) -> None:
+        """Nobody plays this script any more; what was said in it is forgotten when `bind` takes its accounts."""
+        self._loaded.pop(script_id, None)
+        self._artifacts.pop(script_id, None)
 
     def bind(self, bindings: Mapping[str, str]) -> None:
         """From now on the accounts play these scripts; who changes scripts forgets its conversations."""

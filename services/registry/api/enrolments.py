@@ -6,7 +6,7 @@ Joining is open: its one-time token is its authorisation. It is bounded, because
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, status
+from fastapi import APIRouter, Depends, Path, Request, status
 from pydantic import ConfigDict, Field, Strict, StringConstraints
 
 from services.registry.domain.enrolments import KeyPair, NotAdmitted
@@ -14,6 +14,8 @@ from services.registry.domain.views import View
 from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.enrol_nodes import EnrolNodes, Joining
 from services.registry.use_cases.revoke_node import RevokeNode
+from shared.audit.chain import Entry, Phase
+from shared.audit.log import AuditLog
 from shared.backoff import Pace
 from shared.clock import Clock
 from shared.contracts.enrolments import ENROL_PATH, Enrolled
@@ -23,8 +25,9 @@ from shared.contracts.keys import PublicKey
 from shared.contracts.signed import SignatureValue
 from shared.http import Problem
 from shared.http.fields import Body
+from shared.http.recording import done_by
 from shared.http.responses import AWAY, joined, problems
-from shared.http.roles import actor_of
+from shared.http.roles import Actor, Role, actor_of, requires
 
 A_DAY = 86_400
 LONGEST = 30 * A_DAY
@@ -102,7 +105,13 @@ def enrolments_router(enrol: EnrolNodes, revoke: RevokeNode) -> APIRouter:
     """Tokens to join with, and revoking."""
     router = APIRouter(prefix="/api/v1/workers", tags=["workers"], responses=AWAY)
 
-    @router.post("/enrolments", status_code=status.HTTP_201_CREATED, summary="Let a machine join")
+    # Whoever lets a machine in can have accounts given to it, and so their logins: an admin's, as taking them out is.
+    @router.post(
+        "/enrolments",
+        status_code=status.HTTP_201_CREATED,
+        summary="Let a machine join",
+        dependencies=[Depends(requires(Role.ADMIN))],
+    )
     async def give_out_enrolment(request: Request, body: EnrolmentRequest) -> EnrolmentGiven:
         """A one-time token. On the machine, `callboard-agent join URL TOKEN` makes a node of it."""
         lasts = timedelta(seconds=body.valid_seconds)
@@ -138,13 +147,13 @@ def enrolments_router(enrol: EnrolNodes, revoke: RevokeNode) -> APIRouter:
     return router
 
 
-def join_router(enrol: EnrolNodes, clock: Clock) -> APIRouter:
-    """The open door."""
+def join_router(enrol: EnrolNodes, audit: AuditLog, clock: Clock) -> APIRouter:
+    """The open door. Who joined, and who was refused, is in the audit log; the token is not."""
     router = APIRouter(tags=["workers"])
     pace = Pace(JOINS_AT_ONCE, JOINS_PER_SECOND, clock)
 
     @router.post(ENROL_PATH, summary="Join as a node", responses=joined(REFUSED, AWAY))
-    async def join(body: JoinRequest) -> Enrolled:
+    async def join_fleet(request: Request, body: JoinRequest) -> Enrolled:
         """What a machine needs to be a node, for a one-time token: its id, its own login at the broker, its own token,
         the keys that orders are signed with, and whom to trust.
 
@@ -154,8 +163,10 @@ def join_router(enrol: EnrolNodes, clock: Clock) -> APIRouter:
         if not pace.take():
             raise Problem(429, "too-many-joins", "many machines join at this moment: try again in a few seconds")
         outcome = await enrol(_joining(body))
+        await audit.write(_entry(request, body, outcome))
         if isinstance(outcome, NotAdmitted):
             raise Problem(_STATUS.get(outcome.slug, 403), outcome.slug, outcome.reason)
+        done_by(request, Actor(f"node:{outcome.node_id}", Role.NODE, outcome.node_id))
         return outcome
 
     return router
@@ -166,6 +177,24 @@ def refuse_revoked(cut_off: CutOff, node_id: str) -> None:
     if node_id in cut_off:
         detail = f"node {node_id!r} was revoked: `callboard nodes enroll --node-id {node_id}` lets it join again"
         raise Problem(403, "node-revoked", detail)
+
+
+def _entry(request: Request, body: JoinRequest, outcome: Enrolled | NotAdmitted) -> Entry:
+    refused = outcome if isinstance(outcome, NotAdmitted) else None
+    return Entry(
+        phase=Phase.SIGN_IN,
+        request_id=request.state.request_id,
+        actor="nobody" if isinstance(outcome, NotAdmitted) else f"node:{outcome.node_id}",
+        role=None if refused else Role.NODE.value,
+        method="POST",
+        route=ENROL_PATH,
+        path=ENROL_PATH,
+        subject={},
+        fields={"node_id": body.node_id, "host": body.hostname},
+        status=200 if refused is None else _STATUS.get(refused.slug, 403),
+        problem=None if refused is None else refused.slug,
+        address=request.client.host if request.client else None,
+    )
 
 
 def _joining(body: JoinRequest) -> Joining:

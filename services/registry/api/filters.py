@@ -5,15 +5,14 @@ from typing import Annotated, Literal
 from fastapi import Query
 
 from services.registry.domain.views import Label
-from shared.contracts.identifiers import LABEL_PATTERN
-
-_PAIR = f"{LABEL_PATTERN.rstrip('$')}={LABEL_PATTERN.lstrip('^')}"
+from shared.contracts.identifiers import LABEL_PAIR_PATTERN
 
 Source = Annotated[
     Literal["local", "remote"] | None, Query(description="only of nodes on the back office's own machine, or elsewhere")
 ]
 LabelFilter = Annotated[
-    str | None, Query(pattern=_PAIR, description="only of nodes that have this label", examples=["site=tokyo"])
+    str | None,
+    Query(pattern=LABEL_PAIR_PATTERN, description="only of nodes that have this label", examples=["site=tokyo"]),
 ]
 
 

@@ -52,11 +52,11 @@ def internal_router(tokens: Tokens, nodes: AccessStore, audit: AuditLog) -> APIR
     @router.post("/whose-token")
     async def tell_bearer(body: Whose) -> Bearer:
         """The bearer of a token."""
-        token = await tokens.whose(body.hash)
-        if token is None:
-            node_id = await nodes.node_of(body.hash)
-            return Bearer() if node_id is None else Bearer(name=f"node:{node_id}", role=Role.NODE, node_id=node_id)
-        return Bearer(name=token.name, role=token.role, node_id=token.node_id)
+        if (token := await tokens.whose(body.hash)) is not None:
+            return Bearer(name=token.name, role=token.role)
+        if (node_id := await nodes.node_of(body.hash)) is not None:
+            return Bearer(name=f"node:{node_id}", role=Role.NODE, node_id=node_id)
+        return Bearer()
 
     @router.post("/failed-sign-ins", status_code=204)
     async def note_failed_sign_in(body: FailedSignIn) -> None:

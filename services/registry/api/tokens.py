@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from services.registry.domain.tokens import NameTaken, Token
@@ -55,7 +55,6 @@ class TokenView(BaseModel):
     id: str
     name: str
     role: Role
-    node_id: str | None = Field(description="of a node's own token")
     created_at: datetime
     created_by: str
     ends_at: datetime | None = Field(description="null: it ends when it is revoked")
@@ -106,9 +105,13 @@ def tokens_router(tokens: Tokens) -> APIRouter:
         return MadeToken(token=made.secret, **_view(made.token).model_dump())
 
     @router.get("", summary="List tokens", dependencies=[Depends(not_recorded)])
-    async def list_tokens(limit: Limit = 100, cursor: Cursor = None) -> Page[TokenView]:
-        """Tokens by name, with those that have ended or were revoked, and the nodes' own."""
-        rows = await tokens.page(place_of(cursor, _PLACE) or ("", ""), limit + 1)
+    async def list_tokens(
+        dead: Annotated[bool, Query(description="also those that have ended or were revoked")] = False,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Page[TokenView]:
+        """Tokens of people and programs, by name; on request those that open nothing any more, too."""
+        rows = await tokens.page(dead, place_of(cursor, _PLACE) or ("", ""), limit + 1)
         more = cursor_of(rows[limit - 1].name, rows[limit - 1].id) if len(rows) > limit else None
         return Page(items=[_view(row) for row in rows[:limit]], next_cursor=more)
 

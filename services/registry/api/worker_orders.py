@@ -64,11 +64,16 @@ _ORDER: dict[str, Any] = {
 
 
 class WorkerOrder(View):
-    """An order to a node. A worker acts on `node.deliver-artifact.v1` and ignores every other type."""
+    """An order to a node. A worker acts on `node.deliver-artifact.v1` and, if it can unload a script, on
+    `node.remove-artifact.v1`; it ignores every other type.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ORDER]})
 
-    type: str = Field(description="what is ordered; `node.deliver-artifact.v1`: load a script")
+    type: str = Field(
+        description="what is ordered; `node.deliver-artifact.v1`: load a script, `node.remove-artifact.v1`: unload the "
+        "one that `removes.id` names, and report `applied` with no `loaded_hash`"
+    )
     id: str = Field(description="the message's id; a command that was sent again has another one")
     body: dict[str, Any] = Field(
         description="of `node.deliver-artifact.v1`: `delivery_id` and `attempt`, to be sent back with the result; "
@@ -76,7 +81,8 @@ class WorkerOrder(View):
         "exact bytes); `size` in bytes; exactly one of `content` (the bytes as UTF-8 text) and `url` (fetch it with "
         "GET, without the token: it is signed), the other is null; `bind`, who plays the script from now on: null "
         "changes nothing, `all` is every account, a list names them; `issued_at`: an order that was issued before the "
-        "one that is loaded is out of date"
+        "one that is loaded is out of date; `apply_before`: after that do not apply it, but report `failed` with the "
+        "cause `too_late` (null: whenever)"
     )
 
 

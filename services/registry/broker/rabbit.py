@@ -6,6 +6,7 @@ the default one its name is in the user's name, because users are the whole brok
 """
 
 import re
+import ssl
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +35,7 @@ Definition = dict[str, Any]
 class RabbitAccess:
     """See the module's docstring. Without `management_url` the API is looked for on the broker's host."""
 
-    def __init__(self, amqp_url: str, management_url: str | None, ca_file: str | None = None) -> None:
+    def __init__(self, amqp_url: str, management_url: str | None, verify: ssl.SSLContext | bool = True) -> None:
         broker = URL(amqp_url)
         self._vhost = broker.path[1:] or DEFAULT_VHOST
         self._place = management_url or f"http://{broker.host}:{MANAGEMENT_PORT}"
@@ -42,7 +43,7 @@ class RabbitAccess:
             base_url=self._place.rstrip("/"),
             auth=(broker.user or "guest", broker.password or "guest"),
             timeout=TIMEOUT,
-            verify=ca_file or True,
+            verify=verify,
             # A proxy named in the environment is for the world, not for the broker next door.
             trust_env=False,
         )

@@ -72,6 +72,6 @@ class AccessStore(Protocol):
         """The nodes that are cut off."""
         ...
 
-    async def changed_at(self) -> datetime | None:
-        """When a node last joined or was revoked."""
+    async def standing(self) -> str:
+        """A text that is another one as soon as a node has joined or was revoked, whatever the replicas' clocks say."""
         ...

@@ -54,8 +54,8 @@ class AssignmentRows(Protocol):
         """Write what is wanted of locked nodes."""
         ...
 
-    async def unplaced(self, most: int) -> list[Unplaced]:
-        """Reports that no row answers to yet, at most `most`."""
+    async def unplaced(self, after: Place, most: int) -> list[Unplaced]:
+        """The next reports of online nodes that no row answers to yet."""
         ...
 
     async def over(self, margin: timedelta, most: int) -> list[Assignment]:

@@ -15,6 +15,7 @@
 | its node's lease is over, another one waits               | –            | –          | stays        | `assigned`   |
 | its node's lease is over, nobody waits                    | –            | –          | stays        | `unassigned` |
 | its node's lease is over, its login is only there         | –            | –          | stays        | stays        |
+| … and the node is cut off for good, in epoch 0            | –            | –          | stays        | `no row`     |
 | its login left the folder of its node                     | –            | stays      | `releasing`  | stays        |
 | … of a node that goes by no sets, the vault has it too    | –            | stays      | `unassigned` | stays        |
 | … of a node that goes by no sets, the vault has it not    | –            | stays      | `no row`     | stays        |
@@ -40,6 +41,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.contracts.assignments import AssignedAccount, AssignmentState
+
+# No node was ever told a higher one; from here on there is room for as many changes as anybody can make.
+HIGHEST_EPOCH = 2**48
 
 UNASSIGNED, ASSIGNED, RELEASING = AssignmentState.UNASSIGNED, AssignmentState.ASSIGNED, AssignmentState.RELEASING
 
@@ -129,9 +133,13 @@ class GivenBack:
 
 @dataclass(frozen=True, slots=True)
 class LeaseOver:
-    """The node's lease, which covers every grant, ended longer ago than clocks can differ."""
+    """The node's lease, which covers every grant, ended longer ago than clocks can differ.
+
+    `cut_off`: the node has no keys, or none any more, so whatever it has will never be handed over.
+    """
 
     node_id: str
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +202,8 @@ class Unassignable:
     reason: str
 
 
+WAITS = "its login is in the vault: assign it to a node"
+
 Outcome = Moved | Stays | BelongsElsewhere | Unassignable
 
 STAYS = Stays()
@@ -217,8 +227,8 @@ def moved(row: Assignment | None, account_id: str, event: Event, now: datetime) 
         case GivenBack(node_id, epoch, revision, session_hash):
             meant = (row.state, row.node_id, row.epoch) == (RELEASING, node_id, epoch) and revision >= row.told_in
             return _passed_on(row, session_hash, None, now) if meant else STAYS
-        case LeaseOver(node_id):
-            over = (row.state, row.node_id) == (RELEASING, node_id) and row.in_vault is not None
+        case LeaseOver(node_id, cut_off):
+            over = (row.state, row.node_id) == (RELEASING, node_id) and (row.in_vault is not None or cut_off)
             reason = f"node {node_id} fell silent, so it goes on with the state that the vault has"
             return _passed_on(row, None, reason, now) if over else STAYS
         case LeftFolder(node_id, gives_back):
@@ -237,7 +247,7 @@ def _in_a_folder(row: Assignment, node_id: str, now: datetime) -> Outcome:
 
 
 def _adopted(row: Assignment, node_id: str, epoch: int, now: datetime) -> Outcome:
-    if epoch <= row.epoch:
+    if not row.epoch < epoch <= HIGHEST_EPOCH:
         return STAYS
     reason = f"learnt from node {node_id}: this database is older than the assignment. To confirm it, assign it again"
     row = replace(row, origin=Origin.VAULT, epoch=epoch, node_id=node_id, target=None, adopted=True)
@@ -284,7 +294,7 @@ def _passed_on(row: Assignment, session_hash: str | None, reason: str | None, no
         reason = f"node {row.node_id} gave it back without a login, and the vault has none: upload it"
         return Moved(None, "released") if row.epoch == 0 else _ended(row, reason, now)
     if row.target is None:
-        return _ended(row, reason, now)
+        return _ended(row, reason or row.reason or WAITS, now)
     return _started(row, row.target, reason, now)
 
 
@@ -309,7 +319,7 @@ def _left(row: Assignment, gives_back: bool, now: datetime) -> Moved:
 def _stored(row: Assignment | None, account_id: str, event: Stored, now: datetime) -> Outcome:
     if row is None:
         new = Assignment(account_id, origin=Origin.VAULT, in_vault=event.hash, vault_at=event.at)
-        return _to(new, now, UNASSIGNED, "announced", reason="its login is in the vault: assign it to a node")
+        return _to(new, now, UNASSIGNED, "announced", reason=WAITS)
     if row.vault_at is not None and event.at <= row.vault_at:
         return STAYS
     come_in = event.chosen or row.handed_back == event.hash
@@ -340,8 +350,8 @@ def _removed(row: Assignment, at: datetime, now: datetime) -> Outcome:
 
 
 def _waived(row: Assignment) -> Outcome:
-    if row.handed_back is None:
-        return STAYS
+    if row.handed_back is None or row.in_vault is None:
+        return STAYS  # without it there is nothing that it could start with
     reason = "the state that the node before handed back did not come in time: it starts with the vault's version"
     return Moved(replace(row, handed_back=None, reason=reason))
 

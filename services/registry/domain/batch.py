@@ -4,14 +4,16 @@ Several beats of one node are judged in the order of `(boot, seq)`, each on the 
 beat's word about an account replaces an earlier one's, so that an account is written once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.registry.domain.accounts import AccountGroup, FullReport, Removal
-from services.registry.domain.judgement import Apply, NeedsFull, Verdict, advanced, judge
+from services.registry.domain.judgement import Apply, NeedsFull, Stale, Verdict, advanced, judge
 from services.registry.domain.node import StoredNode
 from shared.contracts.accounts import AccountReport
 from shared.contracts.heartbeats import HeartbeatReported
+
+_NO_WORD: dict[str, object] = {"assignments": None, "released": [], "wanting": []}
 
 
 @dataclass(slots=True)
@@ -30,13 +32,26 @@ class Batch:
         """Nodes that now count their changes in another ledger than before."""
         return [node_id for node_id, node in self.after.items() if node.ledger_id != self.before[node_id].ledger_id]
 
+    def renewed(self, beats: Sequence[HeartbeatReported]) -> set[str]:
+        """Nodes that are granted a lease although no beat of theirs in this batch was news: the rows must cover it."""
+        verdicts = zip(beats, self.verdicts, strict=True)
+        return {beat.node_id for beat, verdict in verdicts if isinstance(verdict, Stale)} - self.after.keys()
+
+    def hold(self, node_ids: Iterable[str]) -> None:
+        """Take in which nodes have started on another machine, while the one before may be running still."""
+        for node_id in node_ids:
+            self.after[node_id] = replace(self.after[node_id], held=True)
+
     def newest(self, beats: Sequence[HeartbeatReported]) -> list[HeartbeatReported]:
-        """The newest of `beats`, which are this batch's, of each node for which it was news."""
+        """The newest of `beats`, which are this batch's, of each node for which it was news.
+
+        What a held node says of its assignments is not the node's word, so it is left out.
+        """
         found: dict[str, HeartbeatReported] = {}
         for beat, verdict in zip(beats, self.verdicts, strict=True):
             node = self.after.get(beat.node_id)
             if isinstance(verdict, (Apply, NeedsFull)) and node and (beat.boot, beat.seq) == (node.boot, node.seq):
-                found[beat.node_id] = beat
+                found[beat.node_id] = beat.model_copy(update=_NO_WORD) if node.held else beat
         return list(found.values())
 
     def confirm_changes(self, through: Mapping[str, int]) -> None:

@@ -6,7 +6,9 @@ the states that this boot has passed through, newest last.
 
 `assignment_revision` and `assignment_digest` name the node's set of assignments (`domain/board.py`), whose other part,
 the rows, is in the table of assignments. `takes_assignments` is whether its newest beat named a set at all: an older
-agent, and a worker that speaks only HTTP, run what is in their folder whenever they have a lease.
+agent, and a worker that speaks only HTTP, run what is in their folder whenever they have a lease. `held`: its newest
+start is on another machine than the one before, which may still be running under its lease; so this one must not start
+anything yet, and its word that it runs nothing is not the node's.
 """
 
 from dataclasses import dataclass, field
@@ -55,10 +57,13 @@ class StoredNode:
     assignment_digest: str = NOTHING_ASSIGNED
     excluded: tuple[str, ...] = ()
     policy: NodePolicy = NodePolicy()
+    held: bool = False
 
     @property
     def assignments(self) -> AssignmentSet:
-        """The name of its set, as leases say it."""
+        """The name of its set, as leases say it; of an empty one while the node is held."""
+        if self.held:
+            return AssignmentSet.model_construct(revision=0, digest=NOTHING_ASSIGNED)
         return AssignmentSet.model_construct(revision=self.assignment_revision, digest=self.assignment_digest)
 
 

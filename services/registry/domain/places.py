@@ -9,10 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-from services.registry.domain.assignments import Unassignable
+from services.registry.domain.assignments import Assignment, Unassignable
 from services.registry.domain.node import NodePolicy
+from services.registry.domain.views import AssignmentView
 from shared.contracts.assignments import MOST_ASSIGNED
 from shared.contracts.fleet import NodeStatus
+
+# An account of a node: its row, or what is shown of it.
+Located = Assignment | AssignmentView
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,18 @@ def unable(host: Host) -> Unassignable | None:
     return None
 
 
+def kept_there(account_id: str, epoch: int, in_vault: str | None, host: Host) -> Unassignable | None:
+    """Why a node cannot give an account back; None if it can."""
+    if not host.takes_assignments:
+        why = "its agent is too old to give accounts back, or no agent: upgrade it, or take the session file away there"
+        return Unassignable("node-gives-nothing-back", f"node {host.node_id!r} has {account_id!r}: {why}")
+    # One that is offline besides will not be waited for: what it has in its folder may be claimed elsewhere.
+    if epoch == 0 and in_vault is None and host.sealing_key is None and host.status is NodeStatus.ONLINE:
+        why = "it is not enrolled, so it cannot hand the login to the vault: enrol it, or upload the login"
+        return Unassignable("node-not-enrolled", f"node {host.node_id!r} has {account_id!r}: {why}")
+    return None
+
+
 class Places:
     """Places for accounts among these hosts; what was given a place counts for the next ones."""
 
@@ -80,9 +96,12 @@ class Places:
         """A node that is among them."""
         return self._hosts[node_id]
 
-    def place(self, account_id: str, node_id: str) -> Placed | NoPlace:
-        """A place for an account that leaves this node."""
+    def place(self, account: Located) -> Placed | NoPlace:
+        """A place for an account that leaves its node."""
+        account_id, node_id = account.account_id, str(account.node_id)
         leaving = self._hosts[node_id]
+        if (stays := kept_there(account_id, account.epoch, account.in_vault, leaving)) is not None:
+            return NoPlace(account_id, stays.reason)
         if node_id not in self._queues:
             fitting = [host for host in self._open if host.node_id != node_id and _keeps(leaving, host)]
             self._queues[node_id] = [(-_alike(leaving, host), host.accounts, host.node_id) for host in fitting]

@@ -41,7 +41,18 @@ class Transaction(AssignmentRows, Protocol):
         ...
 
     async def save_nodes(self, nodes: Sequence[StoredNode], lease_seconds: float) -> None:
-        """Write locked nodes that have beaten; their leases run `lease_seconds` from now by the store's clock."""
+        """Write locked nodes that have beaten; their leases run `lease_seconds` from now by the store's clock.
+
+        A lease that was renewed for longer before goes on until then.
+        """
+        ...
+
+    async def renew_leases(self, node_ids: Iterable[str], lease_seconds: float) -> None:
+        """Let the leases of locked nodes run as after `save_nodes`, and write nothing else of them."""
+        ...
+
+    async def hold_nodes(self, node_ids: Iterable[str], margin: timedelta) -> set[str]:
+        """Hold locked nodes until `margin` after their leases, as these are now; those that have one so long."""
         ...
 
     async def expire_leases(self, most: int) -> list[StoredNode]:

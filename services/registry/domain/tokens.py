@@ -1,7 +1,7 @@
 """Tokens: who may ask, with which role, until when. A token itself is shown once and is never stored, only its hash.
 
-Two tokens that have not been revoked never have the same name, so a name in the audit log is one person or program. A
-node's token has the role `node`, the node's id and the name `node:<id>`, and is made when the node is enrolled.
+Two tokens that have not been revoked never have the same name, so a name in the audit log is one person or program.
+Nodes get their tokens when they join, and those are kept with their keys (`enrolments.py`).
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,6 @@ class NewToken:
     hash: str
     valid_seconds: float | None
     created_by: str
-    node_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,6 @@ class Token:
     id: str
     name: str
     role: Role
-    node_id: str | None
     created_at: datetime
     created_by: str
     ends_at: datetime | None
@@ -65,8 +63,8 @@ class TokenStore(Protocol):
         """Store a token."""
         ...
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Token]:
-        """Tokens by name and id, after those of one; revoked and ended ones too."""
+    async def page(self, dead: bool, after: tuple[str, str], limit: int) -> list[Token]:
+        """Tokens by name and id, after those of one; those that open nothing any more only when `dead`."""
         ...
 
     async def living(self, name: str) -> Token | None:

@@ -50,7 +50,9 @@ _KEYS = text("select body from registry.deployer_keys")
 _NODE_OF = text("select node_id from registry.node_keys where token_hash = :token_hash and revoked_at is null")
 _LOGINS = text("select node_id, broker_hash from registry.node_keys where revoked_at is null")
 _REVOKED = text("select node_id from registry.node_keys where revoked_at is not null")
-_CHANGED = text("select max(changed_at) from registry.node_keys")
+_STANDING = text(
+    "select concat_ws(' ', count(*), count(revoked_at), sum(extract(epoch from changed_at))) from registry.node_keys"
+)
 
 
 class PostgresAccessTransaction:
@@ -165,10 +167,10 @@ class PostgresAccess:
         async with self._database.begin() as connection:
             return {row.node_id for row in await connection.execute(_REVOKED)}
 
-    async def changed_at(self) -> datetime | None:
-        """When a node last joined or was revoked."""
+    async def standing(self) -> str:
+        """A text that changes with every node that joins or is revoked."""
         async with self._database.begin() as connection:
-            return (await connection.execute(_CHANGED)).scalar_one_or_none()
+            return str((await connection.execute(_STANDING)).scalar_one())
 
 
 def _enrolment(row: Any) -> Enrolment:

@@ -55,17 +55,21 @@ _ASSIGNED_TO = text(
 )
 _AFTER = text(f"select {_NAMES} from registry.assignments where account_id > :after order by account_id limit :most")
 
-# Reports whose row is not there, may be claimed, or lags behind.
+# Reports whose row is not there, may be claimed, or lags behind. What a node that is away has said is no claim: another
+# one may have the login by now.
 _UNPLACED = text(
     "select a.node_id, a.account_id, coalesce(a.epoch, 0) as epoch "
-    "from registry.accounts as a left join registry.assignments as s using (account_id) "
-    "where s.account_id is null or a.epoch > s.epoch "
-    "or (coalesce(a.epoch, 0) = 0 and s.state = 'unassigned' and s.origin = 'folder') "
+    "from registry.accounts as a join registry.nodes as n using (node_id) "
+    "left join registry.assignments as s using (account_id) where n.status = 'online' "
+    "and (a.node_id, a.account_id) > (:after_node, :after_account) and (s.account_id is null or a.epoch > s.epoch "
+    "or (coalesce(a.epoch, 0) = 0 and s.state = 'unassigned' and s.origin = 'folder')) "
     "order by a.node_id, a.account_id limit :most"
 )
+# A login that the vault does not have is waited for, but not from a node that is cut off for good.
 _OVER = text(
     f"select {_OF_S} from registry.assignments as s join registry.nodes as n using (node_id) "
-    "where s.state = 'releasing' and s.in_vault is not null and n.takes_assignments "
+    "left join registry.node_keys as k on k.node_id = n.node_id and k.revoked_at is null "
+    "where s.state = 'releasing' and (s.in_vault is not null or k.node_id is null) and n.takes_assignments "
     "and n.lease_until < now() - cast(:margin as interval) order by s.node_id, s.account_id limit :most"
 )
 _OF_DEAD_NODES = text(
@@ -152,9 +156,9 @@ class PostgresAssignments:
             }
             await self._connection.execute(_SAVE_POLICIES, parameters)
 
-    async def unplaced(self, most: int) -> list[Unplaced]:
+    async def unplaced(self, after: Place, most: int) -> list[Unplaced]:
         """Reports that no row answers to."""
-        rows = await self._connection.execute(_UNPLACED, {"most": most})
+        rows = await self._connection.execute(_UNPLACED, _after(after, most))
         return [Unplaced(row.node_id, row.account_id, row.epoch) for row in rows]
 
     async def over(self, margin: timedelta, most: int) -> list[Assignment]:
@@ -163,13 +167,11 @@ class PostgresAssignments:
 
     async def of_dead_nodes(self, patience: timedelta, after: Place, most: int) -> list[Assignment]:
         """Accounts that move because their node is dead."""
-        place = {"after_node": after[0], "after_account": after[1], "most": most}
-        return list((await self._rows(_OF_DEAD_NODES, patience=patience, **place)).values())
+        return list((await self._rows(_OF_DEAD_NODES, patience=patience, **_after(after, most))).values())
 
     async def of_draining_nodes(self, after: Place, most: int) -> list[Assignment]:
         """Accounts that draining nodes still have."""
-        place = {"after_node": after[0], "after_account": after[1], "most": most}
-        return list((await self._rows(_OF_DRAINING_NODES, **place)).values())
+        return list((await self._rows(_OF_DRAINING_NODES, **_after(after, most))).values())
 
     async def hosts(self, node_ids: Iterable[str] | None = None) -> list[Host]:
         """Nodes as places for accounts."""
@@ -181,6 +183,10 @@ class PostgresAssignments:
 
     async def _rows(self, statement: Any, **parameters: object) -> dict[str, Assignment]:
         return {row.account_id: _stored(row) for row in await self._connection.execute(statement, parameters)}
+
+
+def _after(place: Place, most: int) -> dict[str, Any]:
+    return {"after_node": place[0], "after_account": place[1], "most": most}
 
 
 def _stored(row: Any) -> Assignment:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.registry.domain.accounts import (
     AccountGroup,
@@ -43,7 +43,11 @@ class InMemoryTransaction(InMemoryAssignments):
             if node_id not in self.tables.nodes:
                 self.tables.nodes[node_id] = StoredNode(node_id)
                 self.tables.times[node_id] = NodeTimes(created_at=self.now, updated_at=self.now)
-        return {node_id: self.tables.nodes[node_id] for node_id in wanted}
+        return {node_id: self._as_held(node_id) for node_id in wanted}
+
+    def _as_held(self, node_id: str) -> StoredNode:
+        held_until = self.tables.times[node_id].held_until
+        return replace(self.tables.nodes[node_id], held=held_until is not None and held_until > self.now)
 
     async def save_nodes(self, nodes: Sequence[StoredNode], lease_seconds: float) -> None:
         """Write nodes and renew their leases."""
@@ -52,10 +56,28 @@ class InMemoryTransaction(InMemoryAssignments):
             self.tables.nodes[node.node_id] = wanted_as_before(self.tables.nodes[node.node_id], node)
             self.tables.times[node.node_id] = replace(
                 self.tables.times[node.node_id],
-                lease_until=self.now + timedelta(seconds=lease_seconds),
+                lease_until=_latest(self.tables.times[node.node_id].lease_until, self.now, lease_seconds),
                 last_heartbeat_at=self.now,
                 updated_at=self.now,
             )
+
+    async def renew_leases(self, node_ids: Iterable[str], lease_seconds: float) -> None:
+        """Renew leases."""
+        for node_id in node_ids:
+            times = self.tables.times[node_id]
+            lease_until = _latest(times.lease_until, self.now, lease_seconds)
+            self.tables.times[node_id] = replace(times, lease_until=lease_until)
+
+    async def hold_nodes(self, node_ids: Iterable[str], margin: timedelta) -> set[str]:
+        """Hold nodes that have a lease."""
+        held = set()
+        for node_id in node_ids:
+            times = self.tables.times[node_id]
+            if times.lease_until is not None and times.lease_until > self.now - margin:
+                until = times.lease_until + margin
+                self.tables.times[node_id] = replace(times, held_until=max(times.held_until or until, until))
+                held.add(node_id)
+        return held
 
     async def expire_leases(self, most: int) -> list[StoredNode]:
         """Make nodes offline whose lease has ended."""
@@ -168,6 +190,7 @@ def wanted_as_before(before: StoredNode, node: StoredNode) -> StoredNode:
         assignment_digest=before.assignment_digest,
         excluded=before.excluded,
         policy=before.policy,
+        held=False,  # its row has only until when
     )
 
 
@@ -203,3 +226,9 @@ class InMemoryStore(InMemoryQueries):
                 self._tables.restore(before)
                 raise
             self._tables.outbox.extend(transaction.outbox)
+
+
+def _latest(lease_until: datetime | None, now: datetime, seconds: float) -> datetime:
+    """The end of a lease that is renewed now: never earlier than it was."""
+    renewed = now + timedelta(seconds=seconds)
+    return renewed if lease_until is None else max(lease_until, renewed)

@@ -99,6 +99,8 @@ class InMemoryAccessStore:
         """The nodes that are cut off."""
         return {node.node_id for node in self._rows.nodes.values() if node.revoked_at is not None}
 
-    async def changed_at(self) -> datetime | None:
-        """When a node last joined or was revoked."""
-        return max((node.changed_at for node in self._rows.nodes.values()), default=None)
+    async def standing(self) -> str:
+        """A text that changes with every node that joins or is revoked."""
+        nodes = self._rows.nodes.values()
+        revoked = sum(node.revoked_at is not None for node in nodes)
+        return f"{len(nodes)} {revoked} {sum(node.changed_at.timestamp() for node in nodes)}"

@@ -65,19 +65,24 @@ class InMemoryAssignments:
         for node in nodes:
             self._change(node.node_id, policy=node.policy)
 
-    async def unplaced(self, most: int) -> list[Unplaced]:
+    async def unplaced(self, after: Place, most: int) -> list[Unplaced]:
         """Reports that no row answers to."""
         found = []
         for (node_id, account_id), reported in sorted(self.tables.accounts.items()):
             row, epoch = self.tables.assignments.get(account_id), reported.report.epoch or 0
+            if (node_id, account_id) <= after or self.tables.nodes[node_id].status is not NodeStatus.ONLINE:
+                continue
             if row is None or epoch > row.epoch or (epoch == 0 and row.claimable):
                 found.append(Unplaced(node_id, account_id, epoch))
         return found[:most]
 
     async def over(self, margin: timedelta, most: int) -> list[Assignment]:
         """Releases whose node's lease is over."""
-        rows = [row for row in self._rows() if row.state is RELEASING and row.in_vault is not None]
-        return [row for row in rows if self._silent(row, margin)][:most]
+        rows = [row for row in self._rows() if row.state is RELEASING]
+        # A login that the vault does not have is waited for, but not from a node that is cut off for good.
+        keys = {node_id: node.sealing_key for node_id, node in self.tables.nodes.items()}
+        due = [row for row in rows if row.in_vault is not None or keys.get(row.node_id or "") is None]
+        return [row for row in due if self._silent(row, margin)][:most]
 
     async def of_dead_nodes(self, patience: timedelta, after: Place, most: int) -> list[Assignment]:
         """Accounts that move because their node is dead."""

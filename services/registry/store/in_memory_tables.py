@@ -17,6 +17,7 @@ class NodeTimes:
     updated_at: datetime
     lease_until: datetime | None = None
     last_heartbeat_at: datetime | None = None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,6 @@ class InMemoryTokens:
             id=token.id,
             name=token.name,
             role=token.role,
-            node_id=token.node_id,
             created_at=now,
             created_by=token.created_by,
             ends_at=ends_at,
@@ -40,11 +39,12 @@ class InMemoryTokens:
         )
         return self._shown(token.id)
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Token]:
+    async def page(self, dead: bool, after: tuple[str, str], limit: int) -> list[Token]:
         """Tokens by name and id."""
         self._answer()
         places = sorted((token.name, token.id) for token in self._tokens.values())
-        return [self._shown(place[1]) for place in places if place > after][:limit]
+        found = [self._shown(place[1]) for place in places if place > after]
+        return [token for token in found if dead or token.opens][:limit]
 
     async def living(self, name: str) -> Token | None:
         """The token of this name that has not been revoked."""

@@ -5,6 +5,7 @@ replicas with the same nodes in their batches wait for each other and never in a
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -60,11 +61,18 @@ _COLUMNS = (
     "cast(labels as text) as labels, boot, seq, digest, "
     "recent_digests, ledger_id, changes_through, account_count, cast(artifacts as text) as artifacts, "
     "takes_assignments, assignment_revision, assignment_digest, excluded, takeover, capacity, draining, drain_keep, "
-    f"{_SEALING_KEY}"
+    f"{_SEALING_KEY}, coalesce(held_until > now(), false) as held"
 )
 _ASSIGNED = "(select count(*) from registry.assignments as s where s.node_id = nodes.node_id) as assigned"
 _TIMES = "lease_until, last_heartbeat_at, created_at, updated_at"
 
+# Never earlier than what is out already: the lease may have been made shorter, and its last grant may be lost.
+_RENEWED = "greatest(lease_until, now() + make_interval(secs => :lease))"
+_RENEW = text(f"update registry.nodes set lease_until = {_RENEWED} where node_id = any(:ids)")
+_HOLD = text(
+    "update registry.nodes set held_until = greatest(held_until, lease_until + cast(:margin as interval)) "
+    "where node_id = any(:ids) and lease_until > now() - cast(:margin as interval) returning node_id"
+)
 _LOCK = text(f"select {_COLUMNS} from registry.nodes where node_id = any(:ids) order by node_id for update")
 _MAKE = text(
     "insert into registry.nodes (node_id) select * from unnest(cast(:ids as text[])) on conflict (node_id) do nothing"
@@ -72,7 +80,7 @@ _MAKE = text(
 _SAVE = text(
     "update registry.nodes as n set "
     + ", ".join(f"{name} = {_AS_WRITTEN.get(name, 'saved.' + name)}" for name in _SAVED if name != "node_id")
-    + ", lease_until = now() + make_interval(secs => :lease), last_heartbeat_at = now(), updated_at = now() "
+    + f", lease_until = {_RENEWED}, last_heartbeat_at = now(), updated_at = now() "
     f"from {unnest(_SAVED)} as saved ({', '.join(_SAVED)}) where n.node_id = saved.node_id"
 )
 # A node whose lease is being renewed right now is locked and is not dead: skip it.
@@ -139,6 +147,16 @@ async def save(connection: AsyncConnection, nodes: Sequence[StoredNode], lease_s
         "takes_assignments": numbers([int(node.takes_assignments) for node in nodes]),
     }
     await connection.execute(_SAVE, parameters)
+
+
+async def renew(connection: AsyncConnection, node_ids: Iterable[str], lease_seconds: float) -> None:
+    """Renew the leases of nodes of which nothing else is written."""
+    await connection.execute(_RENEW, {"ids": sorted(node_ids), "lease": lease_seconds})
+
+
+async def hold(connection: AsyncConnection, node_ids: Iterable[str], margin: timedelta) -> set[str]:
+    """Hold nodes until their leases have ended; those that have one."""
+    return {row.node_id for row in await connection.execute(_HOLD, {"ids": sorted(node_ids), "margin": margin})}
 
 
 async def expire(connection: AsyncConnection, most: int) -> list[StoredNode]:
@@ -219,6 +237,7 @@ def _stored(row: Any) -> StoredNode:
         assignment_revision=row.assignment_revision,
         assignment_digest=row.assignment_digest,
         excluded=tuple(row.excluded),
+        held=row.held,
         policy=_policy(row),
     )
 

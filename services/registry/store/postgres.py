@@ -51,6 +51,14 @@ class PostgresTransaction(PostgresAssignments):
         """Write nodes and renew their leases."""
         await nodes.save(self._connection, nodes_, lease_seconds)
 
+    async def renew_leases(self, node_ids: Iterable[str], lease_seconds: float) -> None:
+        """Renew leases."""
+        await nodes.renew(self._connection, node_ids, lease_seconds)
+
+    async def hold_nodes(self, node_ids: Iterable[str], margin: timedelta) -> set[str]:
+        """Hold nodes that have a lease."""
+        return await nodes.hold(self._connection, node_ids, margin)
+
     async def expire_leases(self, most: int) -> list[StoredNode]:
         """Make nodes offline whose lease has ended."""
         return await nodes.expire(self._connection, most)

@@ -9,15 +9,18 @@ from shared.contracts.roles import Role
 from shared.db import Database
 
 _SHOWN = (
-    "id, name, role, node_id, created_at, created_by, ends_at, last_used_at, revoked_at, revoked_by, "
+    "id, name, role, created_at, created_by, ends_at, last_used_at, revoked_at, revoked_by, "
     "coalesce(ends_at <= now(), false) as ended"
 )
 _ADD = text(
-    "insert into registry.tokens (id, name, role, node_id, hash, created_by, ends_at) values (:id, :name, :role, "
-    ":node_id, :hash, :created_by, now() + make_interval(secs => :valid_seconds)) "
+    "insert into registry.tokens (id, name, role, hash, created_by, ends_at) "
+    "values (:id, :name, :role, :hash, :created_by, now() + make_interval(secs => :valid_seconds)) "
     f"on conflict (name) where revoked_at is null do nothing returning {_SHOWN}"
 )
-_PAGE = text(f"select {_SHOWN} from registry.tokens where (name, id) > (:name, :id) order by name, id limit :limit")
+_PAGE = text(
+    f"select {_SHOWN} from registry.tokens where (name, id) > (:name, :id) "
+    "and (:dead or revoked_at is null and coalesce(ends_at > now(), true)) order by name, id limit :limit"
+)
 _LIVING = text(f"select {_SHOWN} from registry.tokens where name = :name and revoked_at is null")
 _REVOKE = text(
     "update registry.tokens set revoked_at = coalesce(revoked_at, now()), revoked_by = coalesce(revoked_by, :by) "
@@ -46,7 +49,6 @@ class PostgresTokens:
             "id": token.id,
             "name": token.name,
             "role": token.role.value,
-            "node_id": token.node_id,
             "hash": token.hash,
             "created_by": token.created_by,
             "valid_seconds": token.valid_seconds,
@@ -59,11 +61,11 @@ class PostgresTokens:
         # It may have been revoked in the moment between; whoever asks tries again and gets it.
         return NameTaken("" if living is None else living.id)
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Token]:
+    async def page(self, dead: bool, after: tuple[str, str], limit: int) -> list[Token]:
         """Tokens by name and id."""
+        asked = {"dead": dead, "name": after[0], "id": after[1], "limit": limit}
         async with self._database.begin() as connection:
-            found = await connection.execute(_PAGE, {"name": after[0], "id": after[1], "limit": limit})
-            return [_token(one) for one in found]
+            return [_token(one) for one in await connection.execute(_PAGE, asked)]
 
     async def living(self, name: str) -> Token | None:
         """The token of this name that has not been revoked."""
@@ -94,7 +96,6 @@ def _token(row: Any) -> Token:
         id=row.id,
         name=row.name,
         role=Role(row.role),
-        node_id=row.node_id,
         created_at=row.created_at,
         created_by=row.created_by,
         ends_at=row.ends_at,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
+from services.registry.domain.assignment_rows import Place
 from services.registry.domain.assignments import Reported
 from services.registry.domain.ports import FleetStore
 from services.registry.use_cases.change_assignments import locked_board, save
@@ -27,21 +28,23 @@ class ClaimUnplaced:
         self._wake = wake
 
     async def __call__(self) -> None:
-        """Until nothing is left that can be claimed. Raises Unavailable."""
-        while await self._claim_some() == ACCOUNTS_PER_TRANSACTION:
-            continue
+        """Once through all of them. Raises Unavailable."""
+        last: Place | None = ("", "")
+        while last is not None:
+            last = await self._claim_after(last)
 
-    async def _claim_some(self) -> int:
+    async def _claim_after(self, place: Place) -> Place | None:
         async with self._store.begin() as transaction:
-            found = await transaction.unplaced(ACCOUNTS_PER_TRANSACTION)
+            found = await transaction.unplaced(place, ACCOUNTS_PER_TRANSACTION)
             if not found:
-                return 0
+                return None
             accounts = {each.account_id for each in found}
             nodes = {each.node_id for each in found}
             board = await locked_board(transaction, (), self._clock.now(), nodes=nodes, make=accounts)
             for each in found:
                 board.apply(each.account_id, Reported(each.node_id, each.epoch))
             await save(transaction, board)
-        log.info("accounts_claimed", count=len(board.events))
-        self._wake()
-        return len(board.events)
+        if board.events:
+            log.info("accounts_claimed", count=len(board.events))
+            self._wake()
+        return (found[-1].node_id, found[-1].account_id) if len(found) == ACCOUNTS_PER_TRANSACTION else None

@@ -6,7 +6,6 @@ queue that is missed in between is made at once, by whoever misses it. Raises Un
 """
 
 from collections.abc import Collection
-from datetime import datetime
 
 import structlog
 
@@ -34,19 +33,19 @@ class KeepAccess:
         self._clock = clock
         self._randomness = randomness
         self._logins: list[NodeLogin] = []
-        self._seen: datetime | None = None
+        self._seen = ""
         self._look_at = 0.0
         self._missed: set[str] = set()
         self._repaired: dict[str, float] = {}
 
     async def step(self) -> None:
         """Look if there is a reason to."""
-        changed_at = await self._store.changed_at()
+        standing = await self._store.standing()
         now = self._clock.monotonic()
-        if changed_at == self._seen and now < self._look_at and await self._sample_is_there():
+        if standing == self._seen and now < self._look_at and await self._sample_is_there():
             return
         await self._look()
-        self._seen, self._look_at = changed_at, now + LOOK_SECONDS
+        self._seen, self._look_at = standing, now + LOOK_SECONDS
 
     def misses(self, node_id: str) -> None:
         """An order for this node found no queue."""

@@ -4,7 +4,7 @@ A drained node gets nothing new, and its accounts go to other nodes one after th
 empty. `progress` says how far that is, and of every account that has no place why.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from services.registry.domain.assignment_rows import AssignmentQuestion
@@ -12,7 +12,7 @@ from services.registry.domain.assignments import Takeover, Unassignable
 from services.registry.domain.node import NodePolicy, StoredNode
 from services.registry.domain.places import NoPlace, Places
 from services.registry.domain.ports import FleetReader, FleetStore
-from services.registry.domain.views import DrainView, NodeView, Unplaceable
+from services.registry.domain.views import AssignmentView, DrainView, NodeView, Unplaceable
 from services.registry.use_cases.order_assignment import UNKNOWN_NODE
 from shared.contracts.assignments import MOST_ASSIGNED, AssignmentState
 from shared.messaging import Unavailable
@@ -52,19 +52,19 @@ class KeepPolicies:
         question = AssignmentQuestion(node_id=node_id)
         rows = await self._reader.assignment_page(question, "", 2 * MOST_ASSIGNED)
         here = [row for row in rows if row.node_id == node_id]
-        staying = [row.account_id for row in here if row.state is AssignmentState.ASSIGNED]
+        staying = [row for row in here if row.state is AssignmentState.ASSIGNED]
         return DrainView(
             node_id=node_id,
             draining=node.draining,
             assigned=len(staying),
             leaving=len(here) - len(staying),
-            without_place=await self._without_place(node_id, staying) if node.draining and staying else [],
+            without_place=await self._without_place(staying) if node.draining and staying else [],
         )
 
-    async def _without_place(self, node_id: str, account_ids: list[str]) -> list[Unplaceable]:
+    async def _without_place(self, rows: Sequence[AssignmentView]) -> list[Unplaceable]:
         async with self._store.begin() as transaction:
             places = Places(await transaction.hosts())
-        found = [places.place(account_id, node_id) for account_id in account_ids]
+        found = [places.place(row) for row in rows]
         return [
             Unplaceable(account_id=each.account_id, reason=each.reason) for each in found if isinstance(each, NoPlace)
         ]

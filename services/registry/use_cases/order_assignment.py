@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from services.registry.domain.assignments import Assignment, Ordered, Takeover, Unassignable
-from services.registry.domain.board import Board
-from services.registry.domain.places import unable
+from services.registry.domain.places import kept_there, unable
 from services.registry.domain.ports import FleetReader, FleetStore, Transaction
 from services.registry.domain.views import AssignmentView
 from services.registry.use_cases.change_assignments import locked_board, save
@@ -57,7 +56,7 @@ class OrderAssignment:
             return _unknown(account_id)
         if not board.holds(row.node_id, row.target):
             raise Unavailable(f"account {account_id!r} was moved at this moment")
-        refusal = _cannot_leave(board, row, node_id) or await _cannot_come(transaction, row, node_id)
+        refusal = await _refusal(transaction, row, node_id)
         if refusal is None and isinstance(outcome := board.apply(account_id, Ordered(node_id)), Unassignable):
             refusal = outcome
         await save(transaction, board)
@@ -70,24 +69,15 @@ class OrderAssignment:
         return view
 
 
-def _cannot_leave(board: Board, row: Assignment, node_id: str | None) -> Unassignable | None:
-    if row.node_id is None or row.node_id == node_id:
-        return None
-    node = board.node(row.node_id)
-    if not node.takes_assignments:
-        why = "its agent is too old to give accounts back, or no agent: upgrade it, or take the session file away there"
-        return Unassignable("node-gives-nothing-back", f"node {node.node_id!r} has {row.account_id!r}: {why}")
-    if row.epoch == 0 and node.sealing_key is None and row.in_vault is None:
-        why = "it is not enrolled, so it cannot hand the login to the vault: enrol it, or upload the login"
-        return Unassignable("node-not-enrolled", f"node {node.node_id!r} has {row.account_id!r}: {why}")
-    return None
-
-
-async def _cannot_come(transaction: Transaction, row: Assignment, node_id: str | None) -> Unassignable | None:
-    if node_id is None or node_id in (row.node_id, row.target):
-        return None
-    (host,) = await transaction.hosts([node_id])
-    return unable(host)
+async def _refusal(transaction: Transaction, row: Assignment, node_id: str | None) -> Unassignable | None:
+    """Why its node keeps the account, or the other one cannot have it. Both are locked, so their room is certain."""
+    hosts = {host.node_id: host for host in await transaction.hosts({row.node_id or "", node_id or ""})}
+    refusal = None
+    if row.node_id is not None and row.node_id != node_id:
+        refusal = kept_there(row.account_id, row.epoch, row.in_vault, hosts[row.node_id])
+    if refusal is None and node_id is not None and node_id not in (row.node_id, row.target):
+        refusal = unable(hosts[node_id])
+    return refusal
 
 
 def _unknown(account_id: str) -> Unassignable:

@@ -4,12 +4,18 @@ Lock the nodes, judge the beats in pure code, write what the judgement asks for,
 outbox, commit. A lease exists only in the result, so only after the commit, and a node with several beats in the
 batch gets one, for its newest; it names the node's set of assignments as this transaction leaves it. The number of
 statements does not depend on the number of beats, but for one more with every thousand account rows.
+
+A node that beats with another ledger than before is another machine with its name: what the earlier start was granted
+may still be running. Until that lease is over, and the clocks' drift, the newer start is granted nothing to run, and
+what it says of its assignments is not heard (`held`).
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import structlog
 
 from services.registry.domain.accounts import Written, in_pieces, placed
 from services.registry.domain.batch import Batch, judged
@@ -25,7 +31,11 @@ from shared.contracts.contract import Contract
 from shared.contracts.fleet import AccountsChanged
 from shared.contracts.heartbeats import HeartbeatReported
 
+log = structlog.get_logger(__name__)
+
 Reports = dict[str, list[AccountReport]]
+# By how much clocks may differ over a lease, unless the settings say otherwise.
+DRIFT_MARGIN = timedelta(seconds=10)
 
 
 class RecordHeartbeats:
@@ -39,6 +49,7 @@ class RecordHeartbeats:
         clock: Clock,
         lease_seconds: float,
         wake: Callable[[], None],
+        margin: timedelta = DRIFT_MARGIN,
     ) -> None:
         self._settle = settle
         self._store = store
@@ -46,6 +57,7 @@ class RecordHeartbeats:
         self._clock = clock
         self._lease_seconds = lease_seconds
         self._wake = wake
+        self._margin = margin
 
     async def __call__(self, beats: Sequence[HeartbeatReported]) -> list[Outcome]:
         """The outcome of each beat, in order. Raises Unavailable: nothing was recorded."""
@@ -56,7 +68,11 @@ class RecordHeartbeats:
         async with self._store.begin() as transaction:
             concerned = {beat.node_id for beat in beats} | await targets(transaction, beats)
             batch = judged(await transaction.lock_nodes(concerned), beats)
+            if batch.new_ledgers:
+                batch.hold(await self._held(transaction, batch.new_ledgers))
             await transaction.save_nodes(list(batch.after.values()), self._lease_seconds)
+            if renewed := batch.renewed(beats):
+                await transaction.renew_leases(renewed, self._lease_seconds)
             through = await transaction.advance_changes(batch.new_ledgers) if batch.new_ledgers else {}
             accounts = await _write_accounts(transaction, batch)
             at = self._clock.now()
@@ -72,6 +88,15 @@ class RecordHeartbeats:
         batch.after |= {node_id: _named(batch.node(node_id), node) for node_id, node in settled.changed.items()}
         newest = {beat.node_id: beat for beat in sorted(beats, key=lambda each: (each.boot, each.seq))}
         return [self._answer(beat, newest[beat.node_id], batch, accounts.counted, settled) for beat in beats]
+
+    async def _held(self, transaction: Transaction, node_ids: Sequence[str]) -> set[str]:
+        """Of nodes that beat from another machine than before: those whose earlier start may still be running."""
+        held = await transaction.hold_nodes(node_ids, self._margin)
+        if held:
+            log.warning(
+                "nodes_held", nodes=sorted(held)[:20], reason="started on another machine under a running lease"
+            )
+        return held
 
     def _answer(
         self, beat: HeartbeatReported, newest: HeartbeatReported, batch: Batch, counted: Reports, settled: Settled

@@ -18,7 +18,7 @@ async def send_away(
 ) -> int:
     """Ask these accounts back from their nodes, for others; how many. `reason` says why, of a node."""
     places = Places(await transaction.hosts())
-    found = [places.place(row.account_id, row.node_id) for row in rows if row.node_id is not None]
+    found = [places.place(row) for row in rows]
     chosen = [each for each in found if isinstance(each, Placed)]
     if not chosen:
         return 0

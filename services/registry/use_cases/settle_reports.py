@@ -104,7 +104,8 @@ class SettleReports:
         )
 
     def _waited_enough(self, row: Assignment, at: datetime) -> bool:
-        return row.handed_back is not None and row.since is not None and at - row.since > self._patience
+        waits = row.handed_back is not None and row.in_vault is not None
+        return waits and row.since is not None and at - row.since > self._patience
 
 
 def _change(

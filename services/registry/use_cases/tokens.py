@@ -23,21 +23,19 @@ class Tokens:
         self._store = store
         self._randomness = randomness
 
-    async def create(
-        self, name: str, role: Role, valid_seconds: float | None, by: str, node_id: str | None = None
-    ) -> Made | NameTaken:
-        """A token for a person or a program; with `node_id`, a node's own."""
+    async def create(self, name: str, role: Role, valid_seconds: float | None, by: str) -> Made | NameTaken:
+        """A token for a person or a program."""
         if name in RESERVED:
             return NameTaken("")
         # 256 bits, so its plain hash is enough to keep: nobody guesses it.
         secret = BEGINNING + self._randomness.new_id() + self._randomness.new_id()
-        new = NewToken(self._randomness.new_id("tok_"), name, role, _hash(secret), valid_seconds, by, node_id)
+        new = NewToken(self._randomness.new_id("tok_"), name, role, _hash(secret), valid_seconds, by)
         stored = await self._store.add(new)
         return stored if isinstance(stored, NameTaken) else Made(stored, secret)
 
-    async def page(self, after: tuple[str, str], limit: int) -> list[Token]:
-        """Tokens by name, those that open nothing any more too."""
-        return await self._store.page(after, limit)
+    async def page(self, dead: bool, after: tuple[str, str], limit: int) -> list[Token]:
+        """Tokens by name; those that open nothing any more only when `dead`."""
+        return await self._store.page(dead, after, limit)
 
     async def living(self, name: str) -> Token | None:
         """The token of this name."""

@@ -31,6 +31,16 @@ async def test_a_server_is_not_overwritten(side: Side) -> None:
         assert await transaction.servers.sealed("tokyo-1") == b"one"
 
 
+async def test_a_changed_login_takes_the_place_of_the_one_before(side: Side) -> None:
+    """The old password would be tried with the new user, or the other way round."""
+    async with side.store.begin() as transaction:
+        await transaction.servers.add(server("tokyo-1"), b"one")
+        await transaction.servers.change_login(server("tokyo-1", user="ops", login="agent"), b"two")
+    async with side.store.begin() as transaction:
+        assert await transaction.servers.one("tokyo-1") == server("tokyo-1", user="ops", login="agent")
+        assert await transaction.servers.sealed("tokyo-1") == b"two"
+
+
 async def test_a_node_has_one_link(side: Side) -> None:
     """Two links of one node would take each other's messages."""
     async with side.store.begin() as transaction:

@@ -49,6 +49,8 @@ POLICY: dict[str, Any] = {
     "plan_hash": OTHER_HASH,
     "retry_of": "dep_" + "e" * 32,
     "rollback_of": "dep_" + "f" * 32,
+    "removes": True,
+    "bindings": {"*": "greeter", "acc-1": "other"},
 }
 
 
@@ -339,6 +341,10 @@ async def test_plans_are_kept_and_paged_by_group_and_node(side: Side) -> None:
         assert await transaction.plans.page(deployment().id, None, 2) == entries[:2]
         assert await transaction.plans.page(deployment().id, (2, "a"), 2) == entries[2:]
         assert await transaction.plans.whole(deployment(1).id) == []
+    async with side.store.begin() as transaction:
+        await transaction.plans.replace(deployment().id, entries[1:])
+    async with side.store.begin() as transaction:
+        assert await transaction.plans.whole(deployment().id) == entries[1:]
 
 
 async def test_strangers_are_the_nodes_that_a_deployment_does_not_reach(side: Side) -> None:

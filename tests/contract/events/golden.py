@@ -16,13 +16,20 @@ from shared.contracts.assignments import (
     SessionWanted,
 )
 from shared.contracts.contract import Contract
-from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, ForgetDelivery
+from shared.contracts.deliveries import (
+    DeliverArtifact,
+    DeliveryOutcome,
+    DeliveryReported,
+    ForgetDelivery,
+    RemoveArtifact,
+)
 from shared.contracts.deployments import DeliveryChanged, DeliveryState, DeploymentChanged, DeploymentState
 from shared.contracts.drift import DriftChanged, DriftKind, DriftNews, DriftPolicy, DriftState
 from shared.contracts.fleet import AccountCounters, AccountsChanged, AccountsCounted, NodeObserved, NodeStatus
 from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
 from shared.contracts.keys import KeysAnnounced, NamedKey, TrustedKeys
 from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
+from shared.contracts.logins import AnswerLogin, BeginLogin, LoginKind, LoginReported, LoginState
 from shared.contracts.own_accounts import NameOwnAccounts
 from shared.contracts.sessions import DeliverSession, SessionChanged, SessionOrigin, SessionStored, SessionSynced
 from shared.contracts.trust import TrustKeys
@@ -32,6 +39,7 @@ AT = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 HASH = "sha256:" + "ab" * 32
 LEDGER = "0123456789abcdef" * 2
 DIGEST = "f" * 32
+LOGIN = "lgn_" + "3" * 32
 DELIVERY, DEPLOYMENT = "dlv_" + "1" * 32, "dep_" + "2" * 32
 ARTIFACT = Artifact(id="welcome-desk", version=3, hash=HASH)
 ACCOUNT = AccountReport(
@@ -168,6 +176,15 @@ SAMPLES: tuple[Contract, ...] = (
         bind="all",
         issued_at=AT,
     ),
+    RemoveArtifact(
+        node_id="tokyo-7",
+        delivery_id=DELIVERY,
+        attempt=1,
+        removes=ARTIFACT,
+        bindings={"*": "night-desk"},
+        issued_at=AT,
+        apply_before=AT,
+    ),
     ForgetDelivery(node_id="tokyo-7", delivery_id=DELIVERY, reason="somebody aborted it", called_off_at=AT),
     AssignAccounts(
         node_id="tokyo-7",
@@ -209,6 +226,28 @@ SAMPLES: tuple[Contract, ...] = (
         account_id="desk-1", change="stored", version=4, hash=HASH, origin=SessionOrigin.SYNC, user_id=777000, at=AT
     ),
     KeysAnnounced(keys=KEYS, at=AT),
+    BeginLogin(
+        node_id="tokyo-7",
+        login_id=LOGIN,
+        account_id="desk-9",
+        kind=LoginKind.PHONE,
+        secret="AAAA",
+        issued_at=AT,
+        expires_at=AT,
+    ),
+    AnswerLogin(node_id="tokyo-7", login_id=LOGIN, account_id="desk-9", question=2, secret="AAAA", issued_at=AT),
+    LoginReported(
+        node_id="tokyo-7",
+        login_id=LOGIN,
+        account_id="desk-9",
+        number=3,
+        state=LoginState.SIGNED_IN,
+        user_id=777000,
+        hash=HASH,
+        size=40960,
+        sealed="AAAA",
+        at=AT,
+    ),
     TrustKeys(node_id="tokyo-7", keys=KEYS, issued_at=AT),
 )
 

@@ -10,18 +10,26 @@ import pytest
 from services.registry.api.worker_orders import WorkerResult
 from services.registry.api.workers import WorkerHeartbeatRequest, WorkerHeartbeatResponse
 from shared.contracts.deliveries import DeliverArtifact
+from shared.contracts.enrolments import ENROL_PATH
 from shared.contracts.identifiers import IN_WORDS
 from shared.http.document import operations
 from tests.contract.http.documents import deployer_api, merged_document, registry_api, sandbox_document
 
 VERBS = {
-    "Abort", "Add", "Adopt", "Apply", "Approve", "Assign", "Clear", "Compare", "Confirm", "Count", "Deploy", "Drain",
-    "Drop", "End", "Fetch", "Follow", "Forget", "Inject", "Install", "Kill", "List", "Look", "Overwrite", "Pause",
-    "Plan", "Push", "Read", "Remove", "Replay", "Report", "Resume", "Retry", "Revoke", "Roll", "Say", "Scan", "Set",
-    "Take", "Tell", "Test",
+    "Abort", "Add", "Adopt", "Answer", "Apply", "Approve", "Assign", "Back", "Begin", "Change", "Clear", "Compare",
+    "Confirm", "Count", "Cut", "Deploy", "Download", "Drain", "Drop", "End", "Fetch", "Follow", "Forget", "Inject",
+    "Install", "Join", "Kill", "Let", "List", "Look", "Make", "Overwrite", "Pause", "Plan", "Push", "Read", "Remove",
+    "Replay", "Report", "Restore", "Resume", "Retry", "Revoke", "Roll", "Rotate", "Say", "Scan", "Set", "Sign",
+    "Take", "Tell", "Test", "Upload",
 }  # fmt: skip
 # What needs no token, because it tells nothing of the fleet or brings an authorisation of its own.
-OPEN = {"/health/live", "/health/ready", "/api/v1/group-ai/script-artifacts/{content_hash}"}
+OPEN = {
+    "/health/live",
+    "/health/ready",
+    "/api/v1/group-ai/script-artifacts/{content_hash}",
+    "/api/v1/group-ai/session-deliveries/{node_id}",
+    ENROL_PATH,
+}
 PROBLEM = "application/problem+json"
 
 

@@ -38,9 +38,9 @@ from services.node_agent.domain.deadman import Deadman
 async def main():
     deadman = Deadman(KernelTimer())
     deadman.granted(time.clock_gettime(time.CLOCK_BOOTTIME) + 0.3)
-    with deadman.connected():
-        print("began", flush=True)
-        time.sleep(60)
+    deadman.connects()
+    print("began", flush=True)
+    time.sleep(60)
 asyncio.run(main())
 """
 
@@ -149,13 +149,15 @@ def test_the_first_who_connects_sets_it_and_the_last_who_leaves_takes_it_away() 
     timer = Timer()
     deadman = Deadman(timer)
     deadman.granted(10)
-    assert timer.done == [] and deadman.armed_until is None
-    with deadman.connected():
-        with deadman.connected():
-            deadman.granted(20)
-            deadman.granted(15)
-            assert deadman.armed_until == 20
-        assert timer.done == [10, 20]
+    assert timer.done == []
+    deadman.connects()
+    deadman.connects()
+    deadman.granted(20)
+    deadman.granted(15)
+    assert deadman.armed_until == 20
+    deadman.disconnected()
+    assert timer.done == [10, 20]
+    deadman.disconnected()
     assert timer.done == [10, 20, None]
     deadman.granted(30)
     assert timer.done == [10, 20, None]

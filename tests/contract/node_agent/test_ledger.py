@@ -11,7 +11,7 @@ from services.node_agent.store.database import Database
 from services.node_agent.store.deliveries import MOST_FINISHED, SqliteDeliveries
 from services.node_agent.store.identity import begin_boot
 from shared.contracts.artifacts import AppliedArtifact
-from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, FailureCause
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, FailureCause, RemoveArtifact
 from shared.randomness import SeededRandomness
 from tests.support.agent.orders import order, script
 
@@ -24,7 +24,7 @@ def deliveries(database: Database) -> SqliteDeliveries:
     return SqliteDeliveries(database, SeededRandomness(1))
 
 
-def report(of: DeliverArtifact, outcome: DeliveryOutcome) -> DeliveryReported:
+def report(of: DeliverArtifact | RemoveArtifact, outcome: DeliveryOutcome) -> DeliveryReported:
     """A report of the order."""
     return DeliveryReported(node_id=of.node_id, delivery_id=of.delivery_id, attempt=of.attempt, outcome=outcome, at=NOW)
 

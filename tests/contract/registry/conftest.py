@@ -14,6 +14,7 @@ from shared.contracts.catalogue import CONTRACT_BY_TYPE
 from shared.contracts.contract import Contract
 from shared.db import Database, Outbox, new_engine
 from shared.randomness import SystemRandomness
+from tests.support.node_keys import give_keys
 
 
 class Store(FleetStore, FleetReader, Protocol):
@@ -47,15 +48,7 @@ class Subject:
             return
         assert self._database is not None
         async with self._database.begin() as connection:
-            given = {"key": sealing_key, "node_id": node_id}
-            await connection.execute(
-                text(
-                    f"insert into {SCHEMA}.node_keys (node_id, sealing_key, signing_key, broker_hash, token_hash, "
-                    "enrolment_id, enrolled_at, changed_at) "
-                    "values (:node_id, :key, '', '', :node_id, '', now(), now())"
-                ),
-                given,
-            )
+            await give_keys(connection, node_id, sealing_key)
 
     async def pass_time(self, seconds: float) -> None:
         """Let leases and history grow older."""
@@ -65,7 +58,8 @@ class Subject:
         assert self._database is not None
         async with self._database.begin() as connection:
             age = f"interval '{seconds} seconds'"
-            await connection.execute(text(f"update {SCHEMA}.nodes set lease_until = lease_until - {age}"))
+            ends = f"lease_until = lease_until - {age}, held_until = held_until - {age}"
+            await connection.execute(text(f"update {SCHEMA}.nodes set {ends}"))
             await connection.execute(text(f"update {SCHEMA}.account_changes set recorded_at = recorded_at - {age}"))
 
 

@@ -32,6 +32,7 @@ from shared.contracts.assignments import (
     ReleasedAccount,
     assignments_digest,
 )
+from shared.contracts.fleet import NodeStatus
 from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
 from shared.contracts.sessions import SessionChanged, SessionOrigin
 from tests.contract.registry.conftest import Subject
@@ -89,8 +90,8 @@ class Agent:
         ]
         reports = {each: account(each, epoch=0) for each in self.folder}
         reports |= {each.account_id: account(each.account_id, epoch=each.epoch) for each in entries if each.epoch}
-        told = {"assignments": self.goes_by, "released": self.released, "wanting": list(wanting)} | fields
-        await self._office.takes(self, self.beat(*reports.values(), **told))
+        told: dict[str, Any] = {"assignments": self.goes_by, "released": self.released, "wanting": list(wanting)}
+        await self._office.takes(self, self.beat(*reports.values(), **told | fields))
 
     def beat(self, *reports: AccountReport, seq: int | None = None, **fields: Any) -> HeartbeatReported:
         """A beat with these accounts."""
@@ -251,7 +252,7 @@ async def test_what_was_there_before_assignments_is_claimed(office: Office) -> N
     """After an upgrade no account would ever start again."""
     async with office.store.begin() as transaction:
         nodes = await transaction.lock_nodes(["n"])
-        await transaction.save_nodes([replace(nodes["n"], takes_assignments=True)], 30)
+        await transaction.save_nodes([replace(nodes["n"], status=NodeStatus.ONLINE, takes_assignments=True)], 30)
         await transaction.write_accounts([_group("n", account("a"), account("b"))])
     await office.claim()
     assert await office.told() == ["assigned a", "assigned b", "set n"]
@@ -339,10 +340,10 @@ async def test_a_silent_node_is_waited_for_until_its_lease_and_a_margin_are_over
     await office.order("a", "n")
     await n.beats()
     await office.order("a", "m")
-    await office.passes(35)
+    await office.passes(31)
     await office.silent()
     assert await office.stands("a") == ("releasing", "n", 1, "m")
-    await office.passes(6)
+    await office.passes(10)
     await office.silent()
     assert await office.stands("a") == ("assigned", "m", 2, None)
     assert "fell silent" in ((await office.shown("a")).reason or "")
@@ -360,6 +361,22 @@ async def test_a_login_that_is_only_on_a_silent_node_waits_for_it(office: Office
     await office.passes(1000)
     await office.silent()
     assert await office.stands("a") == ("releasing", "n", 0, "m")
+
+
+async def test_a_login_on_a_node_that_is_cut_off_may_be_claimed_elsewhere(office: Office) -> None:
+    """A machine that burnt down would keep its accounts for ever, although their files are on another one."""
+    lost = Agent(office, "lost", "a")
+    await lost.beats()
+    m = await office.node("m", "a")
+    assert m.excluded == ["a"]
+    await office.passes(100)
+    await m.beats()
+    await office.order("a", None)
+    await office.silent()
+    assert await office.store.assignment("a") is None
+    await office.claim()
+    await m.beats()
+    assert m.runs == {"a": 0}
 
 
 async def test_accounts_of_a_dead_node_move_where_the_policy_says_so(office: Office) -> None:
@@ -528,3 +545,14 @@ async def test_a_stale_beat_gives_nothing_back(office: Office) -> None:
     stale = n.beat(account("a", epoch=0), assignments=n.goes_by, released=word, seq=late - 1)
     await office.takes_together(stale)
     assert await office.stands("a") == ("releasing", "n", 0, "m")
+
+
+async def test_a_login_that_its_node_cannot_hand_over_stays_when_it_is_drained(office: Office) -> None:
+    """A node that has not joined has no key of the vault's: its accounts would be taken from it and run nowhere."""
+    lonely = Agent(office, "n", "a")
+    await lonely.beats()
+    await office.node("m")
+    progress = await office.policies.drain("n", ())
+    assert isinstance(progress, DrainView)
+    (left,) = progress.without_place
+    assert (progress.leaving, "is not enrolled" in left.reason) == (0, True)

@@ -110,23 +110,43 @@ async def test_reports_without_an_answer_are_found(subject: Subject) -> None:
             VAULT,
         ]
         await transaction.save_assignments(rows)
-        assert await transaction.unplaced(10) == [Unplaced("n", "a", 0), Unplaced("n", "b", 0), Unplaced("n", "c", 2)]
-        assert await transaction.unplaced(1) == [Unplaced("n", "a", 0)]
+        assert await transaction.unplaced(("n", "b"), 10) == [Unplaced("n", "c", 2)]
+        assert await transaction.unplaced(("", ""), 10) == [
+            Unplaced("n", "a", 0),
+            Unplaced("n", "b", 0),
+            Unplaced("n", "c", 2),
+        ]
+        assert await transaction.unplaced(("", ""), 1) == [Unplaced("n", "a", 0)]
 
 
 async def test_releases_are_over_a_margin_after_the_lease(subject: Subject) -> None:
     """An account would start on its next node while the one before may still run it."""
     leaving = replace(VAULT, account_id="a", state=RELEASING, epoch=1, node_id="n")
+    cut_off = replace(leaving, account_id="e", node_id="o", in_vault=None)
     async with subject.store.begin() as transaction:
-        await with_nodes(transaction, "m", "n")
+        await with_nodes(transaction, "m", "n", "o")
         rows = [leaving, replace(leaving, account_id="b", in_vault=None), replace(leaving, account_id="c", node_id="m")]
-        await transaction.save_assignments([*rows, replace(leaving, account_id="d", state=ASSIGNED)])
-    await subject.pass_time(35)
+        await transaction.save_assignments([*rows, replace(leaving, account_id="d", state=ASSIGNED), cut_off])
+    await subject.enrol("n", "A" * 43 + "=")
+    await subject.pass_time(31)
     async with subject.store.begin() as transaction:
         assert await transaction.over(timedelta(seconds=10), 10) == []
         nodes = await transaction.lock_nodes(["m"])
         await transaction.save_nodes(list(nodes.values()), 30)
-        assert await transaction.over(timedelta(seconds=4), 10) == [leaving]
+        assert await transaction.over(timedelta(milliseconds=500), 10) == [leaving, cut_off]
+
+
+async def test_a_shorter_lease_does_not_hide_a_longer_one(subject: Subject) -> None:
+    """After the setting was lowered, an account would go on while its node still has the longer lease."""
+    leaving = replace(VAULT, account_id="a", state=RELEASING, epoch=1, node_id="n")
+    async with subject.store.begin() as transaction:
+        nodes = await with_nodes(transaction, "n")
+        await transaction.save_assignments([leaving])
+        await transaction.save_nodes(list(nodes.values()), 60)
+        await transaction.save_nodes(list(nodes.values()), 5)
+    await subject.pass_time(50)
+    async with subject.store.begin() as transaction:
+        assert await transaction.over(timedelta(seconds=1), 10) == []
 
 
 async def test_accounts_of_dead_nodes_move_by_policy(subject: Subject) -> None:

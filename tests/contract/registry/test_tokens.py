@@ -141,7 +141,7 @@ async def test_a_revoked_token_is_not_used(side: Side) -> None:
     await added(side, ANA)
     await side.store.revoke(ANA.id, "root")
     await side.store.use(ANA.hash)
-    (shown,) = await side.store.page(("", ""), 9)
+    (shown,) = await side.store.page(True, ("", ""), 9)
     assert shown.last_used_at is None
 
 
@@ -149,8 +149,8 @@ async def test_pages_go_by_name(side: Side) -> None:
     """A token between two pages could not be revoked, because nobody sees it."""
     for number, name in enumerate(("carl", "ana", "bob")):
         await added(side, replace(ANA, id=f"tok_{number:032x}", name=name, hash=f"{number:064x}"))
-    first = await side.store.page(("", ""), 2)
-    rest = await side.store.page((first[-1].name, first[-1].id), 2)
+    first = await side.store.page(True, ("", ""), 2)
+    rest = await side.store.page(True, (first[-1].name, first[-1].id), 2)
     assert [token.name for token in (*first, *rest)] == ["ana", "bob", "carl"]
 
 
@@ -161,7 +161,7 @@ async def test_the_token_itself_is_nowhere(side: Side) -> None:
     assert isinstance(made, Made) and made.secret.startswith("cbt_") and len(made.secret) == 68
     found = await tokens.whose(hash_of(made.secret))
     assert found is not None and found.id == made.token.id
-    assert made.secret not in str(await tokens.page(("", ""), 9))
+    assert made.secret not in str(await tokens.page(True, ("", ""), 9))
     if side.database is not None:
         async with side.database.begin() as connection:
             rows = (await connection.execute(text("select tokens::text from registry.tokens"))).all()
@@ -173,7 +173,11 @@ async def test_reserved_names_are_nobodys(side: Side) -> None:
     assert await Tokens(side.store, SeededRandomness(1)).create("root", Role.ADMIN, None, "eve") == NameTaken("")
 
 
-async def test_a_nodes_token_names_its_node(side: Side) -> None:
-    """A node could not be held to its own doors."""
-    made = await Tokens(side.store, SeededRandomness(1)).create("node:n", Role.NODE, None, "root", node_id="n")
-    assert isinstance(made, Made) and (made.token.role, made.token.node_id) == (Role.NODE, "n")
+async def test_what_opens_nothing_is_listed_on_request(side: Side) -> None:
+    """Everybody who ever left would hide the five who are in."""
+    for number, (name, seconds) in enumerate([("ana", None), ("gone", None), ("over", HOUR)]):
+        await added(side, NewToken(f"tok_{number:032x}", name, Role.VIEWER, f"{number:064x}", seconds, "root"))
+    await side.store.revoke(f"tok_{1:032x}", "root")
+    await side.pass_time(2 * HOUR)
+    for dead, names in ((False, ["ana"]), (True, ["ana", "gone", "over"])):
+        assert [token.name for token in await side.store.page(dead, ("", ""), 9)] == names

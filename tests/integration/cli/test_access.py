@@ -1,87 +1,21 @@
 """Tokens, roles and the audit log as an operator meets them: command line, origin, both services, PostgreSQL."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
-from structlog.testing import capture_logs
-from typer.testing import CliRunner, Result
 
-from services.cli.app import build_app
-from services.console.app import build_api
-from services.console.settings import ConsoleSettings
-from services.deployer.app import DeployerApp
-from services.deployer.settings import DeployerSettings
-from services.registry.app import Registry
-from services.registry.settings import Settings
-from shared.clock import SystemClock
-from shared.db import Database, new_engine
-from tests.integration.registry.conftest import free_port
-from tests.support.live_http import live
+from tests.integration.cli.office import SECRET, TOKEN, Office, open_office
 from tests.support.waiting import until
-
-TOKEN = "a-token-for-these-tests"
-SECRET = "planted-a-secret-for-servers"
-
-
-@dataclass
-class Office:
-    """A back office with nothing but its doors running."""
-
-    url: str
-    database: Database
-
-    async def callboard(self, *words: str, token: str = TOKEN) -> Result:
-        """Run the command line; it blocks, so in a thread."""
-        environment = {"CALLBOARD_URL": self.url, "CALLBOARD_TOKEN": token}
-        return await asyncio.to_thread(CliRunner().invoke, build_app(), list(words), env=environment)
-
-    async def made(self, name: str, role: str, *more: str) -> str:
-        """A new token."""
-        made = await self.callboard("--json", "tokens", "create", name, "--role", role, *more)
-        assert made.exit_code == 0, made.output
-        return str(json.loads(made.stdout)["token"])
-
-    async def answers(self, path: str) -> bool:
-        """Whether the service of this path is there."""
-        return (await self.ask(TOKEN, "GET", path)).status_code < 500
-
-    async def ask(self, token: str, method: str, path: str, **more: Any) -> httpx.Response:
-        """One request at the origin."""
-        headers = {"authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20) as client:
-            return await client.request(method, path, **more)
 
 
 @pytest.fixture
 async def office(amqp_url: str, database_url: str) -> AsyncIterator[Office]:
-    """Registry and deployer on real servers, behind the console. Of their jobs only the doors run."""
-    common = {"amqp_url": amqp_url, "database_url": database_url, "token": TOKEN}
-    ports = [free_port() for _ in range(2)]
-    more = {"secret": SECRET, "public_url": "http://nowhere", "http_port": ports[1]}
-    registry = Registry(Settings.model_validate(common | {"http_port": ports[0]}))
-    deployer = DeployerApp(DeployerSettings.model_validate(common | more))
-    doors = [asyncio.create_task(service.jobs["http"]()) for service in (registry, deployer)]
-    addresses = [f"http://127.0.0.1:{port}" for port in ports]
-    settings = ConsoleSettings(registry_url=addresses[0], deployer_url=addresses[1], token=SecretStr(TOKEN))
-    database = Database(new_engine(database_url, application="test"))
-    # The command line writes to the same stdout as the services here.
-    with capture_logs(), live(build_api(settings, SystemClock())) as url:
-        found = Office(url, database)
-        for path in ("/api/v1/whoami", "/api/v1/dead-letters/dl_0"):
-            await until(lambda path=path: found.answers(path), "the services answer")
+    """A back office without TLS."""
+    async with open_office(amqp_url, database_url) as found:
         yield found
-    for door in doors:
-        door.cancel()
-    await asyncio.gather(*doors, return_exceptions=True)
-    for service in (registry, deployer, database):
-        await service.close()
 
 
 async def test_a_token_from_its_making_to_its_end(office: Office) -> None:

@@ -34,6 +34,7 @@ class Registry:
         self.api.get("/api/v1/workers/broken")(self.broken)
         self.api.get("/api/v1/workers/cookies")(self.cookies)
         self.api.get("/api/v1/group-ai/accounts/{account_id}")(self.account)
+        self.api.post("/api/v1/group-ai/sessions/{account_id}/assign")(self.assign)
         self.api.get("/api/v1/events")(self.events)
         self.api.get("/health/ready")(self.is_ready)
 
@@ -57,6 +58,10 @@ class Registry:
     async def account(self, account_id: str, request: Request) -> dict[str, str]:
         """Gives back the id and the bytes of the path."""
         return {"account_id": account_id, "raw_path": request.scope["raw_path"].decode()}
+
+    async def assign(self, account_id: str) -> dict[str, str]:
+        """Says whose order it was."""
+        return {"assigned": account_id}
 
     async def cookies(self) -> Response:
         """An answer with a header twice and a status of its own."""
@@ -113,11 +118,13 @@ class Deployer:
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
+        self.dropped: list[tuple[str, dict[str, str]]] = []
         self.first_chunk = threading.Event()
         self.upload_ended = threading.Event()
         self.api = FastAPI(title="deployer")
         self.api.post("/api/v1/group-ai/scripts")(self.upload)
         self.api.delete("/api/v1/dead-letters/{letter}", status_code=204)(self.drop)
+        self.api.get("/api/v1/group-ai/sessions/{account_id}")(self.session)
         self.api.get("/api/v1/group-ai/script-artifacts/{name}")(self.artifact)
         self.api.get("/health/ready")(self.is_ready)
 
@@ -131,8 +138,13 @@ class Deployer:
             self.upload_ended.set()
         return {"size": sum(map(len, self.chunks)), "headers": dict(request.headers)}
 
-    async def drop(self, letter: str) -> Response:
+    async def session(self, account_id: str) -> dict[str, str]:
+        """Says whose session it is."""
+        return {"session": account_id}
+
+    async def drop(self, letter: str, request: Request) -> Response:
         """An answer without a body."""
+        self.dropped.append((letter, dict(request.headers)))
         return Response(status_code=204)
 
     async def artifact(self, name: str, request: Request) -> dict[str, str]:

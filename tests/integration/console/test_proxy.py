@@ -35,6 +35,14 @@ async def test_an_encoded_path_stays_encoded(operator: httpx.AsyncClient) -> Non
     assert seen == {"account_id": "+886@a b", "raw_path": "/api/v1/group-ai/accounts/%2B886%40a%20b"}
 
 
+async def test_who_runs_a_session_is_the_registrys_affair_and_the_session_the_deployers(
+    operator: httpx.AsyncClient,
+) -> None:
+    """One path below another service's prefix would be answered by a service that does not know it."""
+    assert (await operator.post("/api/v1/group-ai/sessions/%2B886/assign")).json() == {"assigned": "+886"}
+    assert (await operator.get("/api/v1/group-ai/sessions/%2B886")).json() == {"session": "+886"}
+
+
 async def test_status_and_repeated_headers_come_back(operator: httpx.AsyncClient) -> None:
     """An operator's program decides by the status; cookies must not be folded into one."""
     answer = await operator.get("/api/v1/workers/cookies")

@@ -9,7 +9,7 @@ import pytest
 from services.console.api import relay
 from shared.http.signing_in import hash_of
 from tests.integration.console.conftest import TOKEN
-from tests.integration.console.services import Registry
+from tests.integration.console.services import Deployer, Registry
 from tests.support.waiting import until
 
 ANA = "cbt_of-ana"
@@ -138,3 +138,20 @@ async def test_the_token_is_in_no_log(
     told = "".join(capfd.readouterr())
     assert "sign_in_failed" in told
     assert not [token for token in (ANA, "cbt_planted", TOKEN) if token in told]
+
+
+async def test_what_is_done_on_the_page_is_done_in_the_operators_name(
+    stranger: httpx.AsyncClient, origin: str, deployer: Deployer
+) -> None:
+    """The audit log would say that the console did it, from its own address."""
+    form = {"origin": origin, "sec-fetch-site": "same-origin"}
+    signed_in = await stranger.post("/sign-in", data={"token": ANA}, headers=form)
+    assert signed_in.status_code == 303
+    done = await stranger.post("/dead-letters/7/drop", headers=form)
+    assert done.status_code == 303, done.text
+    ((letter, seen),) = deployer.dropped
+    assert letter == "7"
+    assert (seen["x-callboard-actor"], seen["x-callboard-role"]) == ("ana", "viewer")
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert seen["x-request-id"] == done.headers["x-request-id"]
+    assert "cookie" not in seen

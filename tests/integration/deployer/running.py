@@ -14,7 +14,13 @@ from services.deployer.app import DeployerApp
 from services.deployer.settings import DeployerSettings
 from shared.clock import SystemClock
 from shared.contracts.artifacts import AppliedArtifact
-from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, DeliveryReported, ForgetDelivery
+from shared.contracts.deliveries import (
+    DeliverArtifact,
+    DeliveryOutcome,
+    DeliveryReported,
+    ForgetDelivery,
+    RemoveArtifact,
+)
 from shared.contracts.fleet import NodeObserved, NodeStatus
 from shared.contracts.heartbeats import NodeFacts
 from shared.contracts.identifiers import content_hash
@@ -153,7 +159,12 @@ class Agent:
     @asynccontextmanager
     async def up(self) -> AsyncIterator["Agent"]:
         """Consume the node's orders until the end of the context."""
-        route = Route(self._queue, {DeliverArtifact: self._on_order, ForgetDelivery: self._on_forget})
+        handlers = {
+            DeliverArtifact: self._on_order,
+            RemoveArtifact: self._on_removal,
+            ForgetDelivery: self._on_forget,
+        }
+        route = Route(self._queue, handlers)  # type: ignore[arg-type]
         consumer = RabbitConsumer(self._amqp_url, [route], self.bus, CLOCK, RANDOMNESS)
         async with running(consumer.run):
             await until(lambda: consumer.consuming, "the agent consumes")
@@ -186,10 +197,14 @@ class Agent:
         self.loaded[order.artifact.id] = content
         await self.report(order, DeliveryOutcome.APPLIED, loaded_hash=order.artifact.hash, tests_passed=True)
 
+    async def _on_removal(self, order: RemoveArtifact) -> None:
+        self.loaded.pop(order.removes.id, None)
+        await self.report(order, DeliveryOutcome.APPLIED)
+
     async def _on_forget(self, order: ForgetDelivery) -> None:
         self.forgotten.append(order.delivery_id)
 
-    async def report(self, order: DeliverArtifact, outcome: DeliveryOutcome, **more: Any) -> None:
+    async def report(self, order: DeliverArtifact | RemoveArtifact, outcome: DeliveryOutcome, **more: Any) -> None:
         """Say how far an order has come."""
         known = {"node_id": self.node_id, "delivery_id": order.delivery_id, "attempt": order.attempt}
         await self.bus.publish(DeliveryReported(**known, outcome=outcome, at=CLOCK.now(), **more))

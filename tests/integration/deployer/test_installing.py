@@ -1,6 +1,6 @@
 """The agent brought to a server: a real sshd, a real environment from the package index, a real agent.
 
-Making an environment with all that the agent needs takes a minute, so one test goes the whole way.
+Making an environment with all that the agent needs takes most of a minute, so one test goes the whole way.
 """
 
 import dataclasses
@@ -10,18 +10,21 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.deployer.bundle import ROOT, build_bundle
-from services.deployer.domain.installations import AgentBundle, Installed
+from services.deployer.domain.installations import AgentBundle, Installed, Joining
 from services.deployer.domain.reaching import Access, ServerStatus
 from services.deployer.domain.server_problems import ServerProblem, Trouble
 from services.deployer.ssh import installing
 from services.deployer.ssh.keeper import BEAT_SECONDS
 from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions
+from shared.contracts.enrolments import Enrolled
 from tests.integration.deployer.ssh_world import access_to
+from tests.support.agent.trusting import trusted
 from tests.support.sshd import Sshd, running_sshd
 from tests.support.waiting import until
 
@@ -67,7 +70,14 @@ async def installed(
     async def step(name: str) -> None:
         steps.append(name)
 
-    return await ssh.install(access, bundle, settings, step), steps
+    return await ssh.install(access, bundle, settings, Joining("http://origin", "a-token", admit), step), steps
+
+
+async def admit(question: dict[str, Any]) -> bytes | str:
+    """Let the machine in, whatever token it has."""
+    assert question["token"] == "a-token"
+    given = Enrolled(node_id="node-a", token="a-token-of-this-node", keys=trusted())
+    return given.model_dump_json().encode()
 
 
 async def pid_of(home: Path) -> int:
@@ -98,8 +108,10 @@ async def test_the_agent_is_installed_upgraded_and_never_lost(
 
     outcome, steps = await installed(ssh, access, first, SETTINGS)
     assert outcome == Installed(first.version, "process")
-    assert steps == ["upload", "environment", "start"]
+    assert steps == ["upload", "environment", "join", "start"]
     assert (home / "agent" / "current" / "settings.json").stat().st_mode & 0o777 == 0o600
+    assert (home / "state" / "identity.json").stat().st_mode & 0o777 == 0o600
+    assert not (home / "agent" / "current" / "join.json").exists()
     status = await ssh.status(access)
     assert isinstance(status, ServerStatus) and status.agent is not None
     assert (status.agent.running, status.agent.version) == (True, first.version)
@@ -141,6 +153,7 @@ async def test_the_agent_is_installed_upgraded_and_never_lost(
 
     await until(is_another, "an agent that was killed is started again", 60)
     assert len(list((home / "agent" / "releases").iterdir())) == 2
+    assert len(list((home / "agent" / "environments").iterdir())) == 1, "an upgrade made anew what was there"
 
 
 async def test_without_settings_nothing_is_started(ssh: SshServers, sshd: Sshd, home: Path) -> None:

@@ -15,7 +15,7 @@ import asyncssh
 import pytest
 
 from services.cli.embedded import free_port
-from services.deployer.domain.logins import KeyLogin, PasswordLogin
+from services.deployer.domain.logins import AgentLogin, KeyLogin, PasswordLogin
 from services.deployer.domain.reaching import Access, Greeting, Placed, ServerStatus, Upload
 from services.deployer.domain.server_problems import ServerProblem, Trouble
 from services.deployer.domain.servers import HostKey, ServerState
@@ -25,6 +25,7 @@ from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions, Turns
 from tests.integration.deployer.ssh_world import Road, access_to, mute_server
 from tests.support.sshd import Sshd, running_sshd
+from tests.support.waiting import until
 from tests.unit.deployer.making import server
 
 SCRIPT = Upload(("scripts", "greeter.yaml"), b"id: greeter\n" * 50)
@@ -365,3 +366,25 @@ async def test_whoever_gets_no_turn_in_time_is_told(ssh: SshServers, sshd: Sshd,
             patch.setattr(sessions.Turns.turn.__wrapped__, "__defaults__", (0.1,))  # type: ignore[attr-defined]
             assert trouble(await SshServers(busy, busy).greet(access)) == Trouble.BUSY
     assert isinstance(await SshServers(busy, busy).greet(access), Greeting)
+
+
+async def test_the_deployers_own_agent_lets_it_in(
+    ssh: SshServers, sshd: Sshd, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that never leaves the agent, as one on a smart card, could not be used."""
+    access = access_to(sshd, home, AgentLogin())
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    assert trouble(await ssh.greet(access)) == Trouble.LOGIN_REFUSED
+    socket = tmp_path / "agent.sock"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
+        try:
+            await until(socket.exists, "the SSH agent listens")
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+            assert trouble(await ssh.greet(access)) == Trouble.LOGIN_REFUSED
+            key = tmp_path / "key"
+            key.touch(mode=0o600)
+            key.write_text(sshd.private_key)
+            subprocess.run(["ssh-add", "-q", str(key)], check=True, timeout=20)
+            assert isinstance(await ssh.greet(access), Greeting)
+        finally:
+            agent.terminate()

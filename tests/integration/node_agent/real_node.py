@@ -15,6 +15,7 @@ from shared.randomness import SystemRandomness
 from tests.contract.node_agent.telegram_worlds import SandboxWorld
 from tests.support.agent.model_registry import ModelRegistry
 from tests.support.agent.orders import NODE
+from tests.support.agent.trusting import write_identity
 from tests.support.waiting import until
 
 LEASE_SECONDS = 6.0
@@ -57,6 +58,7 @@ class RealNode:
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         """Start an agent process (or `health`)."""
+        write_identity(self.home / "state", NODE, self._amqp_url)
         log = (self.home / "agent.log").open("ab")
         with log:
             self.process = await asyncio.create_subprocess_exec(
@@ -74,8 +76,6 @@ class RealNode:
         """The agent's settings."""
         place = self.world.sandbox.place
         return os.environ | {
-            "CALLBOARD_NODE_ID": NODE,
-            "CALLBOARD_AMQP_URL": self._amqp_url,
             "CALLBOARD_STATE_DIR": str(self.home / "state"),
             "CALLBOARD_SESSIONS_DIR": str(self.world.folder),
             "CALLBOARD_HEARTBEAT_SECONDS": "0.5",

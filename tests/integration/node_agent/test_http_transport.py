@@ -99,7 +99,7 @@ class Node:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (JSONResponse({"detail": "no such token"}, 401), r"refuses this node's token \(401\): no such token; set"),
+        (JSONResponse({"detail": "no such token"}, 401), r"refuses this node's token \(401\): no such token; was"),
         (JSONResponse({"detail": "x"}, 404), "set CALLBOARD_URL to the console's"),
         (JSONResponse({"detail": "the database is away"}, 503), "answers 503: the database is away"),
         (PlainTextResponse("<html>", 502), "answers 502: Bad Gateway"),

@@ -23,6 +23,7 @@ from shared.messaging import Route
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
+from tests.support import servers
 from tests.support.waiting import until
 
 Answer = TypeVar("Answer", GrantLease, RefuseLease, NameOwnAccounts)
@@ -38,10 +39,11 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def settings(amqp_url: str, database_url: str) -> Settings:
+def settings(amqp_url: str, database_url: str, broker_server: servers.Broker) -> Settings:
     """A registry with a lease of a usual length."""
     return Settings(
         amqp_url=amqp_url,
+        management_url=broker_server.management,
         database_url=database_url,
         token=SecretStr(TOKEN),
         http_port=free_port(),

@@ -20,6 +20,11 @@ ROW = [
     "reply_count",
     "last_activity",
     "session_file",
+    "session_version",
+    "epoch",
+    "assignment",
+    "assigned_to",
+    "target",
     "updated_at",
 ]
 

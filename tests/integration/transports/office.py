@@ -6,6 +6,7 @@ Clients and nodes meet it at the console's address, as they do in the field.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,11 +14,13 @@ from pydantic import SecretStr
 
 from services.console.app import build_api
 from services.console.settings import ConsoleSettings
+from services.node_agent.domain.membership import Membership
 from services.registry.settings import Settings
 from shared.clock import SystemClock
 from shared.http import serve
 from tests.integration.deployer import running
 from tests.integration.registry.conftest import free_port, running_registry
+from tests.support.joining import enrolled
 from tests.support.waiting import until
 
 TOKEN = running.TOKEN
@@ -41,11 +44,12 @@ class BackOffice:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, amqp_url: str, database_url: str) -> AsyncIterator["BackOffice"]:
+    async def open(cls, amqp_url: str, database_url: str, management_url: str) -> AsyncIterator["BackOffice"]:
         """Everything, running."""
         port = free_port()
         registry = Settings(
             amqp_url=amqp_url,
+            management_url=management_url,
             database_url=database_url,
             token=SecretStr(TOKEN),
             http_port=free_port(),
@@ -63,6 +67,10 @@ class BackOffice:
             stack.push_async_callback(office.close_console)
             await stack.enter_async_context(office.deployer.up())
             yield office
+
+    async def enrolled(self, node_id: str, state_dir: Path) -> Membership:
+        """A machine that has joined as this node."""
+        return await asyncio.to_thread(enrolled, self.url, TOKEN, node_id, state_dir)
 
     async def open_console(self) -> None:
         """Serve the origin."""

@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.node_agent.app import Agent, NodeSettings, Ports, Transport, transport_of
+from services.node_agent.domain.membership import Membership
 from services.node_agent.settings import AgentSettings, TelegramSettings
 from services.node_agent.store.database import FileConnection
 from services.node_agent.store.download import HttpDownloader
@@ -34,9 +35,10 @@ from shared.messaging.rabbit_mailbox import RabbitMailbox
 from shared.randomness import SystemRandomness
 from tests.integration.deployer.running import Listener, running
 from tests.integration.transports.carrier import Carrier
-from tests.integration.transports.office import TOKEN, BackOffice
+from tests.integration.transports.office import BackOffice
 from tests.support.agent.orders import script
 from tests.support.agent.surroundings import Statuses
+from tests.support.agent.trusting import KeptInMemory, trust_of
 from tests.support.waiting import until
 
 NODE = "wanderer"
@@ -76,8 +78,9 @@ class Muted:
 class Wanderer:
     """The node: its ledger and files stay, its way changes. `tap` sees every order that is sent to it."""
 
-    def __init__(self, office: BackOffice, home: Path, amqp_url: str) -> None:
+    def __init__(self, office: BackOffice, home: Path, amqp_url: str, membership: Membership) -> None:
         self.office = office
+        self._membership = membership
         self.files = CountingFiles(home / "scripts")
         self.orders: list[DeliverArtifact] = []
         self.untold: list[Contract] = []
@@ -91,15 +94,11 @@ class Wanderer:
     async def on(self, way: str, mutes: Callable[[Contract], bool] = lambda _: False) -> AsyncIterator[None]:
         """The agent runs and takes this way, for the length of the context."""
         settings = AgentSettings(
-            node_id=NODE,
             transport=way,
-            amqp_url=self._amqp_url,
-            url=self.office.url,
-            token=SecretStr(TOKEN),
             exchange_dir=self._home / "exchange",
             telegram=TelegramSettings(api_id=1, api_hash=SecretStr("h")),
         )
-        transport = transport_of(settings, CLOCK, RANDOMNESS)
+        transport = transport_of(settings, self._membership, CLOCK, RANDOMNESS)
         ports = Ports(
             bus=Muted(transport, mutes),
             consume=transport.consume,
@@ -110,6 +109,8 @@ class Wanderer:
             downloader=HttpDownloader(),
             offload=asyncio.to_thread,
             status=Statuses(),
+            trust=trust_of(NODE, CLOCK, self._membership.given.keys),
+            kept=KeptInMemory(),
             clock=CLOCK,
             randomness=RANDOMNESS,
             close=transport.close,
@@ -150,7 +151,7 @@ class Wanderer:
 @pytest.fixture
 async def node(office: BackOffice, amqp_url: str, tmp_path: Path) -> AsyncIterator[Wanderer]:
     """A node that does not run yet."""
-    node = Wanderer(office, tmp_path, amqp_url)
+    node = Wanderer(office, tmp_path, amqp_url, await office.enrolled(NODE, tmp_path / "state"))
 
     async def seen(order: DeliverArtifact) -> None:
         node.orders.append(order)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from services.node_agent.store.identity_file import IdentityFile
 from tests.contract.node_agent.telegram_worlds import ACCOUNT, OTHER, SandboxWorld
-from tests.integration.transports.office import LEASE_SECONDS, TOKEN, BackOffice
+from tests.integration.transports.office import LEASE_SECONDS, BackOffice
 from tests.support.agent.orders import script
 from tests.support.waiting import until
 
@@ -25,13 +26,13 @@ class HttpAgent:
         self.office, self.home, self.world = office, home, world
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, token: str = TOKEN) -> None:
-        """Start it."""
+    async def start(self) -> None:
+        """Start it; the first time the machine joins."""
+        state = self.home / "state"
+        if not IdentityFile(state).exists():
+            await self.office.enrolled(NODE, state)
         place = self.world.sandbox.place
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")} | {
-            "CALLBOARD_NODE_ID": NODE,
-            "CALLBOARD_URL": self.office.url,
-            "CALLBOARD_TOKEN": token,
             "CALLBOARD_STATE_DIR": str(self.home / "state"),
             "CALLBOARD_SESSIONS_DIR": str(self.world.folder),
             "CALLBOARD_HEARTBEAT_SECONDS": "0.5",
@@ -128,14 +129,22 @@ async def test_the_lease_ends_without_the_origin_and_comes_back_with_it(agent: H
     assert "orders_not_fetched" in agent.log()
 
 
-async def test_a_refused_token_is_told(agent: HttpAgent) -> None:
-    """An operator would see a silent node and nothing that says why."""
-    await agent.start(token="not the token of this back office")
+async def test_a_revoked_node_is_told_and_may_join_again(agent: HttpAgent) -> None:
+    """An operator would see a silent node and nothing that says why; or a stolen token would be good for ever."""
+    await agent.start()
+    await agent.until_online()
+    revoked = await agent.office.http.post(f"/api/v1/workers/{NODE}/revoke")
+    assert revoked.status_code == 200, revoked.text
     status = agent.home / "state" / "status.json"
-    await until(lambda: status.exists() and "refuses this node's token (401)" in status.read_text(), "the status")
-    assert "set CALLBOARD_TOKEN" in status.read_text() and '"transport": "http"' in status.read_text()
-    assert "refuses this node's token" in agent.log()
+    await until(lambda: "refuses this node's token (401)" in status.read_text(), "the status")
+    assert "callboard-agent join" in status.read_text() and '"transport": "http"' in status.read_text()
+
+    async def offline() -> bool:
+        return bool((await agent.office.get(f"/api/v1/workers/{NODE}"))["status"] == "offline")
+
+    await until(offline, "the lease is not renewed", LEASE_SECONDS + 4)
     await agent.stop()
+    await agent.office.enrolled(NODE, agent.home / "state")
     await agent.start()
     await agent.until_online()
 
@@ -144,7 +153,9 @@ async def test_an_older_start_is_refused_over_http(agent: HttpAgent, tmp_path: P
     """Two agents under one node id would both run the accounts, or take each other's orders in turns."""
     await agent.start()
     await agent.until_online()
-    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "state").mkdir(parents=True)
+    identity = IdentityFile(agent.home / "state").path
+    (tmp_path / "second" / "state" / identity.name).write_bytes(identity.read_bytes())
     second = HttpAgent(agent.office, tmp_path / "second", agent.world)
     elsewhere = agent.world.folder
     (tmp_path / "second" / "sandbox.pem").write_bytes((tmp_path / "sandbox.pem").read_bytes())

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.contracts.artifacts import Artifact
-from shared.contracts.deliveries import DeliverArtifact
+from shared.contracts.deliveries import DeliverArtifact, RemoveArtifact
 from shared.contracts.identifiers import content_hash
 from tests.support.agent.trusting import SIGNER
 
@@ -34,3 +34,15 @@ def order(text: str, number: int = 1, /, **changes: Any) -> DeliverArtifact:
         "issued_at": datetime.fromisoformat(f"2026-01-01T00:00:{number:02d}+00:00"),
     }
     return SIGNER.sign(DeliverArtifact(**(fields | changes)))
+
+
+def removal(number: int = 1, /, **changes: Any) -> RemoveArtifact:
+    """An order to remove `greeter`, as the order with this number, signed."""
+    fields: dict[str, Any] = {
+        "node_id": NODE,
+        "delivery_id": f"dlv_{number:032x}",
+        "attempt": 1,
+        "removes": Artifact(id="greeter", version=1, hash=content_hash(b"")),
+        "issued_at": datetime.fromisoformat(f"2026-01-01T00:00:{number:02d}+00:00"),
+    }
+    return SIGNER.sign(RemoveArtifact(**(fields | changes)))

@@ -14,6 +14,7 @@ from services.node_agent.store.database import Connection
 from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.status_file import Status
+from services.node_agent.telegram.in_memory_sign_in import InMemoryDoor
 from shared.clock import Clock
 from shared.contracts import names
 from shared.contracts.heartbeats import NodeFacts
@@ -81,6 +82,7 @@ class Surroundings:
         self.downloads = Downloads()
         self.status = Statuses()
         self.logins = Logins()
+        self.door = InMemoryDoor()
         self.trust = trust_of(NODE, brought.clock)
         self.kept = KeptInMemory()
         self._brought = brought
@@ -126,6 +128,7 @@ class Surroundings:
             clock=brought.clock,
             randomness=brought.randomness,
             logins=logins,
+            door=self.door,
             timer=brought.timer,
         )
 

@@ -27,9 +27,11 @@ def translated() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     with (FOLDER / "zh_Hant.po").open("rb") as file:
         for message in read_po(file):
             if message.id:
-                text = message.id if isinstance(message.id, tuple) else (message.id,)
-                told = message.string if isinstance(message.string, tuple) else (message.string,)
-                yield tuple(text), tuple(told)
+                yield _forms(message.id), _forms(message.string)
+
+
+def _forms(text: object) -> tuple[str, ...]:
+    return tuple(map(str, text)) if isinstance(text, tuple) else (str(text),)
 
 
 def test_no_text_is_missing() -> None:

@@ -10,6 +10,7 @@ from services.deployer.api.servers import PREFIX, servers_router
 from services.deployer.domain.installations import AgentBundle
 from services.deployer.domain.logins import PasswordLogin
 from services.deployer.domain.servers import HostKey
+from services.deployer.joining import OriginDesk
 from services.deployer.key_ring import KeyRing
 from services.deployer.secrets import SealedLogins
 from services.deployer.ssh.in_memory import Host, InMemorySsh
@@ -44,7 +45,9 @@ class Office:
         vault = SealedLogins(KeyRing(b"secret-of-the-tests"), b"secret-of-the-tests")
         register = RegisterServers(self.store, self.ssh, vault, self.clock)
         reach = ReachServers(self.store, self.ssh, vault)
-        self.install = InstallAgent(self.store, self.ssh, reach, lambda: BUNDLE, self.clock)
+        self.install = InstallAgent(
+            self.store, self.ssh, reach, lambda: BUNDLE, OriginDesk("http://origin"), self.clock
+        )
         router = servers_router(register, reach, self.install)
 
         async def nothing() -> list[str]:

@@ -24,7 +24,7 @@ from services.deployer.use_cases.settle_drift import SettleDrift
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from shared.backoff import Backoff
 from shared.clock import VirtualClock
-from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome
+from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, RemoveArtifact
 from shared.contracts.deployments import DeliveryChanged, DeploymentChanged
 from shared.contracts.drift import DriftChanged
 from shared.contracts.fleet import NodeStatus
@@ -146,6 +146,11 @@ class Stand:
     def orders(self) -> list[DeliverArtifact]:
         """Every order so far."""
         return [message for message in self.store.announced if isinstance(message, DeliverArtifact)]
+
+    @property
+    def removals(self) -> list[RemoveArtifact]:
+        """Every order to remove a script so far."""
+        return [message for message in self.store.announced if isinstance(message, RemoveArtifact)]
 
     @property
     def changes(self) -> Counter[tuple[str, str]]:

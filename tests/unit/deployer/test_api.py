@@ -92,6 +92,7 @@ async def test_a_deployment_is_accepted_and_can_be_followed(door: Door) -> None:
         "script_id": "greeter",
         "version": 1,
         "hash": pushed["hash"],
+        "removes": False,
         "nodes": 2,
         "state": "running",
         "plan_hash": ordered["plan_hash"],
@@ -274,7 +275,7 @@ async def test_the_document_describes_every_operation(door: Door) -> None:
     """Otherwise the API's pages would have entries that say nothing."""
     paths = (await door.http.get("/openapi.json")).json()["paths"]
     operations = [operation for path, item in paths.items() if "/api/" in path for operation in item.values()]
-    assert len(operations) == 21
+    assert len(operations) == 22
     assert all(operation["tags"] and operation["summary"] and operation["description"] for operation in operations)
     push = paths[SCRIPTS]["post"]["requestBody"]["content"]
     assert push["application/yaml"]["example"] == EXAMPLE

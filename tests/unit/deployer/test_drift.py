@@ -171,7 +171,7 @@ async def test_the_policy_to_report_shows_and_does_nothing(stand: Stand, node: N
     """Somebody edits on the node on purpose, and wants to go on."""
     order = await node.runs(rollout=Rollout(drift="report"))
     await node.has()
-    assert await stand.mend(LOOK) == [] and await stand.look(86_400) == []
+    assert await stand.mend(LOOK) == [] and await stand.look(86_400, step=60) == []
     row = await the_drift(stand)
     assert (row.state, row.want.policy if row.want else None) == (DriftState.DRIFTED, DriftPolicy.REPORT)
     assert isinstance(await stand.settle.overwrite("a", "greeter"), Desired)
@@ -196,6 +196,23 @@ async def test_a_node_that_refuses_is_given_up_at_once_with_its_reason(stand: St
     assert stand.drift_news == ["found", "given_up"]
 
 
+async def test_a_worker_that_does_not_tell_what_it_has_is_no_quarrel(stand: Stand, node: Node) -> None:
+    """It would be sent the same script ten times, and be given up as if it had lost it."""
+    await node.runs()
+    await node.has()
+    delivery = next(iter((await stand.deliveries(await newest(stand))).values()))
+    for _ in range(3):
+        [again] = await stand.mend(LOOK * 4)
+        await stand.tell_all([report(delivery, APPLIED, attempt=again.attempt)])
+    assert await stand.mend(86_400) == []
+    row = await the_drift(stand)
+    assert row.state is DriftState.GIVEN_UP
+    assert row.reason and row.reason.startswith("this node does not tell what it has loaded")
+    # As soon as it tells, it is in sync.
+    await node.has(loaded(again))
+    assert await stand.drift() == [] and stand.drift_news == ["found", "given_up", "repaired"]
+
+
 async def newest(stand: Stand) -> Deployment:
     """The newest deployment."""
     async with stand.store.begin() as transaction:
@@ -218,7 +235,7 @@ async def test_what_is_newer_is_shown_never_overwritten_and_can_be_adopted(stand
     order = await node.runs(bind="all")
     ahead = forgotten(order, "lost")
     await node.has(ahead)
-    assert await stand.mend(LOOK) == [] and await stand.look(86_400) == []
+    assert await stand.mend(LOOK) == [] and await stand.look(86_400, step=60) == []
     row = await the_drift(stand)
     assert (row.state, row.found) == (DriftState.NEWER, ahead) and "later than anything" in (row.reason or "")
     refused = await stand.settle.adopt("a", "greeter")

@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from services.deployer.domain.deployments import Deployment
-from services.deployer.use_cases.steer_deployment import NotPossible, OtherPlan
+from services.deployer.use_cases.steer_deployment import ChangedSince, NotPossible, OtherPlan
 from shared.contracts.artifacts import Artifact
+from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState, DeploymentState
+from shared.contracts.fleet import NodeStatus
 from shared.contracts.heartbeats import NodeFacts
 from tests.unit.deployer.making import HASH, seen
-from tests.unit.deployer.rollouts import answer, fleet, one_of, policy
+from tests.unit.deployer.rollouts import FAILED, answer, fleet, one_of, policy
 from tests.unit.deployer.stand import Stand
 
 
@@ -29,6 +31,7 @@ async def test_a_plan_shows_everything_and_does_nothing_until_it_is_approved() -
     first, second, third = found[1]
     assert (first.node_id, first.group, first.has and (first.has.version, first.has.hash)) == ("n-00", 1, (1, HASH))
     assert (second.has, second.group, third.loses) == (None, 2, ())
+    assert first.will_have is not None
     assert first.will_have.version == 2 and first.will_have.accounts == "all"
     assert [(lost.script_id, lost.accounts, lost.gone) for lost in first.loses] == [("desk", "all", True)]
     assert await stand.steer.approve(plan.id, HASH) == OtherPlan(plan.plan_hash)
@@ -116,3 +119,61 @@ async def test_the_first_send_waits_for_the_window_of_each_node() -> None:
             first.setdefault(order.node_id, (minute + 10) // 60)
     assert first == {"tokyo": 13, "berlin": 21, "nowhere": 22}
     assert (await stand.deployment(deployment)).held == 0
+
+
+async def test_a_node_that_sleeps_through_its_window_gets_its_order_in_the_next() -> None:
+    """It would change its script when somebody opens the lid, in the middle of the working day."""
+    stand = await fleet(1)
+    at = stand.clock.now()
+    deployment = await stand.deploy(rollout=policy(window={"from": "02:00", "to": "03:00"}, deadline_seconds=200_000))
+    [first, *_] = await stand.look(2.5 * 3600, step=300)
+    assert first.apply_before == at + timedelta(hours=3)
+    # It wakes at five, and what it has missed comes to it, for the window that is over.
+    await stand.see("n-00", status=NodeStatus.OFFLINE, seq=2)
+    await stand.look(2.5 * 3600, step=300)
+    await stand.see("n-00", seq=3)
+    late = (await stand.look())[-1]
+    assert late.apply_before == first.apply_before
+    await answer(stand, [late], FAILED, attempt=late.attempt, cause=FailureCause.TOO_LATE, reason="it is five here")
+    assert await stand.look(20 * 3600, step=300) == []
+    waiting = await stand.deployment(deployment)
+    assert (waiting.state, waiting.held, dict(waiting.progress.causes)) == (DeploymentState.RUNNING, 1, {})
+    again = (await stand.look(2 * 3600, step=300))[0]
+    assert again.apply_before == at + timedelta(days=1, hours=3)
+    await answer(stand, [again])
+    assert stand.endings(deployment) == ["running", "succeeded"]
+
+
+async def test_a_plan_is_held_against_what_has_changed_since() -> None:
+    """A plan of yesterday would undo what has come since, and whoever approves it would not know."""
+    stand = await fleet(2)
+    await stand.push("newer")
+    plan = await stand.deploy(bind="all", rollout=policy(groups=[1, "100%"], approval=True))
+    assert plan.plan_hash is not None
+    ours = Artifact(id="greeter", version=1, hash=HASH)
+    await stand.tell_all([seen("n-01", seq=2, loaded=ours)])
+    refused = await stand.steer.approve(plan.id, plan.plan_hash)
+    assert isinstance(refused, ChangedSince)
+    assert [(each.now.node_id, str(each)) for each in refused.differences] == [
+        ("n-01", "it had nothing of the script when this was planned, and has version 1 now")
+    ]
+    assert (await stand.deployment(plan)).state is DeploymentState.PLANNED and await stand.look() == []
+    begun = await stand.steer.approve(plan.id, plan.plan_hash, even_if_changed=True)
+    assert isinstance(begun, Deployment) and begun.plan_hash != plan.plan_hash
+    found = await stand.browse.plan(plan.id, None, 10)
+    assert found is not None and found[0].plan_hash == begun.plan_hash
+    assert [(entry.node_id, entry.group, entry.has and entry.has.version) for entry in found[1]] == [
+        ("n-00", 1, None),
+        ("n-01", 2, 1),
+    ]
+
+
+async def test_accounts_that_play_something_else_since_are_a_change_too() -> None:
+    """What a plan says that others lose is what is approved."""
+    stand = await fleet(1)
+    plan = await stand.deploy(bind="all", rollout=policy(approval=True))
+    await stand.push("desk", "desk")
+    await stand.order_script("desk", "n-00", bind="all")
+    refused = await stand.steer.approve(plan.id, str(plan.plan_hash))
+    assert isinstance(refused, ChangedSince)
+    assert str(refused.differences[0]) == "its accounts play something else than when this was planned"

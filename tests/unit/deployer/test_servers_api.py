@@ -8,6 +8,7 @@ import pytest
 
 from services.deployer.api.servers import PREFIX
 from services.deployer.domain.installations import Installation, InstallState
+from services.deployer.domain.logins import PasswordLogin
 from services.deployer.use_cases.install_agent import DEADLINE
 from tests.support.waiting import until
 from tests.unit.deployer.making import START, new_script
@@ -65,6 +66,21 @@ async def test_a_confirmed_server_is_used(office: Office) -> None:
         404,
         "no-such-version",
     )
+
+
+async def test_a_login_is_changed_where_the_server_stays_as_it_is(office: Office) -> None:
+    """A changed password would cost the confirmed host key, the link and the history of the server."""
+    await office.confirmed()
+    office.host.let_in = {PasswordLogin(PLANTED + "2")}
+    refused(await office.http.post(PREFIX + "/tokyo-1/test"), 424, "login-refused")
+    changed = await office.http.put(PREFIX + "/tokyo-1/login", json={"password": PLANTED + "2", "user": "ops"})
+    assert changed.status_code == 200 and PLANTED not in changed.text
+    assert (changed.json()["user"], changed.json()["state"]) == ("ops", "confirmed")
+    assert (await office.http.post(PREFIX + "/tokyo-1/test")).status_code == 200
+    assert (await office.http.put(PREFIX + "/tokyo-1/login", json={"agent": True})).json()["login"] == "agent"
+    broken = {"private_key": PLANTED}
+    refused(await office.http.put(PREFIX + "/tokyo-1/login", json=broken), 422, "key-unreadable")
+    refused(await office.http.put(PREFIX + "/osaka-1/login", json={"agent": True}), 404, "no-such-server")
 
 
 async def test_a_login_is_in_no_answer(office: Office) -> None:

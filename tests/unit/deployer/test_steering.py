@@ -96,11 +96,10 @@ async def test_a_rollback_brings_each_node_what_it_had() -> None:
     await answer(stand, [order for order in orders if order.node_id != "n-01"])
     rolled = await stand.again.rollback(deployment.id)
     assert isinstance(rolled, RolledBack)
-    made = {one.artifact.version: one for one in rolled.deployments}
-    assert {version: each.total for version, each in made.items()} == {1: 2, 2: 1}
+    made = {None if one.removes else one.artifact.version: one for one in rolled.deployments}
+    assert {version: each.total for version, each in made.items()} == {1: 2, 2: 1, None: 1}
     assert all(each.rollback_of == deployment.id for each in rolled.deployments)
     assert rolled.left_alone == (
-        LeftAlone("n-03", "it had no version of the script before"),
         LeftAlone("n-04", "what it had is not known here: push that script again and deploy it"),
         LeftAlone("n-05", "nothing was sent to it"),
     )
@@ -108,6 +107,7 @@ async def test_a_rollback_brings_each_node_what_it_had() -> None:
     assert (ended.state, ended.reason, ended.remaining) == (DeploymentState.ABORTED, "rolled back", 0)
     back = await stand.look()
     assert {(order.node_id, order.artifact.version) for order in back} == {("n-00", 1), ("n-01", 1), ("n-02", 2)}
+    assert [(order.node_id, order.removes.id) for order in stand.removals] == [("n-03", "greeter")]
     assert await stand.again.rollback(UNKNOWN) == NoSuchDeployment()
 
 

@@ -258,3 +258,18 @@ def test_failed_attempts_are_counted_whatever_their_order(attempts: list[int]) -
     for attempt in attempts:
         current = moved(current, failed(attempt), NOW).delivery
     assert (current.state is FAILED) == (len(set(attempts)) >= MOST_FAILED_ATTEMPTS)
+
+
+@pytest.mark.parametrize("state", [SENT, RECEIVED, APPLIED])
+def test_what_came_too_late_for_its_window_is_held_back_for_the_next(state: DeliveryState) -> None:
+    """A node that slept would fail for it, or be asked again and again outside the window."""
+    late = failed(attempt=2, cause=FailureCause.TOO_LATE)
+    under_way = replace(delivery(state), zone="UTC", attempts=2)
+    move = moved(under_way, late, NOW)
+    assert move.entered == (PENDING,)
+    assert (move.delivery.released, move.delivery.next_attempt_at) == (False, under_way.deadline_at)
+    assert (move.delivery.cause, move.delivery.failed_attempts) == (FailureCause.TOO_LATE, ())
+    # The answer to an earlier attempt, when one for the next window is under way.
+    assert moved(replace(under_way, attempts=3), late, NOW).delivery.state is state
+    # Without a window only the deadline is meant, and the deployer has a clock of its own for that.
+    assert moved(replace(under_way, zone=None), late, NOW).entered == (FAILED,)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.deployer.domain.rollout import Window
-from services.deployer.domain.windows import open_zones, opens_next, zone_of
+from services.deployer.domain.windows import closes, open_zones, opens_next, zone_of
 
 NIGHT = {"from": "22:00", "to": "04:00"}
 DAY = {"from": "09:00", "to": "17:00"}
@@ -59,3 +59,20 @@ def test_the_zone_is_the_windows_or_the_nodes(zone: str, of_node: str | None, ex
     """Otherwise a node that says nonsense of itself would break the rollout of all."""
     assert zone_of(Window.model_validate({**NIGHT, "time_zone": zone}), of_node) == expected
     assert zone_of(None, of_node) is None
+
+
+@pytest.mark.parametrize(
+    ("window", "zone", "now", "closed"),
+    [
+        (DAY, "UTC", "2026-01-05T09:00:00", "2026-01-05T17:00:00"),
+        (DAY, "UTC", "2026-01-05T08:59:59", "2026-01-04T17:00:00"),
+        (DAY, "UTC", "2026-01-05T17:00:00", "2026-01-05T17:00:00"),
+        (NIGHT, "Asia/Tokyo", "2026-01-05T13:00:00", "2026-01-05T19:00:00"),
+        ({**DAY, "days": ["mon"]}, "UTC", "2026-01-12T08:00:00", "2026-01-05T17:00:00"),
+    ],
+)
+def test_an_order_is_for_the_window_that_is_open_or_was_last(
+    window: dict[str, object], zone: str, now: str, closed: str
+) -> None:
+    """A node that slept through its window would be touched when it wakes."""
+    assert closes(Window.model_validate(window), zone, at(now)) == at(closed)

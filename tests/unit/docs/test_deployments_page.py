@@ -37,6 +37,7 @@ EVENTS: tuple[Event, ...] = (
     Applied(HASH, tests_passed=True),
     Applied(HASH, tests_passed=False),
     Failed(1, FailureCause.TESTS_FAILED, "they failed", SOON),
+    Failed(1, FailureCause.TOO_LATE, "it slept through its window", SOON),
     Observed(HASH, tests_passed=True),
     Superseded("dep_2"),
     Canceled("somebody aborted it"),
@@ -72,7 +73,7 @@ def test_a_delivery_goes_the_ways_that_are_drawn() -> None:
     for state in set(DeliveryState) - FINAL_STATES:
         for event in EVENTS:
             for now in (SOON, LATE):
-                entered = moved(delivery(state=state), event, now).entered
+                entered = moved(delivery(state=state, zone="UTC", attempts=1), event, now).entered
                 ways |= {(before.value, after.value) for before, after in pairwise((state, *entered))}
     assert drawn(1) == ways
 

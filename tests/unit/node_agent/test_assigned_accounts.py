@@ -1,6 +1,9 @@
 """The whole agent under a registry that assigns, in virtual time: sets, logins that come and go back, the end."""
 
 import zlib
+from itertools import pairwise
+
+import pytest
 
 from services.node_agent.domain.telegram import UnusableSession
 from services.node_agent.telegram.in_memory import login_of
@@ -302,6 +305,20 @@ async def test_logins_for_other_keys_accounts_and_epochs_are_not_taken() -> None
         assert world.status_of("anna") == "online"
 
 
+async def test_a_login_is_asked_for_once_in_a_beats_time() -> None:
+    """Accounts that come online make the node beat each second, and every beat would ask for all the others again."""
+    world, vault = with_vault("anna", "bert")
+    del vault.versions["bert"]
+    async with world.running():
+        for _ in range(10):
+            await world.clock.run_for(6)
+            world.telegram.drop("anna")
+        asked = [beat.sent_at for beat in world.registry.beats if "bert" in beat.wanting]
+        assert len(world.registry.beats) > 15
+        assert all((later - sooner).total_seconds() >= 8 for sooner, later in pairwise(asked))
+        assert 4 <= len(asked) <= 8
+
+
 async def test_a_large_login_is_fetched() -> None:
     """An account that knows many people has a login that no message holds."""
     world, vault = with_vault("anna")
@@ -345,22 +362,21 @@ async def test_the_process_ends_with_the_lease_while_an_account_is_connected() -
     """A blocked loop or a stopped process would stay connected while the account starts elsewhere."""
     world, _ = with_vault("anna")
     async with world.online():
-        [first] = [beat for beat in world.registry.beats if beat.seq == len(world.registry.beats)]
-        sent = (first.sent_at - world.clock.now()).total_seconds() + world.clock.monotonic()
-        assert world.timer.at == sent + world.registry.lease_seconds
-        armed = world.timer.at
-        await world.clock.run_for(11)
-        assert world.timer.at is not None and world.timer.at > armed
-        world.registry.granting = False
-        await world.clock.run_for(60)
-        assert world.timer.at is None
-        world.registry.granting = True
-        await world.clock.run_for(15)
-        assert world.timer.at is not None
-        world.telegram.go_away()
-        await world.clock.run_for(15)
-        assert world.timer.at is None
-    assert world.timer.at is None
+        sent = (world.registry.beats[-1].sent_at - world.clock.now()).total_seconds() + world.clock.monotonic()
+        moments = [world.timer.at]
+        for act in (
+            world.registry_answers,
+            world.registry_falls_silent,
+            world.registry_answers,
+            world.telegram.go_away,
+        ):
+            act()
+            await world.clock.run_for(60)
+            moments.append(world.timer.at)
+    first, moved, silent, again, away = moments
+    assert first == sent + world.registry.lease_seconds
+    assert moved is not None and moved > first + 40
+    assert (silent, away) == (None, None) and again is not None
 
 
 async def test_an_agent_tells_that_it_follows_sets_before_it_knows_one() -> None:
@@ -404,3 +420,17 @@ async def test_accounts_of_the_vault_are_not_forgotten_while_the_agent_starts() 
         assert world.status_of("anna") == "online"
         assert world.registry.accounts["anna"].message_count == 1
         assert world.registry.accounts["anna"].user_id == ANNA
+
+
+async def test_an_agent_that_was_ended_while_connected_is_told_of_by_the_next(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Accounts that were away for a lease would be a riddle: whoever was killed says nothing himself."""
+    async with world.online():
+        flag = await world.ledger.execute("select connected from watch")
+        assert flag == [(1,)]
+    assert await world.ledger.execute("select connected from watch") == [(0,)]
+    await world.ledger.execute("update watch set connected = 1")
+    capsys.readouterr()
+    async with world.online():
+        assert "ended_while_connected" in capsys.readouterr().out

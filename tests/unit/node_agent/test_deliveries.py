@@ -1,6 +1,6 @@
 """Deliveries against the whole agent: what fails, what is answered, what survives a crash."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from shared.contracts.artifacts import TestTally
 from shared.contracts.deliveries import DeliveryOutcome, ForgetDelivery
 from tests.support.agent.orders import order, script
+from tests.support.agent.trusting import SIGNER
 from tests.unit.node_agent.virtual_agent import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,11 +31,16 @@ async def test_a_repeated_order_is_applied_once_and_answered_twice(world: World)
         assert world.registry.reports[-1].loaded_hash == order(script("hi")).artifact.hash
 
 
+def off(node_id: str, delivery_id: str) -> ForgetDelivery:
+    """The word that an order is off."""
+    return SIGNER.sign(ForgetDelivery(node_id=node_id, delivery_id=delivery_id, called_off_at=START))
+
+
 async def test_an_order_that_was_called_off_is_not_applied_when_it_comes_late(world: World) -> None:
     """A broker that hands out the order after the abort would bring an aborted version to life."""
     late = order(script("hi"))
     async with world.running():
-        await world.bus.publish(ForgetDelivery(node_id=late.node_id, delivery_id=late.delivery_id, called_off_at=START))
+        await world.bus.publish(off(late.node_id, late.delivery_id))
         for attempt in (1, 2):
             await world.bus.publish(order(script("hi"), attempt=attempt))
             await world.clock.run_for(5)
@@ -50,7 +56,7 @@ async def test_a_version_that_is_applied_stays_when_its_order_is_called_off(worl
         await world.bus.publish(order(script("hi")))
         await world.clock.run_for(5)
         done = order(script("hi"))
-        await world.bus.publish(ForgetDelivery(node_id=done.node_id, delivery_id=done.delivery_id, called_off_at=START))
+        await world.bus.publish(off(done.node_id, done.delivery_id))
         await world.bus.publish(order(script("hi"), attempt=2))
         await world.clock.run_for(5)
         assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
@@ -90,6 +96,20 @@ async def test_a_version_that_fails_leaves_the_old_one_running(
         world.say("/hello")
         await world.clock.run_for(1)
         assert world.replies() == ["old", "old"]
+
+
+async def test_an_order_that_the_node_gets_to_too_late_changes_nothing(world: World) -> None:
+    """A node that slept through its maintenance window would change its script in the middle of the working day."""
+    async with world.playing(script("old"), 1):
+        await world.deliver(script("new"), 2, apply_before=world.clock.now())
+        await world.clock.run_for(5)
+        report = world.registry.reports[-1]
+        assert (report.outcome, report.cause) == (DeliveryOutcome.FAILED, "too_late")
+        assert report.loaded_hash == order(script("old")).artifact.hash
+        assert report.reason and "it was to be applied before" in report.reason
+        await world.deliver(script("new"), 2, attempt=2, apply_before=world.clock.now() + timedelta(hours=1))
+        await world.clock.run_for(5)
+        assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
 
 
 async def test_a_disk_that_is_full_is_reported_and_a_later_attempt_succeeds(world: World) -> None:

@@ -9,6 +9,7 @@ from services.node_agent.domain.deliveries import (
     Apply,
     Delivery,
     Failed,
+    NewestOrder,
     Overtaken,
     StoredArtifact,
     judged,
@@ -52,6 +53,18 @@ def test_an_unknown_order_is_applied_unless_a_later_one_stands() -> None:
     assert judged(ORDER, None, None, None) == Apply()
     assert isinstance(judged(ORDER, None, stored(later), stored(later).artifact), Overtaken)
     assert judged(later, None, stored(ORDER), stored(ORDER).artifact) == Apply()
+
+
+def test_an_order_that_was_held_back_is_not_applied_after_a_later_one_that_failed() -> None:
+    """Whoever carries orders could choose which old version a node runs, by keeping one for a bad day."""
+    newest = NewestOrder("dlv_" + "9" * 32, ORDER.issued_at + timedelta(seconds=5))
+    before = ORDER.issued_at - timedelta(seconds=5)
+    failed = Delivery(ORDER, Failed(FailureCause.DOWNLOAD_FAILED, "404"))
+    older = stored(order(script("older"), 9, issued_at=before))
+    assert isinstance(judged(ORDER, None, older, older.artifact, newest), Overtaken)
+    assert isinstance(judged(ORDER.model_copy(update={"attempt": 2}), failed, None, None, newest), Overtaken)
+    # What is loaded is repaired by its own order, however old that is.
+    assert judged(ORDER, None, stored(ORDER), None, newest) == Apply()
 
 
 def test_a_known_order_is_answered_and_not_applied_again() -> None:

@@ -63,13 +63,9 @@ async def test_an_order_that_repairs_sets_the_bindings_as_a_whole(world: World) 
     whole = {"*": "greeter", "bert": "other"}
     async with world.running():
         await world.bus.publish(order(script("hi"), bind=None, bindings=whole))
-        await world.bus.publish(
-            order(script("ho", script_id="other"), 2, bind=None, bindings=whole).model_copy(
-                update={
-                    "artifact": order(script("ho", script_id="other"), 2).artifact.model_copy(update={"id": "other"})
-                }
-            )
-        )
+        other = script("ho", script_id="other")
+        artifact = order(other, 2).artifact.model_copy(update={"id": "other"})
+        await world.bus.publish(order(other, 2, bind=None, bindings=whole, artifact=artifact))
         await world.clock.run_for(5)
         world.say("/hello")
         await world.clock.run_for(1)

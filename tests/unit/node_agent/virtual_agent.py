@@ -77,6 +77,14 @@ class World(Surroundings):
             await self.clock.run_for(BEGINNING)
             yield
 
+    def registry_falls_silent(self) -> None:
+        """No beat is answered any more."""
+        self.registry.granting = False
+
+    def registry_answers(self) -> None:
+        """Beats are answered again."""
+        self.registry.granting = True
+
     def say(self, text: str, guest: int = GUEST) -> None:
         """The guest speaks."""
         self.telegram.say(CHAT, guest, text)

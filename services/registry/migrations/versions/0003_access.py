@@ -16,7 +16,6 @@ create table registry.tokens (
     id text collate "C" primary key,
     name text collate "C" not null,
     role text not null,
-    node_id text,
     hash text not null unique,
     created_at timestamptz not null default now(),
     created_by text not null,

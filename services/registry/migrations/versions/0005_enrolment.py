@@ -53,7 +53,6 @@ create table registry.deployer_keys (
 def upgrade() -> None:
     for statement in (ENROLMENTS, NODE_KEYS, DEPLOYER_KEYS):
         op.execute(statement)
-    op.execute("create index node_keys_by_change on registry.node_keys (changed_at)")
     op.execute("alter table registry.nodes add column keys_serial bigint, add column refused text")
 
 

@@ -111,6 +111,11 @@ class BackOffice:
             answer: Response = await call_next(request)
             return answer
 
+        api.post("/api/v1/workers/enrolments", status_code=201)(self._enrol)
+        api.post("/api/v1/workers/{name}/revoke")(self._revoke)
+        api.get("/api/v1/group-ai/keys")(self._keys)
+        api.post("/api/v1/group-ai/keys/rotate")(self._keys)
+        api.post("/api/v1/group-ai/keys/sign")(self._sign)
         api.get("/api/v1/workers")(self._list_nodes)
         api.get("/api/v1/workers/{name}")(self._one_node)
         api.get("/api/v1/group-ai/accounts")(self._list_accounts)
@@ -132,6 +137,23 @@ class BackOffice:
         api.post("/api/v1/group-ai/script-deployment/drift/{name}/{script}/{how}")(self._settle_drift)
         api.get("/api/v1/events")(self._events)
         return api
+
+    async def _enrol(self, request: Request) -> dict[str, Any]:
+        await self._keep_body(request)
+        asked = self.bodies[-1]
+        given = {"enrolment_id": "enr_1", "token": "cb-join-1", "expires_at": "2026-01-01T02:00:00+00:00"}
+        return given | {"node_id": asked["node_id"], "labels": asked["labels"]}
+
+    async def _revoke(self, name: str) -> dict[str, Any]:
+        return {"node_id": name, "revoked_at": "2026-01-01T00:00:00+00:00", "revoked_by": "ana"}
+
+    async def _keys(self) -> dict[str, Any]:
+        at = "2026-01-01T00:00:00+00:00"
+        key = {"key_id": "0123456789abcdef", "purpose": "signing", "state": "current"}
+        return {"serial": 3, "keys": [key | {"created_at": at, "changed_at": at}]}
+
+    async def _sign(self, request: Request) -> dict[str, Any]:
+        return {**await request.json(), "signature": {"key_id": "k", "value": "v"}}
 
     async def _list_nodes(self, limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
         return _page(self.nodes, limit, cursor)

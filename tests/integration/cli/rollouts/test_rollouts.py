@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from services.cli.failures import ExitCode
-from services.cli.paths import DEPLOYMENTS
+from services.cli.paths import DEPLOYMENTS, PLAN
 from services.deployer.api.script_source import EXAMPLE
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, FailureCause
@@ -117,6 +117,27 @@ async def test_a_plan_is_read_and_approved_by_its_last_line(scene: Scene, callbo
 
 
 @pytest.mark.usefixtures("on_all_nodes")
+async def test_a_plan_that_is_not_true_any_more(scene: Scene, callboard: Run) -> None:
+    """What was approved would not be what is done."""
+    planned = await callboard("deployments", "plan", "greeter", *ALL)
+    approval = shlex.split(planned.out.splitlines()[-1])[1:]
+    await callboard("deployments", "start", "greeter", "--nodes", "demo-a", "--wait")
+    artifact = AppliedArtifact(**scene.agents[0].orders[-1].artifact.model_dump(), tests_passed=True)
+    await scene.agents[0].announce(change="changed", artifacts=[artifact])
+
+    async def known() -> bool:
+        made = (await scene.deployer.http.post(f"{PLAN}/greeter", json={"node_ids": ["demo-a"]})).json()
+        found = (await scene.deployer.http.get(f"{DEPLOYMENTS}/{made['deployment_id']}/plan")).json()
+        return bool(found["items"][0]["has"]["version"] == 2)
+
+    await until(known, "the deployer knows what demo-a has")
+    refused = await callboard(*approval, code=ExitCode.REFUSED)
+    assert "demo-a: it had version 1 when this was planned, and has version 2 now" in refused.err
+    approved = await callboard(*approval, "--even-if-changed")
+    assert "is running: greeter 2 to 2 nodes" in approved.out
+
+
+@pytest.mark.usefixtures("on_all_nodes")
 async def test_a_plan_that_nobody_approved(callboard: Run, database_url: str) -> None:
     """Yesterday's plan says nothing about today's nodes."""
     planned = await callboard("deployments", "plan", "greeter", *ALL)
@@ -181,13 +202,29 @@ async def test_what_has_not_begun_is_aborted(scene: Scene, callboard: Run) -> No
     assert canceled.out == f"{later} is canceled before it began: nothing was sent to its 2 nodes\n"
 
 
-async def test_a_first_version_has_no_way_back(callboard: Run) -> None:
-    """A rollback that does nothing, and says so with exit code 0, would be believed."""
+async def test_the_way_back_from_a_first_version_takes_it_away(scene: Scene, callboard: Run) -> None:
+    """A rollback that leaves the script where it was not would be believed, because its exit code is 0."""
     deployment = (await callboard("deployments", "start", "greeter", *ALL)).out.strip()
     await callboard("deployments", "watch", deployment)
-    back = await callboard("deployments", "rollback", deployment, code=ExitCode.FAILED)
-    assert f"nothing to roll back: none of the 2 nodes of {deployment} has a version to go back to" in back.err
-    assert "2 × it had no version of the script before: demo-a, demo-b" in back.err
+    back = await callboard("deployments", "rollback", deployment)
+    assert f"{back.out.strip()} takes greeter from 2 nodes that had nothing of it before" in back.err
+    await callboard("deployments", "watch", back.out.strip())
+    assert [agent.loaded for agent in scene.agents] == [{}, {}]
+    again = await callboard("deployments", "rollback", back.out.strip(), code=ExitCode.OK)
+    assert "brings 2 nodes back to greeter 1" in again.err
+
+
+async def test_a_script_is_taken_away(scene: Scene, callboard: Run) -> None:
+    """An operator would bind its accounts to an empty script, and leave the files lying there."""
+    await callboard("deployments", "start", "greeter", *ALL, "--wait")
+    removed = await callboard("deployments", "remove", "greeter", "--nodes", "demo-a", "--wait")
+    assert "1 of 1 verified" in removed.err
+    assert [sorted(agent.loaded) for agent in scene.agents] == [[], ["greeter"]]
+    listed = (await callboard("deployments", "list", "--script", "greeter")).out
+    assert "removal of greeter" in listed
+    planned = await callboard("deployments", "remove", "greeter", "--nodes", "demo-b", "--approval")
+    shown = await callboard("deployments", "show", planned.out.strip(), "--plan")
+    assert "1 node in 1 group; 1 lose it" in shown.err
 
 
 @pytest.mark.parametrize("act", ["show", "watch", "pause", "resume", "abort", "retry", "rollback"])

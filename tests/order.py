@@ -1,0 +1,39 @@
+"""In which order the suite runs and what stays together, when `make test` runs it on two sides at once.
+
+A side takes the next unit when it has finished one, so the long ones come first: one that came last would run alone
+while the other side has nothing to do. A unit is a file; files that share a server which takes long to start are one
+unit, and of a file whose tests are long and share nothing each test is one.
+"""
+
+# Units of several files: what they share is started once for a session, so once on each side that needs it.
+TOGETHER = {
+    "fleet": ("tests/fault/test_bad_version.py", "tests/fault/test_broker.py", "tests/fault/test_database.py",
+              "tests/fault/test_drift.py", "tests/fault/test_kills.py"),
+    "demo": ("tests/system/test_bad_input.py", "tests/system/test_path.py", "tests/system/test_readme.py",
+             "tests/system/test_rollouts.py"),
+}  # fmt: skip
+APART = ("tests/simulation/test_scripts.py", "tests/simulation/test_drift.py", "tests/simulation/test_schedules.py")
+# By how long they take, the longest first; what is not named comes after them.
+LONG = (
+    "fleet",
+    "tests/integration/deployer/test_installing.py",
+    "demo",
+    "tests/fault/",
+    "tests/system/",
+    "tests/simulation/",
+    "tests/integration/cli/embedded/",
+    "tests/integration/node_agent/",
+    "tests/integration/",
+)
+
+_UNIT_OF = {file: unit for unit, files in TOGETHER.items() for file in files}
+
+
+def unit_of(file: str, test: str) -> str:
+    """The unit of a test."""
+    return f"{file}::{test}" if file in APART else _UNIT_OF.get(file, file)
+
+
+def rank(unit: str) -> int:
+    """The place of a unit in the order."""
+    return next((place for place, begin in enumerate(LONG) if unit.startswith(begin)), len(LONG))

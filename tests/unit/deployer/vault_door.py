@@ -1,0 +1,87 @@
+"""The vault's HTTP doors over its use cases in memory."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from services.deployer.api.session_backups import session_backups_router
+from services.deployer.api.session_body import FORM_ROOM
+from services.deployer.api.session_deliveries import session_deliveries_router
+from services.deployer.api.session_logins import session_logins_router
+from services.deployer.api.sessions import PREFIX, sessions_router
+from services.deployer.domain.sessions import Destination
+from services.deployer.domain.telegram_logins import LARGEST_UPLOAD
+from services.deployer.session_archive import AgeArchives
+from services.deployer.session_downloads import SignedSessions
+from services.deployer.use_cases.back_up_sessions import BackUpSessions, RestoreSessions
+from services.deployer.use_cases.rotate_keys import RotateKeys
+from shared.audit.log import InMemoryAuditLog
+from shared.clock import VirtualClock
+from shared.contracts.roles import Actor, Role
+from shared.http import create_api
+from shared.http.signing_in import named
+from tests.unit.deployer.vault_stand import SECRET, Vault
+
+TOKEN = "token-of-the-tests"
+SESSIONS = PREFIX
+FILE = {"content-type": "application/octet-stream"}
+
+
+class VaultDoor:
+    """The API on a vault. `role` is whose role the origin's requests have."""
+
+    def __init__(self, vault: Vault, http: httpx.AsyncClient, links: SignedSessions, audit: InMemoryAuditLog) -> None:
+        self.vault = vault
+        self.http = http
+        self.links = links
+        self.audit = audit
+
+    async def upload(self, content: bytes, account: str = "ana", **more: Any) -> httpx.Response:
+        """Upload bare bytes."""
+        return await self.http.post(SESSIONS, params={"account_id": account}, content=content, headers=FILE, **more)
+
+
+@asynccontextmanager
+async def open_vault_door(role: Role = Role.ADMIN) -> AsyncIterator[VaultDoor]:
+    """The doors of an empty vault."""
+    vault = Vault()
+    links = SignedSessions(SecretStr(SECRET.decode()), "http://door")
+    vault.deliver._url_of = lambda to: links.url_of(to)
+
+    async def ready() -> Sequence[str]:
+        return []
+
+    async def nothing() -> None:
+        return None
+
+    audit = InMemoryAuditLog("deployer", VirtualClock())
+    api = create_api(
+        "test",
+        version="0",
+        token=SecretStr(TOKEN),
+        audit=audit,
+        routers=[
+            session_logins_router(vault.sign_in),
+            session_backups_router(
+                BackUpSessions(vault.store, vault.safe, AgeArchives(), vault.clock),
+                RestoreSessions(vault.store, vault.reader, AgeArchives(), vault.keep, vault.clock),
+            ),
+            sessions_router(vault.sessions, vault.browse, RotateKeys(vault.store, vault.keys, {}, nothing)),
+        ],
+        open_routers=[session_deliveries_router(links, vault.deliver)],
+        ready=ready,
+        larger_bodies={SESSIONS: LARGEST_UPLOAD + FORM_ROOM},
+    )
+    told = [(name.decode(), value.decode()) for name, value in named(Actor("mika", role))]
+    headers = {"authorization": f"Bearer {TOKEN}", **dict(told)}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://door", headers=headers) as http:
+        yield VaultDoor(vault, http, links, audit)
+
+
+def destination(**changes: Any) -> Destination:
+    """Somewhere to deliver to."""
+    fields = {"node_id": "tokyo", "account_id": "ana", "epoch": 1, "version": 1, "sealing_key": "A" * 43 + "="}
+    return Destination(**(fields | changes))
