@@ -102,7 +102,8 @@ class Client:
         """An answer that is a file, piece by piece; one that breaks off is a `CommandFailed`."""
         # What is locked with a passphrase is made for a while before it comes.
         timeout = httpx.Timeout(connect=5.0, read=600.0, write=30.0, pool=5.0)
-        asked = {"params": _given(parameters), "timeout": timeout} | ({"json": body} if body is not None else {})
+        asked: dict[str, Any] = {"params": _given(parameters), "timeout": timeout}
+        asked |= {} if body is None else {"json": body}
         with self._told_plainly(method), self._http.stream(method, path, **asked) as answer:
             if not answer.is_success:
                 answer.read()

@@ -24,7 +24,7 @@ class Bar:
     def moved(self, size: int, about: str | None = None) -> None:
         """So many bytes more."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, advance=size, **({"description": about} if about else {}))
+            self._progress.update(self._task, advance=size, description=about)
 
     def pieces(self, content: bytes, about: str) -> Iterator[bytes]:
         """The content piece by piece, each counted when the next one is asked for."""

@@ -5,7 +5,6 @@
 | a change (POST, PUT, PATCH, DELETE)              | `intent`, then `outcome` with the status                          |
 | a read for admins, such as a session's download  | the same, unless the route depends on `not_recorded`              |
 | anything that the actor's role does not allow    | `refused`                                                         |
-| what an open route says was done (`done_by`)     | `outcome`                                                         |
 | any other read, and a node's own doors           | none                                                              |
 
 No audit, no change: when the intent cannot be written the request is refused with 503. When the outcome cannot be, the
@@ -72,14 +71,6 @@ async def intend(request: Request) -> None:
     record: _Record | None = request.scope.get("state", {}).get("recording")
     if record is not None and is_recorded(request.scope["route"], request.method):
         await record.intend()
-
-
-def done_by(request: Request, actor: Actor) -> None:
-    """Open routes say by this who has done what they did, once they know: there is no intent before that."""
-    request.state.actor = actor
-    record: _Record | None = request.scope.get("state", {}).get("recording")
-    if record is not None:
-        record.named_late(request.scope)
 
 
 class Recording:
@@ -156,11 +147,6 @@ class _Record:
         await self._log.write(self._entry(Phase.INTENT, safe_fields(fields)))
         self._intended = True
 
-    def named_late(self, scope: Scope) -> None:
-        """An open route has done something, and now it is known for whom."""
-        self._scope = scope
-        self._intended = True
-
     async def ended(self, status: int, answer: Mapping[str, Any]) -> None:
         """Write the outcome, or the refusal, once."""
         if self._ended:
@@ -200,7 +186,7 @@ class _Record:
             status=status,
             problem=problem,
             body_hash="hmac-sha256:" + self._digest.hexdigest() if self._whole and self._size else None,
-            address=_address(scope),
+            address=address_of(scope),
         )
 
 
@@ -248,7 +234,7 @@ def _object(content: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _address(scope: Scope) -> str | None:
+def address_of(scope: Scope) -> str | None:
     """Where the request came from: as the origin says it, else the connection's other end."""
     said = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
     client = scope.get("client")

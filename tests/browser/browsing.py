@@ -26,7 +26,7 @@ FLAGS = (
 PICTURES = Path(__file__).parents[2] / "docs" / "console"
 DESKTOP, PHONE = (1280, 800), (390, 844)
 # What a page may take to show a change; far more than it does, for a machine that does other things too.
-SECONDS = 15_000
+SECONDS = 10_000
 
 expect.set_options(timeout=SECONDS)
 

@@ -3,6 +3,7 @@
 All of it is in one file, because a file is what shares a stack.
 """
 
+import base64
 import json
 import signal
 import urllib.request
@@ -10,7 +11,7 @@ import urllib.request
 import httpx
 import psutil
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FilePayload, expect
 
 from tests.browser.browsing import PHONE, Operator, operator
 from tests.support.demo import Demo
@@ -226,6 +227,72 @@ def test_a_script_is_written_rehearsed_and_pushed_to_chosen_nodes(somebody: Oper
     expect(somebody.page.locator("h1")).to_contain_text("succeeded")
     somebody.go("/accounts?script_id=by-hand")
     expect(somebody.page.locator("tbody tr")).to_have_count(6)
+
+
+def new_login(stack: Stack, name: str) -> bytes:
+    """The session file of a new Telegram user of the sandbox."""
+    with httpx.Client(
+        base_url=f"{stack.sandbox_url}/api/v1", headers={"authorization": f"Bearer {stack.token}"}
+    ) as sandbox:
+        user = sandbox.post("/users", json={"first_name": name, "username": name}).raise_for_status().json()
+        made = sandbox.post("/sessions", json={"user_id": user["user_id"]}).raise_for_status().json()
+    return base64.b64decode(made["session_file"])
+
+
+def test_a_session_is_uploaded_assigned_and_seen_online(somebody: Operator, stack: Stack) -> None:
+    """The third scenario: a file is dropped, refused if it is no login, given to a node, and lives there."""
+    somebody.go("/sessions")
+    assert somebody.faults() == []
+    files: list[FilePayload] = [
+        {"name": "newcomer.session", "mimeType": "application/octet-stream", "buffer": new_login(stack, "newcomer")},
+        {"name": "holiday.session", "mimeType": "application/octet-stream", "buffer": b"no login at all"},
+    ]
+    somebody.page.locator("input[type=file]").set_input_files(files)
+    expect(somebody.page.locator(".uploads li").nth(0)).to_contain_text("stored as version 1")
+    expect(somebody.page.locator(".uploads li").nth(1).locator(".bad-text, .notice")).to_be_visible()
+    expect(somebody.row("newcomer")).to_contain_text("nowhere")
+    assert somebody.faults() == []
+    somebody.picture("sessions")
+    somebody.row("newcomer").get_by_role("link", name="newcomer").click()
+    assert somebody.faults() == []
+    somebody.picture("session")
+    somebody.page.get_by_role("link", name="Assign").click()
+    somebody.page.get_by_role("dialog").get_by_label("Node").select_option("demo-b")
+    somebody.choose("Assign")
+    expect(somebody.region("now")).to_contain_text("demo-b")
+    somebody.go("/accounts?q=newcomer")
+    expect(somebody.row("newcomer")).to_contain_text("online", timeout=40_000)
+    expect(somebody.row("newcomer")).to_contain_text("demo-b")
+
+
+def test_a_viewer_is_offered_nothing_and_refused_what_is_forced(browser: Browser, somebody: Operator) -> None:
+    """Whoever may only look sees no button, and a form that is sent all the same changes nothing."""
+    somebody.go("/tokens")
+    somebody.page.get_by_role("link", name="Make a token").first.click()
+    somebody.page.get_by_role("dialog").get_by_label("Name of the person or program").fill("looks-only")
+    somebody.choose("Make the token")
+    token = somebody.page.locator("#token").text_content()
+    somebody.page.get_by_role("link", name="Done").click()
+    expect(somebody.row("looks-only")).to_contain_text("viewer")
+    assert somebody.faults() == []
+    somebody.picture("tokens")
+    with operator(browser, somebody.stack, signed_in=False) as viewer:
+        viewer.sign_in(token)
+        expect(viewer.page.get_by_role("heading", name="Overview")).to_be_visible()
+        for path in PAGES:
+            viewer.go(path)
+            for offered in ("Push to nodes", "Store as a new version", "New script", "Enrol a node", "Add a server"):
+                assert viewer.page.get_by_role("link", name=offered).count() == 0, path
+        expect(viewer.page.get_by_role("link", name="Tokens")).to_be_hidden()
+        viewer.go("/audit")
+        expect(viewer.page.get_by_text("Your role does not show this.")).to_be_visible()
+        viewer.go("/scripts/new")
+        viewer.page.evaluate("document.getElementById('draft').submit()")
+        expect(viewer.page.get_by_role("alert")).to_contain_text("this needs the role operator")
+    somebody.go("/audit")
+    expect(somebody.page.locator("tbody tr").first).to_be_visible()
+    assert somebody.faults() == []
+    somebody.picture("audit")
 
 
 def test_versions_are_compared(somebody: Operator) -> None:

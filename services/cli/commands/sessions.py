@@ -231,7 +231,7 @@ def _uploaded(
     parameters = {"account_id": account, "file_name": parcel.name[-200:]}
     try:
         if passcode is not None:
-            form: Record = {"passcode": passcode} | ({"account_id": account} if account else {})
+            form = {"passcode": passcode} | ({"account_id": account} if account else {})
             answer = session.client.send_form(SESSIONS, form, (parcel.name, io.BytesIO(parcel.content)), None)
         else:
             pieces = moved.pieces(parcel.content, parcel.name)

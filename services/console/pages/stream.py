@@ -20,9 +20,7 @@ def stream_pages(desk: Desk) -> APIRouter:
     async def live(request: Request) -> EventSourceResponse:
         await desk.visitor(request)
         topics = request.query_params.get("topics", "").split(",")
-        return EventSourceResponse(
-            _messages(desk, request, topics), ping=PING_SECONDS, headers={"cache-control": "no-store"}
-        )
+        return EventSourceResponse(_messages(desk, request, topics), ping=PING_SECONDS)
 
     return router
 

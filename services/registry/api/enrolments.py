@@ -24,16 +24,19 @@ from shared.contracts.identifiers import Label, NodeId
 from shared.contracts.keys import PublicKey
 from shared.contracts.signed import SignatureValue
 from shared.http import Problem
+from shared.http.allowance import Allowance
 from shared.http.fields import Body
-from shared.http.recording import done_by
+from shared.http.recording import address_of
 from shared.http.responses import AWAY, joined, problems
-from shared.http.roles import Actor, Role, actor_of, requires
+from shared.http.roles import Role, actor_of, requires
 
 A_DAY = 86_400
 LONGEST = 30 * A_DAY
 # Joining is rare, and each try is a transaction: a fleet of a thousand machines is through in twenty seconds.
 JOINS_AT_ONCE = 100
 JOINS_PER_SECOND = 50.0
+# Of refusals, so many have a row in the audit log.
+MOST_REFUSALS, REFUSALS_A_MINUTE = 30, 10.0
 
 # Of what is known of the token: nobody without one learns more.
 _STATUS = {"no-such-enrolment": 401, "keys-not-proven": 401, "node-exists": 409, "node-id-needed": 422}
@@ -151,6 +154,7 @@ def join_router(enrol: EnrolNodes, audit: AuditLog, clock: Clock) -> APIRouter:
     """The open door. Who joined, and who was refused, is in the audit log; the token is not."""
     router = APIRouter(tags=["workers"])
     pace = Pace(JOINS_AT_ONCE, JOINS_PER_SECOND, clock)
+    refusals = Allowance(MOST_REFUSALS, REFUSALS_A_MINUTE, 1, clock.monotonic)
 
     @router.post(ENROL_PATH, summary="Join as a node", responses=joined(REFUSED, AWAY))
     async def join_fleet(request: Request, body: JoinRequest) -> Enrolled:
@@ -163,10 +167,11 @@ def join_router(enrol: EnrolNodes, audit: AuditLog, clock: Clock) -> APIRouter:
         if not pace.take():
             raise Problem(429, "too-many-joins", "many machines join at this moment: try again in a few seconds")
         outcome = await enrol(_joining(body))
-        await audit.write(_entry(request, body, outcome))
+        # Anybody may try: who is refused again and again fills no disk.
+        if isinstance(outcome, Enrolled) or refusals.take(""):
+            await audit.write(_entry(request, body, outcome))
         if isinstance(outcome, NotAdmitted):
             raise Problem(_STATUS.get(outcome.slug, 403), outcome.slug, outcome.reason)
-        done_by(request, Actor(f"node:{outcome.node_id}", Role.NODE, outcome.node_id))
         return outcome
 
     return router
@@ -193,7 +198,7 @@ def _entry(request: Request, body: JoinRequest, outcome: Enrolled | NotAdmitted)
         fields={"node_id": body.node_id, "host": body.hostname},
         status=200 if refused is None else _STATUS.get(refused.slug, 403),
         problem=None if refused is None else refused.slug,
-        address=request.client.host if request.client else None,
+        address=address_of(request.scope),
     )
 
 

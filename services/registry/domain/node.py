@@ -78,6 +78,7 @@ def observed(node: StoredNode, change: str, at: datetime) -> NodeObserved:
         node=node.facts,
         artifacts=list(node.artifacts),
         account_count=node.account_count,
+        sealing_key=node.sealing_key,
         at=at,
     )
 

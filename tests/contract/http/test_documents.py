@@ -19,8 +19,8 @@ VERBS = {
     "Abort", "Add", "Adopt", "Answer", "Apply", "Approve", "Assign", "Back", "Begin", "Change", "Clear", "Compare",
     "Confirm", "Count", "Cut", "Deploy", "Download", "Drain", "Drop", "End", "Fetch", "Follow", "Forget", "Inject",
     "Install", "Join", "Kill", "Let", "List", "Look", "Make", "Overwrite", "Pause", "Plan", "Push", "Read", "Remove",
-    "Replay", "Report", "Restore", "Resume", "Retry", "Revoke", "Roll", "Rotate", "Say", "Scan", "Set", "Sign",
-    "Take", "Tell", "Test", "Upload",
+    "Replay", "Report", "Restore", "Resume", "Retry", "Revoke", "Roll", "Rotate", "Say", "Scan", "Set", "Sign", "Take",
+    "Tell", "Test", "Upload",
 }  # fmt: skip
 # What needs no token, because it tells nothing of the fleet or brings an authorisation of its own.
 OPEN = {

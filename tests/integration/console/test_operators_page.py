@@ -1,5 +1,8 @@
 """The page at the origin, asked without a browser: who is let in, what every answer forbids, what is away."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import httpx
 import pytest
 
@@ -23,12 +26,14 @@ PLACES = (
 )
 
 
-async def signed_in(origin: str, language: str = "en") -> httpx.AsyncClient:
+@asynccontextmanager
+async def signed_in(origin: str, language: str = "en") -> AsyncIterator[httpx.AsyncClient]:
     """A browser that has signed in."""
-    client = httpx.AsyncClient(base_url=origin, headers={"origin": origin, "accept-language": language}, timeout=10)
-    answer = await client.post("/sign-in", data={"token": TOKEN, "next": "/"})
-    assert answer.status_code == 303, answer.text
-    return client
+    headers = {"origin": origin, "accept-language": language}
+    async with httpx.AsyncClient(base_url=origin, headers=headers, timeout=10) as client:
+        answer = await client.post("/sign-in", data={"token": TOKEN, "next": "/"})
+        assert answer.status_code == 303, answer.text
+        yield client
 
 
 async def test_every_page_wants_a_sign_in(origin: str) -> None:
@@ -46,7 +51,7 @@ async def test_a_service_that_is_away_leaves_every_page_standing(language: str) 
     """With nothing behind it the console still says what is missing, in its place and in the reader's language."""
     away = {"en": "does not answer now", "zh-TW": "目前沒有回應"}[language]
     with live(console(free_url(), free_url())) as origin:
-        async with await signed_in(origin, language) as operator:
+        async with signed_in(origin, language) as operator:
             for path in PLACES:
                 answer = await operator.get(path)
                 assert answer.status_code == 200, (path, answer.text[-500:])
@@ -55,7 +60,7 @@ async def test_a_service_that_is_away_leaves_every_page_standing(language: str) 
 
 async def test_nothing_runs_but_our_own_files(origin: str) -> None:
     """The policy is what stands between a forgotten escape and the operator's session."""
-    async with await signed_in(origin) as operator:
+    async with signed_in(origin) as operator:
         answer = await operator.get("/events")
         policy = answer.headers["content-security-policy"]
         assert "unsafe" not in policy
@@ -68,7 +73,7 @@ async def test_nothing_runs_but_our_own_files(origin: str) -> None:
 
 async def test_a_form_of_another_site_does_nothing(origin: str) -> None:
     """The cookie alone must not be enough."""
-    async with await signed_in(origin) as operator:
+    async with signed_in(origin) as operator:
         for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
             answer = await operator.post("/scripts", data={"source": "id: x"}, headers=headers)
             assert answer.status_code == 403
@@ -76,7 +81,7 @@ async def test_a_form_of_another_site_does_nothing(origin: str) -> None:
 
 async def test_an_open_page_is_told_what_happens(origin: str) -> None:
     """A page that hears nothing shows yesterday."""
-    async with await signed_in(origin) as operator, operator.stream("GET", "/live?topics=nodes") as stream:
+    async with signed_in(origin) as operator, operator.stream("GET", "/live?topics=nodes") as stream:
         assert stream.status_code == 200
         assert stream.headers["content-type"].startswith("text/event-stream")
         async for line in stream.aiter_lines():

@@ -87,6 +87,8 @@ async def test_what_is_not_taken_is_refused_with_the_reason(door: VaultDoor) -> 
     await door.upload(telethon_file())
     assert "'ana'" in problem(await door.upload(telethon_string(), "bob"), 409, "login-of-another-account")["detail"]
     problem(await door.upload(bytes(LARGEST_UPLOAD + 100_000)), 413, "body-too-large")
+    # More than other doors take.
+    problem(await door.upload(bytes(LARGEST_UPLOAD)), 422, "session-refused")
     post = door.http.post
     problem(await post(SESSIONS, content=b"x", headers={"content-type": "image/png"}), 415, "unsupported-media-type")
     problem(await post(SESSIONS, json={"session": "1"}), 422, "invalid-request")

@@ -128,6 +128,18 @@ async def test_a_login_waits_for_the_state_that_the_last_node_handed_back(vault:
     assert order is not None and vault.opened(order) == newest
 
 
+async def test_a_state_that_the_registry_waits_for_is_taken_whoever_was_told(vault: Vault) -> None:
+    """Word of who had the account may be lost with the broker: the login would never come in, and start nowhere."""
+    newest = state(1)
+    handed_back = vault.state("ana", "tokyo", newest, (0, 5, 1), final=True)
+    assert await vault.record(handed_back) is None
+    assert await vault.want("ana", "osaka", 1, at_least=content_hash(newest)) is None
+    assert await vault.record(vault.state("ana", "tokyo", state(2), (0, 5, 2))) is None, "just the one it waits for"
+    assert await vault.record(handed_back) is not None
+    order = await vault.want("ana", "osaka", 1, at_least=content_hash(newest))
+    assert order is not None and vault.opened(order) == newest
+
+
 async def test_a_large_login_goes_by_a_link_whose_bytes_are_sealed_too(vault: Vault) -> None:
     """A login that no message holds could not be moved; or its link would give it away."""
     many = sqlite3.connect(":memory:")

@@ -83,5 +83,6 @@ async def open_vault_door(role: Role = Role.ADMIN) -> AsyncIterator[VaultDoor]:
 
 def destination(**changes: Any) -> Destination:
     """Somewhere to deliver to."""
-    fields = {"node_id": "tokyo", "account_id": "ana", "epoch": 1, "version": 1, "sealing_key": "A" * 43 + "="}
+    fields: dict[str, Any] = {"node_id": "tokyo", "account_id": "ana", "epoch": 1, "version": 1}
+    fields["sealing_key"] = "A" * 43 + "="
     return Destination(**(fields | changes))

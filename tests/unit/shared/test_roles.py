@@ -16,7 +16,7 @@ from shared.clock import VirtualClock
 from shared.contracts.roles import Actor, Role
 from shared.http import Problem, create_api
 from shared.http.fields import Body
-from shared.http.recording import done_by, not_recorded
+from shared.http.recording import not_recorded
 from shared.http.roles import actor_of, requires, speaks_for
 from shared.http.signing_in import named
 from shared.messaging import Unavailable
@@ -74,20 +74,6 @@ def things(done: list[str]) -> APIRouter:
     return router
 
 
-def open_things() -> APIRouter:
-    """A door that needs no token, and finds out by itself who came."""
-    router = APIRouter(prefix="/open", tags=["things"])
-
-    @router.post("/{thing}")
-    async def join_things(thing: str, request: Request) -> dict[str, str]:
-        if thing == "nobody":
-            raise Problem(403, "not-known", "nobody knows you")
-        done_by(request, Actor(f"node:{thing}", Role.NODE, thing))
-        return {"node_id": thing, "secret": PLANTED}
-
-    return router
-
-
 class Door:
     """The doors with everything behind them."""
 
@@ -104,7 +90,6 @@ class Door:
             token=SecretStr(TOKEN),
             audit=self.audit,
             routers=[things(self.done)],
-            open_routers=[open_things()],
             ready=ready,
         )
         transport = httpx.ASGITransport(self.api, raise_app_exceptions=False)
@@ -262,15 +247,6 @@ async def test_reads_and_beats_are_not_told_and_secrets_that_are_read_are(door: 
     assert (await door.ask(ADMIN, "GET", "7/secret")).status_code == 200
     assert (await door.ask(ADMIN, "HEAD", "7/secret")).status_code == 200
     assert [row[:3] for row in door.told] == [("intent", "admin", "GET"), ("outcome", "admin", "GET")] * 2
-
-
-async def test_an_open_door_tells_who_came_and_nothing_of_who_did_not(door: Door) -> None:
-    """Nobody could say when a machine joined; or everybody could fill the log without a token."""
-    assert (await door.http.post("/open/n")).status_code == 200
-    assert (await door.http.post("/open/nobody")).status_code == 403
-    (row,) = door.audit.rows
-    assert (row.phase, row.actor, row.role, row.status) == (Phase.OUTCOME, "node:n", "node", 200)
-    assert row.fields == {"node_id": "n"}
 
 
 async def test_failures_are_told_with_their_kind(door: Door) -> None:
