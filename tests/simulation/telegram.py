@@ -10,7 +10,7 @@ from collections.abc import Callable
 from services.node_agent.domain.telegram import OnMessage
 from services.node_agent.telegram.in_memory import InMemoryConnection, InMemoryTelegram, TelegramAt, place_in
 from shared.clock import Clock
-from tests.simulation.machines import Machine
+from tests.simulation.machines import Disk, Machine
 
 # The registry's end of a node's lease, in seconds from now; negative when it has passed.
 LeaseLeft = Callable[[str], float]
@@ -28,22 +28,24 @@ class GuardedTelegram(InMemoryTelegram):
         self.excused: Callable[[str], bool] = lambda _: False
         self._lease_left = lease_left
         self._last: dict[str, Machine] = {}
-        # Accounts whose newest state went with the process that ran them, and those that have moved without it.
-        self._crashed: set[str] = set()
+        # Accounts whose newest state went with the process that ran them, and those that go on without it.
+        self._crashed: dict[str, Disk] = {}
         self.behind: set[str] = set()
         self._asleep: list[tuple[str, Machine, object]] = []
 
     def bring(self, account_id: str, content: bytes, at: TelegramAt) -> None:
         """The account is about to connect there: a state that it comes with is the newest that was handed back."""
         before, login = self._last.get(account_id), self._logins[account_id]
-        if before is not None and place_in(content, 0) < login.saved:
-            # What a killed process had not handed back is lost, also for a machine that has lost its ledger since.
-            if account_id in self._crashed or self.excused(account_id):
+        disk = self._crashed.pop(account_id, None)
+        if disk is not None and (before is not at.whose or self._disk_of(at) is not disk):
+            # What a killed process had not handed back is lost, and the ledger that knows what it answered is not here.
+            self.behind.add(account_id)
+        elif before is not None and before is not at.whose and place_in(content, 0) < login.saved:
+            if self.excused(account_id):
                 self.behind.add(account_id)
-            elif before is not at.whose:
+            else:
                 late = f"has moved with {content!r}, its state was {login.saved} already, at {self._second}"
                 self.violations.append(f"{account_id} {late}")
-        self._crashed.discard(account_id)
         super().bring(account_id, content, at)
 
     async def connect(self, account_id: str, on_message: OnMessage) -> InMemoryConnection:
@@ -80,7 +82,7 @@ class GuardedTelegram(InMemoryTelegram):
 
     def crash_on(self, machine: Machine) -> None:
         """A machine's agent is gone at once, and has saved nothing at its end."""
-        self._crashed |= {account_id for account_id, last in self._last.items() if last is machine}
+        self._crashed |= {account_id: machine.disk for account_id, last in self._last.items() if last is machine}
         for account_id in self.live_on(machine):
             self.crash(account_id)
 
@@ -98,6 +100,10 @@ class GuardedTelegram(InMemoryTelegram):
             self._asleep.remove((account_id, machine, agent))
             if machine.agent is agent:
                 self.violations.append(f"{account_id} has moved, and wakes up on {machine.node_id} at {self._second}")
+
+    def _disk_of(self, at: TelegramAt) -> Disk:
+        assert isinstance(at.whose, Machine)
+        return at.whose.disk
 
     def _guard(self, account_id: str, what: str, machine: Machine | None = None) -> None:
         machine = machine or self._machine(account_id)
