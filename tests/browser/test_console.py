@@ -271,6 +271,7 @@ def test_a_viewer_is_offered_nothing_and_refused_what_is_forced(browser: Browser
     somebody.page.get_by_role("link", name="Make a token").first.click()
     somebody.page.get_by_role("dialog").get_by_label("Name of the person or program").fill("looks-only")
     somebody.choose("Make the token")
+    expect(somebody.page.get_by_role("dialog")).to_contain_text("not shown again")
     token = somebody.page.locator("#token").text_content()
     somebody.page.get_by_role("link", name="Done").click()
     expect(somebody.row("looks-only")).to_contain_text("viewer")

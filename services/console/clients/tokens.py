@@ -16,7 +16,7 @@ class Token(View):
     id: str
     name: str
     role: Role
-    node_id: str | None
+    node_id: str | None = None
     created_at: datetime
     created_by: str
     ends_at: datetime | None
