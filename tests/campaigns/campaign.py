@@ -99,4 +99,5 @@ class Campaign:
 
     async def _roll_out(self) -> str:
         self._version += 1
-        return await self._fleet.roll_out(self._version)
+        # Every second one in groups: what a group waits for must survive as well.
+        return await self._fleet.roll_out(self._version, in_groups=self._version % 2 == 0)

@@ -50,10 +50,10 @@ class ManyAgents(Fleet):
         await until(self._all_nodes_online, "every node is online", 300)
         return self
 
-    async def roll_out(self, version: int) -> str:
+    async def roll_out(self, version: int, *, in_groups: bool = False) -> str:
         """Store a new version of the script and order it to every node; the deployment's id."""
         await self.push(script(version))
-        return await self.deploy("ping")
+        return await self.deploy("ping", **({"groups": [1, "10%", "100%"]} if in_groups else {}))
 
     async def seconds_until_verified(self, deployment: str, most: float) -> float | None:
         """How long from now until every delivery is verified; None if that takes longer than `most`."""

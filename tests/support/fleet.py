@@ -171,15 +171,13 @@ class Fleet:
 
         return await until(pushed, "the script is stored", 60)
 
-    async def deploy(self, script_id: str) -> str:
+    async def deploy(self, script_id: str, **rollout: object) -> str:
         """Order the newest version to every node, however long the deployer is away; the deployment's id."""
+        order = {"node_ids": list(self.nodes), "bind": "all", "rollout": rollout}
 
         async def ordered() -> str:
             try:
-                answer = await self.api.post(
-                    f"/api/v1/group-ai/script-deployment/deploy/{script_id}",
-                    json={"node_ids": list(self.nodes), "bind": "all"},
-                )
+                answer = await self.api.post(f"/api/v1/group-ai/script-deployment/deploy/{script_id}", json=order)
             except httpx.TransportError:
                 return ""
             return str(answer.json()["deployment_id"]) if answer.status_code == 202 else ""
