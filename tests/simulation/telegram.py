@@ -82,7 +82,10 @@ class GuardedTelegram(InMemoryTelegram):
 
     def crash_on(self, machine: Machine) -> None:
         """A machine's agent is gone at once, and has saved nothing at its end."""
-        self._crashed |= {account_id: machine.disk for account_id, last in self._last.items() if last is machine}
+        for account_id, last in self._last.items():
+            if last is machine:
+                # The disk that knows is the first one's: it may be wiped and killed again before the account is back.
+                self._crashed.setdefault(account_id, machine.disk)
         for account_id in self.live_on(machine):
             self.crash(account_id)
 
