@@ -11,16 +11,12 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import (
     AfterValidator,
     Field,
-    FilePath,
     SecretStr,
     StringConstraints,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from yarl import URL
 
 from shared.tls import Certificate, database_tls, trusting_file
 
@@ -72,22 +68,6 @@ class ServiceSettings(BaseSettings):
         if self.http_certificate_file is None or self.http_key_file is None:
             return None
         return Certificate(self.http_certificate_file, self.http_key_file)
-
-
-class BrokerSettings(ServiceSettings):
-    """What a service has that speaks to the broker. With `amqps://` the certificate is checked, and its name.
-
-    `amqp_ca_file` are certificates in PEM to trust instead of the system's.
-    """
-
-    amqp_ca_file: FilePath | None = None
-    amqp_url: AmqpUrl
-
-    @field_validator("amqp_url")
-    @classmethod
-    def _with_authorities(cls, value: str, info: ValidationInfo) -> str:
-        file = info.data.get("amqp_ca_file")
-        return value if file is None else str(URL(value).update_query(cafile=str(file)))
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

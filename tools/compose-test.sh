@@ -13,6 +13,8 @@ export CALLBOARD_TOKEN=$(random) CALLBOARD_SECRET=$(random) RABBITMQ_PASSWORD=$(
 # Ports of our own, so that a stack that runs here already is left alone.
 export CALLBOARD_PUBLISH=127.0.0.1:18080 CALLBOARD_AMQP_PUBLISH=127.0.0.1:15673 CALLBOARD_MANAGEMENT_PORT=15674
 export CALLBOARD_SANDBOX_ADMIN_PORT=18444
+# The vault takes logins of the demo's sandbox, too.
+export CALLBOARD_SANDBOX_ADDRESS=telegram-sandbox CALLBOARD_SANDBOX_PORT=8443
 export CALLBOARD_LEASE_SECONDS=10 CALLBOARD_HEARTBEAT_SECONDS=2
 
 down() {

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from services.deployer.domain.drift import SETTLE
-from shared.settings import BrokerSettings, DatabaseUrl, Port, ServiceSettings, Token
+from shared.messaging.settings import BrokerSettings
+from shared.settings import DatabaseUrl, Port, ServiceSettings, Token
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
 

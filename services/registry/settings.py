@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from yarl import URL
 
-from shared.settings import AmqpUrl, BrokerSettings, DatabaseUrl, Port, ServiceSettings, Token
+from shared.messaging.settings import BrokerSettings
+from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
 # A share of the lease: ten times what two bad oscillators (500 ppm each) differ by, for clocks of virtual machines.
