@@ -1,4 +1,4 @@
-"""The settings of a service that speaks to the broker; apart from the others, for services that do not need its library."""
+"""The settings of a service that speaks to the broker; apart from the others, for those that have no broker library."""
 
 from pydantic import FilePath, ValidationInfo, field_validator
 from yarl import URL
