@@ -77,7 +77,8 @@ class Operator:
         self.page.get_by_role("dialog").get_by_role("button", name=name).click()
 
     def faults(self) -> list[str]:
-        """What axe finds on this page that keeps somebody from using it."""
+        """What axe finds on this page that keeps somebody from using it, once nothing is read any more."""
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
         found: dict[str, Any] = Axe().run(self.page).response
         return [
             f"{one['id']} ({one['impact']}): {one['help']}: {[node['html'][:150] for node in one['nodes'][:3]]}"

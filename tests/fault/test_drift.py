@@ -26,6 +26,7 @@ async def test_an_edited_file_and_a_lost_disk_come_back_by_themselves(fleet: Fle
     await until(lambda: file.read_text() == script(1, "ping-edited"), "the edited file is back", 60)
     await fleet.kill(second)
     shutil.rmtree(fleet.home / second / "state")
+    await fleet.join(second, fleet.home / second / "state")
     await fleet.start_again(second)
     await until(lambda: _file(fleet, second, "ping-edited").exists(), "the reinstalled node has its script", 60)
     await _nothing_is_shown(fleet)

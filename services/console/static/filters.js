@@ -2,6 +2,7 @@
 import { readRegions } from "./regions.js";
 
 const TYPING = 180;
+let shown = place();
 
 export function liveFilters() {
   const form = document.querySelector("form[data-filters]");
@@ -26,17 +27,23 @@ export function liveFilters() {
     else if (order && form) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "sort", value: order }));
     go(link.href, names, true);
   });
-  addEventListener("popstate", () => location.reload());
+  // A link within the page comes here too, and has nothing to read.
+  addEventListener("popstate", () => place() === shown || location.reload());
 }
 
 async function go(address, names, remember = false) {
   history[remember ? "pushState" : "replaceState"](null, "", address);
+  shown = place();
   try {
     await readRegions(names, address);
   } catch {
     location.assign(address);
   }
   document.querySelector("a[download]")?.setAttribute("href", `/accounts.csv${location.search}`);
+}
+
+function place() {
+  return location.pathname + location.search;
 }
 
 function addressOf(form) {

@@ -8,7 +8,7 @@ from shared.contracts.artifacts import AppliedArtifact, FileState
 from shared.contracts.identifiers import content_hash
 from tests.integration.node_agent.real_node import RealNode
 from tests.integration.node_agent.test_real_agent import greeter
-from tests.support.agent.orders import order
+from tests.support.agent.orders import again, order
 from tests.support.waiting import until
 
 FIRST = order(greeter("hi"))
@@ -53,12 +53,12 @@ async def test_edited_and_deleted_files_are_told_and_put_back(node: RealNode) ->
     assert artifact is not None
     assert artifact.hash == FIRST.artifact.hash
     assert artifact.file_hash == content_hash(greeter("edited by hand").encode())
-    await node.bus.publish(FIRST.model_copy(update={"attempt": 2}))
+    await node.bus.publish(again(FIRST))
     await until_file(node, FileState.INTACT)
     assert file_of(node).read_text() == FIRST.content
     file_of(node).unlink()
     await until_file(node, FileState.MISSING)
-    await node.bus.publish(FIRST.model_copy(update={"attempt": 3}))
+    await node.bus.publish(again(FIRST, attempt=3))
     await until_file(node, FileState.INTACT)
     assert file_of(node).read_text() == FIRST.content
 
@@ -72,7 +72,7 @@ async def test_a_node_reinstalled_from_nothing_claims_nothing_and_takes_the_orde
     await node.start()
     await until(lambda: node.registry.beats[-1].boot > boot, "the agent is back")
     assert told(node) is None
-    await node.bus.publish(FIRST.model_copy(update={"attempt": 2, "bind": None, "bindings": {"*": "greeter"}}))
+    await node.bus.publish(again(FIRST, bind=None, bindings={"*": "greeter"}))
     await until_file(node, FileState.INTACT)
     await node.until_online()
     await until(lambda: node.registry.accounts["bert"].script_version == 1, "its accounts play again")
@@ -102,5 +102,5 @@ async def test_a_node_restored_from_an_old_image_says_which_order_it_has(node: R
     artifact = told(node)
     assert artifact is not None
     assert (artifact.hash, artifact.ordered_at) == (FIRST.artifact.hash, FIRST.issued_at)
-    await node.bus.publish(second.model_copy(update={"attempt": 2}))
+    await node.bus.publish(again(second))
     await until(has_second, "the second version is back")

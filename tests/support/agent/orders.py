@@ -36,6 +36,11 @@ def order(text: str, number: int = 1, /, **changes: Any) -> DeliverArtifact:
     return SIGNER.sign(DeliverArtifact(**(fields | changes)))
 
 
+def again(of: DeliverArtifact, /, **changes: Any) -> DeliverArtifact:
+    """Another attempt of an order, signed anew."""
+    return SIGNER.sign(of.model_copy(update={"attempt": of.attempt + 1, "signature": None, **changes}))
+
+
 def removal(number: int = 1, /, **changes: Any) -> RemoveArtifact:
     """An order to remove `greeter`, as the order with this number, signed."""
     fields: dict[str, Any] = {
