@@ -77,11 +77,11 @@ class Deployer:
         self.http = httpx.AsyncClient(base_url=given.public_url, headers=headers, timeout=10)
 
     @asynccontextmanager
-    async def up(self) -> AsyncIterator["Deployer"]:
-        """Run it until the end of the context."""
+    async def up(self, *, ready: bool = True) -> AsyncIterator["Deployer"]:
+        """Run it until the end of the context; without `ready` as soon as it answers."""
         try:
             async with running(*self.app.jobs.values()):
-                await until(self._is_ready, "the deployer is ready")
+                await until(self._is_ready if ready else self._answers, "the deployer is ready")
                 yield self
         finally:
             await self.http.aclose()
@@ -138,6 +138,12 @@ class Deployer:
     async def _is_ready(self) -> bool:
         try:
             return (await self.http.get("/health/ready")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def _answers(self) -> bool:
+        try:
+            return (await self.http.get("/health/live")).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -14,6 +14,7 @@ from shared import logging as service_logging
 from shared.contracts.identifiers import content_hash
 from tests.integration.deployer.running import Deployer, settings
 from tests.support.sshd import Sshd, running_sshd
+from tests.support.waiting import until
 
 SERVERS = "/api/v1/group-ai/servers"
 PLANTED = "planted-9b1f7c44"
@@ -63,7 +64,13 @@ async def test_another_replica_with_another_secret_says_so(
     """An operator would look for a broken server when it is the deployer's secret that was changed."""
     async with Deployer(settings(database_url, amqp_url)).up() as deployer:
         await registered(deployer.http, body(sshd, tmp_path / "there", {"private_key": sshd.private_key}))
-    async with Deployer(settings(database_url, amqp_url, secret="another secret of the tests")).up() as deployer:
+    other = Deployer(settings(database_url, amqp_url, secret="another secret of the tests"))
+    async with other.up(ready=False) as deployer:
+
+        async def says_why() -> bool:
+            return "master key" in (await deployer.http.get("/health/ready")).text
+
+        await until(says_why, "the deployer says which key it lacks")
         answer = await deployer.http.post(f"{SERVERS}/tokyo-1/test")
     assert (answer.status_code, answer.json()["type"]) == (424, "urn:callboard:problem:login-unreadable")
 

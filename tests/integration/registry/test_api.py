@@ -13,6 +13,7 @@ ROW = [
     "source",
     "status",
     "status_reason",
+    "status_since",
     "script_id",
     "script_version",
     "script_hash",
