@@ -43,13 +43,15 @@ def test_the_first_five_minutes_work_as_they_are_written(demo: Demo, tmp_path: P
 def test_a_rollout_with_care_works_as_it_is_written(demo: Demo, tmp_path: Path) -> None:
     """The plan that is shown is approved by its last line, and the file is one that the deployer takes."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    planned = []
+    approved = []
     for command in commands(blocks("Rolling out with care")):
         said = typed(demo, tmp_path, command)
-        planned += [said.splitlines()[-1]] if " plan " in command else []
-    [approve] = planned
-    assert approve.strip().startswith("callboard deployments approve dep_")
-    typed(demo, tmp_path, approve.strip())
+        if " plan " in command:
+            # At once, as its reader does: a plan is held against what has changed since.
+            approved.append(said.splitlines()[-1].strip())
+            typed(demo, tmp_path, approved[-1])
+    [approve] = approved
+    assert approve.startswith("callboard deployments approve dep_")
 
 
 def test_both_languages_show_the_same_rollout() -> None:
