@@ -51,7 +51,7 @@ class PlainClient(TelegramClient):  # type: ignore[misc]  # Telethon has no type
         loggers: Loggers,
         more_exchanges: int = 0,
     ) -> None:
-        """`more_exchanges`: how often a login that has no key yet makes another, when Telegram does not take the first."""
+        """`more_exchanges`: how often a login without a key makes another, when Telegram does not take the first."""
         super().__init__(
             session,
             api_id,

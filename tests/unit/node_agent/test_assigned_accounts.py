@@ -3,7 +3,6 @@
 import zlib
 from itertools import pairwise
 
-import pytest
 from structlog.testing import capture_logs
 
 from services.node_agent.domain.telegram import UnusableSession
