@@ -29,7 +29,7 @@ SANDBOX = "telegram-sandbox"
 ACCOUNTS = 3
 GROUP = "/api/v1/group-ai"
 # The registry hears of the nodes with their first beat, and of the logins in a moment.
-PATIENCE_SECONDS, PAUSE_SECONDS = 90.0, 1.0
+PATIENCE_SECONDS, PAUSE_SECONDS = 180.0, 1.0
 
 
 class NotDone(Exception):
