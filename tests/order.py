@@ -10,7 +10,7 @@ TOGETHER = {
     "fleet": ("tests/fault/test_bad_version.py", "tests/fault/test_broker.py", "tests/fault/test_database.py",
               "tests/fault/test_drift.py", "tests/fault/test_kills.py"),
     "demo": ("tests/system/test_bad_input.py", "tests/system/test_path.py", "tests/system/test_readme.py",
-             "tests/system/test_rollouts.py"),
+             "tests/system/test_rollouts.py", "tests/system/test_up.py"),
 }  # fmt: skip
 APART = ("tests/simulation/test_scripts.py", "tests/simulation/test_drift.py", "tests/simulation/test_schedules.py")
 # By how long they take, the longest first; what is not named comes after them.
