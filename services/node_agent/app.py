@@ -81,7 +81,7 @@ from services.node_agent.use_cases.check_orders import checked
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.hand_back import HandBack, StoredForm
-from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
+from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowRefused, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
@@ -89,6 +89,7 @@ from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.sealing_logins import LoginSealer
 from services.node_agent.use_cases.sign_ins import SignIns
 from services.node_agent.use_cases.stage import Stage
+from services.node_agent.use_cases.sync_login import SyncLogin
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.take_login import TakeLogin
 from services.node_agent.use_cases.unsaid import Unsaid
@@ -380,7 +381,20 @@ def _logins(core: _Core, crew: Crew) -> tuple[Vault, Jobs, Callable[[], Awaitabl
                         "has is sent when the agent starts again")  # fmt: skip
 
     sign_ins, signing_in = _sign_ins(core)
-    vault = Vault(take, KnowStored(node_id, hand_back, core.sign_ins, core.roster), sign_ins)
+    refused = KnowRefused(node_id, core.roster)
+
+    def held(account_id: str, epoch: int, hash_: str) -> None:
+        outbox.refused(account_id, epoch, hash_)
+        sync.refused(account_id)
+
+    refused.held = held
+    vault = Vault(
+        take,
+        KnowStored(node_id, hand_back, core.sign_ins, core.roster),
+        refused,
+        SyncLogin(node_id, core.assignments, hand_back, crew.save),
+        sign_ins,
+    )
     return vault, {"logins": sending.run, "login sync": sync.run, **signing_in}, farewell
 
 

@@ -56,6 +56,7 @@ from services.registry.use_cases.record_sessions import RecordSessions
 from services.registry.use_cases.revoke_node import RevokeNode
 from services.registry.use_cases.settle_reports import SettleReports
 from services.registry.use_cases.settle_silent import SettleSilent
+from services.registry.use_cases.show_stranded import ShowStranded
 from services.registry.use_cases.sweep_leases import SweepLeases
 from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeartbeat, TakeInSessionChange
 from services.registry.use_cases.tokens import Tokens
@@ -268,6 +269,7 @@ class Registry:
     def _wire_api(self) -> None:
         settings, ports = self._settings, self._ports
         order = OrderAssignment(self._store, self._store, self._clock, ports.wake)
+        policies, stranded = KeepPolicies(self._store, self._store, self._empty), ShowStranded(self._store)
         self._hand_over = HandOverOrders(ports.mailbox, self._store, settings.waiting_polls)
         tokens = Tokens(ports.tokens, ports.randomness)
         self.api = create_api(
@@ -288,8 +290,8 @@ class Registry:
                 worker_orders_router(
                     self._hand_over, PassOnReports(ports.bus), self._cut_off, self._clock, ports.randomness
                 ),
-                accounts_router(self._store),
-                *assignment_routers(self._store, order, KeepPolicies(self._store, self._store, self._empty)),
+                accounts_router(self._store, stranded),
+                *assignment_routers(self._store, stranded, order, policies),
                 events_router(self._stream),
                 tokens_router(tokens),
                 whoami_router(tokens),

@@ -1,5 +1,6 @@
 """`callboard up` itself: what it leaves behind, what it brings back, and how it ends."""
 
+import base64
 import json
 import stat
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.telegram_sandbox.world.seed import SeedAccounts, WorldSeed
 from tests.support.demo import Demo
 
 
@@ -27,6 +29,21 @@ def test_the_connection_file_is_private_and_complete(demo: Demo) -> None:
     assert found["url"].startswith("http://127.0.0.1:")
     assert len(found["token"]) >= 16
     assert found["url"] in demo.output()
+
+
+async def test_the_accounts_logins_are_readable_nowhere_but_in_the_sandbox(demo: Demo) -> None:
+    """The demo shows what the product is: who copies a node's disk, or the database's, has no account."""
+    prefixes = ("demo_a", "demo_b")
+    async with demo.stack().sandbox() as sandbox:
+        seed = WorldSeed(accounts=[SeedAccounts(count=3, prefix=prefix) for prefix in prefixes])
+        strings = [login.string_session for login in await sandbox.apply(seed)]
+    keys = [base64.urlsafe_b64decode(string[1:])[-256:] for string in strings]
+    marks = [mark for key in keys for mark in (key[:48], key.hex().encode()[:96], base64.b64encode(key)[:64])]
+    files = [path for path in demo.home.rglob("*") if path.is_file() and "sandbox" not in path.parts]
+    assert any("agents" in path.parts for path in files)
+    assert any("postgres" in path.parts for path in files)
+    found = [str(path) for path in files if any(mark in _content(path) for mark in marks)]
+    assert found == []
 
 
 def test_a_second_up_on_the_same_home_says_so_in_a_sentence(demo: Demo) -> None:
@@ -100,6 +117,14 @@ def _made(home: Path) -> dict[str, int]:
     assert len(found) == 2
     cluster = min(home.rglob("PG_VERSION"), key=lambda file: len(file.parts))
     return found | {"PG_VERSION": cluster.stat().st_ino}
+
+
+def _content(path: Path) -> bytes:
+    """What is in a file of a running stack; it may go away meanwhile."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _wait_for(demo: Demo, said: str, after: int) -> None:

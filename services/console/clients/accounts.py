@@ -33,6 +33,7 @@ class Account(View):
     assignment: str | None = None
     assigned_to: str | None = None
     target: str | None = None
+    stranded: bool = False
     updated_at: datetime
 
 

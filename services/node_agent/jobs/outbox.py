@@ -108,7 +108,10 @@ class SignInOutbox:
 
 
 class LoginOutbox:
-    """Logins that are handed back."""
+    """Logins that are handed back.
+
+    What the vault has refused stays in the ledger, and is said once more after a restart: the cause may be gone.
+    """
 
     def __init__(self, ledger: HandedBackLedger, publisher: Publisher, clock: Clock, randomness: Randomness) -> None:
         self._ledger = ledger
@@ -116,6 +119,12 @@ class LoginOutbox:
         self._clock = clock
         self._randomness = randomness
         self._sent: dict[PendingState, tuple[int, float]] = {}
+        self._refused: set[PendingState] = set()
+
+    def refused(self, account_id: str, epoch: int, hash_: str) -> None:
+        """The vault does not take this state; the same one that is handed back anew is said again."""
+        state = (account_id, epoch, hash_)
+        self._refused |= {each for each in self._sent if (each.account_id, each.epoch, each.hash) == state}
 
     async def send_some(self) -> bool:
         """Publish what is due; whether anything was. Raises PublishFailed or LedgerAway."""
@@ -134,4 +143,6 @@ class LoginOutbox:
     async def _due(self) -> list[PendingState]:
         pending, now = await self._ledger.pending(), self._clock.monotonic()
         self._sent = {each: self._sent[each] for each in pending if each in self._sent}
-        return [each for each in pending if each not in self._sent or self._sent[each][1] <= now]
+        self._refused &= set(pending)
+        waiting = [each for each in pending if each not in self._refused]
+        return [each for each in waiting if each not in self._sent or self._sent[each][1] <= now]

@@ -16,6 +16,7 @@ from services.registry.domain.views import (
     ChangeView,
     place_of_account,
 )
+from services.registry.use_cases.show_stranded import ShowStranded
 from shared.contracts.accounts import AccountStatus
 from shared.contracts.identifiers import AccountId, NodeId, ScriptId
 from shared.http import Problem
@@ -50,7 +51,7 @@ _VALUES = {
 _PLACE = TypeAdapter(tuple[NodeId, AccountId, _NAME])
 
 
-def accounts_router(reader: FleetReader) -> APIRouter:
+def accounts_router(reader: FleetReader, stranded: ShowStranded) -> APIRouter:
     """The Accounts API."""
     router = APIRouter(prefix="/api/v1/group-ai/accounts", tags=["accounts"], responses=AWAY)
 
@@ -73,7 +74,7 @@ def accounts_router(reader: FleetReader) -> APIRouter:
         by, descending = AccountSort(sort.lstrip("-")), sort.startswith("-")
         question = AccountQuestion(node_id, tuple(status), source, script_id, q, label_of(label), by, descending)
         after = AccountPlace(*(place_of(cursor, _VALUES.get(by, _PLACE)) or ()))
-        rows = await reader.accounts(question, after, limit + 1)
+        rows = await stranded.of_accounts(await reader.accounts(question, after, limit + 1))
         if len(rows) <= limit:
             return Page(items=rows, next_cursor=None)
         last = place_of_account(rows[limit - 1], by)
@@ -90,7 +91,8 @@ def accounts_router(reader: FleetReader) -> APIRouter:
         view = await reader.account(account_id, node_id)
         if view is None:
             raise _unknown(account_id, node_id)
-        return view
+        [shown] = await stranded.of_accounts([view])
+        return shown
 
     @router.get("/{account_id}/changes", summary="List the changes of an account", responses=UNKNOWN)
     async def list_account_changes(

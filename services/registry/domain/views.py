@@ -29,7 +29,8 @@ class AccountView(View):
 
     `epoch` and `session_version` are what the node says of the login that it runs; `assigned_to` is the node that the
     account belongs to, `assignment` how that stands, and `target` the node that gets it next. `status_since` is null
-    where the history does not tell it.
+    where the history does not tell it. `stranded`: its node is dead and it shall move, and no other node takes it;
+    `status_reason` says why.
     """
 
     account_id: str
@@ -50,6 +51,7 @@ class AccountView(View):
     assignment: AssignmentState | None = None
     assigned_to: str | None = None
     target: str | None = None
+    stranded: bool = False
     updated_at: datetime
 
 
