@@ -26,6 +26,7 @@ class Account(View):
     script_hash: str | None
     message_count: int
     reply_count: int
+    uncertain_count: int = 0
     last_activity: datetime | None
     session_file: str | None
     epoch: int | None = None
