@@ -37,6 +37,7 @@ from services.registry.store.tokens import PostgresTokens
 from services.registry.use_cases.announce_assignments import AnnounceAssignments
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.claim_unplaced import ClaimUnplaced
+from services.registry.use_cases.count_accounts import CountAccounts
 from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.empty_draining import EmptyDraining
 from services.registry.use_cases.enrol_nodes import EnrolNodes, Offer
@@ -49,7 +50,7 @@ from services.registry.use_cases.know_keys import KnowKeys
 from services.registry.use_cases.order_assignment import OrderAssignment
 from services.registry.use_cases.own_accounts import OwnAccounts
 from services.registry.use_cases.pass_on_reports import PassOnReports
-from services.registry.use_cases.prune_changes import PruneChanges
+from services.registry.use_cases.prune_history import PruneHistory
 from services.registry.use_cases.record_account_changes import RecordAccountChanges
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
 from services.registry.use_cases.record_sessions import RecordSessions
@@ -183,7 +184,8 @@ class Registry:
             "claim": timers.claim(self._use(ClaimUnplaced), self._ports.timer),
             "announce": self._announce(),
             "announce assignments": timers.announce_assignments(self._use(AnnounceAssignments), self._ports.timer),
-            "prune": timers.prune(PruneChanges(self._store), self._ports.timer),
+            "count": timers.count(CountAccounts(self._store), self._ports.timer),
+            "prune": timers.prune(PruneHistory(self._store), self._ports.timer),
             "logins": keep_logins(self._keep_access, self._ports.timer),
             "access": watch_access(self._keep_access, self._cut_off, self._clock),
             "own accounts": refresh_own_accounts(self._own_accounts, self._clock),

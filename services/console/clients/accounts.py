@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 from shared.contracts.accounts import AccountStatus
 
 PATH = "/api/v1/group-ai/accounts"
@@ -38,13 +37,6 @@ class Account(View):
     updated_at: datetime
 
 
-class AccountPage(View):
-    """A page of accounts."""
-
-    items: list[Account]
-    next_cursor: str | None
-
-
 class Change(View):
     """One entry of an account's history."""
 
@@ -55,10 +47,6 @@ class Change(View):
     reason: str | None
     at: datetime
     recorded_at: datetime
-
-
-class _Changes(View):
-    items: list[Change]
 
 
 class Summary(View):
@@ -76,9 +64,9 @@ class Accounts:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> AccountPage:
+    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> Paged[Account]:
         """The accounts that the question asks for."""
-        return await self._api.get(PATH, AccountPage, {**question, "cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Account], {**question, "cursor": cursor, "limit": limit})
 
     async def all(self, question: Mapping[str, object]) -> AsyncIterator[Account]:
         """All of them, page by page."""
@@ -97,9 +85,9 @@ class Accounts:
 
     async def one(self, node_id: str, account_id: str) -> Account:
         """An account on a node."""
-        return await self._api.get(f"{PATH}/{quote(account_id, safe='')}", Account, {"node_id": node_id})
+        return await self._api.get(below(PATH, account_id), Account, {"node_id": node_id})
 
     async def changes(self, node_id: str, account_id: str, limit: int) -> list[Change]:
         """Its history, newest first."""
-        path = f"{PATH}/{quote(account_id, safe='')}/changes"
-        return (await self._api.get(path, _Changes, {"node_id": node_id, "limit": limit})).items
+        path = below(PATH, account_id, "changes")
+        return (await self._api.get(path, Paged[Change], {"node_id": node_id, "limit": limit})).items

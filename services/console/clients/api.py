@@ -7,7 +7,8 @@ place of what was asked for. Answers are read tolerantly: a newer service may sa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 import structlog
@@ -48,6 +49,18 @@ class Refused(Exception):
 
 class View(BaseModel):
     """The base of what the services show."""
+
+
+class Paged(View, Generic[Answer]):
+    """A part of a list, and where its next one begins. A list that is not paged has none."""
+
+    items: list[Answer]
+    next_cursor: str | None = None
+
+
+def below(path: str, *names: str) -> str:
+    """The path of something below another one, by the names that lead to it."""
+    return "/".join((path, *(quote(name, safe="") for name in names)))
 
 
 class Api:

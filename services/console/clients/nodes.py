@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 from shared.contracts.fleet import NodeStatus
 
 PATH = "/api/v1/workers"
@@ -51,23 +50,16 @@ class Node(View):
     updated_at: datetime
 
 
-class NodePage(View):
-    """A page of nodes."""
-
-    items: list[Node]
-    next_cursor: str | None
-
-
 class Nodes:
     """The Workers API."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> NodePage:
+    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> Paged[Node]:
         """Nodes by id."""
-        return await self._api.get(PATH, NodePage, {**question, "cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Node], {**question, "cursor": cursor, "limit": limit})
 
     async def one(self, node_id: str) -> Node:
         """A node."""
-        return await self._api.get(f"{PATH}/{quote(node_id, safe='')}", Node)
+        return await self._api.get(below(PATH, node_id), Node)

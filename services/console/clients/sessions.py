@@ -1,9 +1,9 @@
 """`/api/v1/group-ai/sessions`: the vault. A login goes in here and comes out in downloads alone."""
 
 from datetime import datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 
 PATH = "/api/v1/group-ai/sessions"
 
@@ -44,17 +44,6 @@ class Session(View):
     updated_at: datetime
 
 
-class SessionPage(View):
-    """A page of sessions."""
-
-    items: list[Session]
-    next_cursor: str | None
-
-
-class _Versions(View):
-    items: list[SessionVersion]
-
-
 class Uploaded(View):
     """What became of one login of an upload."""
 
@@ -80,9 +69,9 @@ class Sessions:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, cursor: str | None, limit: int) -> SessionPage:
+    async def page(self, cursor: str | None, limit: int) -> Paged[Session]:
         """Sessions by account."""
-        return await self._api.get(PATH, SessionPage, {"cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Session], {"cursor": cursor, "limit": limit})
 
     async def one(self, account_id: str) -> Session:
         """An account's login."""
@@ -90,7 +79,7 @@ class Sessions:
 
     async def versions(self, account_id: str, limit: int) -> list[SessionVersion]:
         """Its versions, the newest first."""
-        return (await self._api.get(f"{_path(account_id)}/versions", _Versions, {"limit": limit})).items
+        return (await self._api.get(f"{_path(account_id)}/versions", Paged[SessionVersion], {"limit": limit})).items
 
     async def upload(self, file_name: str, content: bytes) -> UploadResult:
         """Store a file's logins; its name says whose they are."""
@@ -116,4 +105,4 @@ class Sessions:
 
 
 def _path(account_id: str) -> str:
-    return f"{PATH}/{quote(account_id, safe='')}"
+    return below(PATH, account_id)
