@@ -10,9 +10,11 @@ demo keeps its logins, and its accounts stay where the operator moved them. Sett
 
 import asyncio
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,11 @@ from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, SeedChat, SeedUser, WorldSeed
 
 CHAT = "callboard_demo"
+SANDBOX = "telegram-sandbox"
 ACCOUNTS = 3
 GROUP = "/api/v1/group-ai"
 # The registry hears of the nodes with their first beat, and of the logins in a moment.
-PATIENCE_SECONDS, PAUSE_SECONDS = 90.0, 1.0
+PATIENCE_SECONDS, PAUSE_SECONDS = 180.0, 1.0
 
 
 class NotDone(Exception):
@@ -73,12 +76,21 @@ def upload(console: str, logins: list[ReadySessionRow]) -> None:
                 f"{GROUP}/sessions",
                 params={"account_id": str(login.username)},
                 headers={"content-type": "application/octet-stream"},
-                content=login.file_bytes(),
+                content=at_its_name(login.file_bytes(), SANDBOX),
             )
             if answer.is_error:
-                advice = "is CALLBOARD_SANDBOX_ADDRESS=telegram-sandbox set for the deployer?"
+                advice = f"is CALLBOARD_SANDBOX_ADDRESS={SANDBOX} set for the deployer?"
                 raise NotDone(f"the vault did not take {login.username}: {answer.text}; {advice}")
     print(f"{len(missing)} of {len(logins)} logins uploaded; the vault had the others")
+
+
+def at_its_name(session: bytes, name: str) -> bytes:
+    """The login with the sandbox's name in it: the vault knows that, and the address is another one at every start."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.deserialize(session)
+        database.execute("update sessions set server_address = ?", (name,))
+        database.commit()
+        return bytes(database.serialize())
 
 
 def assign(console: str, nodes: list[str]) -> None:

@@ -388,11 +388,12 @@ def _logins(core: _Core, crew: Crew) -> tuple[Vault, Jobs, Callable[[], Awaitabl
             log.warning("logins_not_handed_back", reason=str(error) or "there was no time", advice="what the ledger "
                         "has is sent when the agent starts again")  # fmt: skip
 
-    sign_ins, signing_in = _sign_ins(core)
+    sign_ins, signed_in, signing_in = _sign_ins(core)
     refused = KnowRefused(node_id, core.roster)
 
     def held(account_id: str, epoch: int, hash_: str) -> None:
         outbox.refused(account_id, epoch, hash_)
+        signed_in.refused(hash_)
         sync.refused(account_id)
 
     refused.held = held
@@ -414,14 +415,14 @@ def _deadman_mark(core: _Core, database: Database) -> tuple[DeadmanMark, Jobs]:
     return mark, {"deadman mark": mark.run}
 
 
-def _sign_ins(core: _Core) -> tuple[SignIns, Jobs]:
+def _sign_ins(core: _Core) -> tuple[SignIns, SignInOutbox, Jobs]:
     """Sign-ins at Telegram, and what is said of them."""
     ports = core.ports
     sign_ins = SignIns(ports.door, ports.trust, core.sealer, core.sign_ins, ports.clock)
     outbox = SignInOutbox(core.sign_ins, core.publisher, ports.clock, ports.randomness)
     telling = core.drain("sign-in reports", outbox.send_some, LOGINS_POLL_SECONDS)
     sign_ins.told = telling.wake
-    return sign_ins, {"sign-ins": sign_ins.run, "sign-in reports": telling.run}
+    return sign_ins, outbox, {"sign-ins": sign_ins.run, "sign-in reports": telling.run}
 
 
 def _leasing(core: _Core, crew: Crew, orders: Orders, vault: Vault) -> Jobs:

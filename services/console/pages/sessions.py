@@ -111,6 +111,11 @@ def sessions_pages(desk: Desk) -> APIRouter:
                 said = desk.told(
                     request, _("This version is current now. A node that runs the account starts again with it.")
                 )
+            case "sync":
+                node_id = await fleet.sessions.sync(account_id)
+                said = desk.told(
+                    request, _("%(node)s is asked for it: see when it was last handed back."), node=node_id
+                )
             case _:
                 await fleet.sessions.remove(account_id)
                 to, said = "/sessions", desk.told(request, _("The login is forgotten with all its versions."))
@@ -120,6 +125,6 @@ def sessions_pages(desk: Desk) -> APIRouter:
 
 
 def _known(what: str) -> str:
-    if what not in ("assign", "use", "remove"):
+    if what not in ("assign", "use", "sync", "remove"):
         raise Refused(404, "no-such-act", f"nothing called {what[:40]!r} can be done with a session")
     return what

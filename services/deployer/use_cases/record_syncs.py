@@ -8,6 +8,7 @@ refused: the node is told why, and says it no more. Raises Unavailable, and Reje
 
 import asyncio
 import base64
+from datetime import datetime
 
 import structlog
 
@@ -19,6 +20,7 @@ from services.deployer.use_cases.keep_version import Brought, KeepVersion, Kept,
 from services.deployer.use_cases.note_answers import note_answer, note_refusal
 from shared.clock import Clock
 from shared.contracts.identifiers import content_hash
+from shared.contracts.logins import LoginReported
 from shared.contracts.sessions import (
     LARGEST_SESSION,
     SessionOrigin,
@@ -122,14 +124,7 @@ class RecordSyncs:
         )
 
     async def _refuse(self, state: SessionSynced, reason: str) -> None:
-        told = SessionRefused(
-            node_id=state.node_id,
-            account_id=state.account_id,
-            epoch=state.epoch,
-            hash=state.hash,
-            reason=reason[:LONGEST_REASON],
-            refused_at=self._clock.now(),
-        )
+        told = refusal_of(state, state.epoch, state.hash, reason, self._clock.now())
         async with self._store.begin() as transaction:
             await note_refusal(transaction, state, told.reason, told.refused_at)
             await transaction.announce([told])
@@ -148,3 +143,17 @@ class RecordSyncs:
                 f"{holder.node_id!r} has"
             )
         return True
+
+
+def refusal_of(
+    message: SessionSynced | LoginReported, epoch: int, hash_: str, reason: str, now: datetime
+) -> SessionRefused:
+    """What the node is told whose login the vault does not take."""
+    return SessionRefused(
+        node_id=message.node_id,
+        account_id=message.account_id,
+        epoch=epoch,
+        hash=hash_,
+        reason=reason[:LONGEST_REASON],
+        refused_at=now,
+    )

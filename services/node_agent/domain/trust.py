@@ -53,8 +53,8 @@ class Trust:
         try:
             check_signature(order, known)
         except UnknownKey as error:
-            token = f"a token of `callboard nodes enroll --node-id {self._keys.node_id}`"
-            helps = f"let this node join again, with {token}"
+            own = self._keys.node_id
+            helps = f"let this node join again, with a token of `callboard nodes enroll --node-id {own}`"
             return f"{error}. If the deployer was restored from an older copy, {helps}"
         except BadSignature as error:
             return str(error)

@@ -83,7 +83,7 @@ class ChangeOutbox:
 
 
 class SignInOutbox:
-    """Reports of sign-ins; those with a login in them until the vault has it."""
+    """Reports of sign-ins; those with a login in them until the vault has it, or has refused it since the start."""
 
     def __init__(self, ledger: SignInLedger, publisher: Publisher, clock: Clock, randomness: Randomness) -> None:
         self._ledger = ledger
@@ -91,17 +91,23 @@ class SignInOutbox:
         self._clock = clock
         self._randomness = randomness
         self._sent: dict[str, tuple[int, float]] = {}
+        self._refused: set[str] = set()
+
+    def refused(self, hash_: str) -> None:
+        """The vault does not take this login."""
+        self._refused.add(hash_)
 
     async def send_some(self) -> bool:
         """Publish what is due; there is nothing more then. Raises PublishFailed or LedgerAway."""
         pending, now = await self._ledger.pending(), self._clock.monotonic()
         self._sent = {each.login_id: self._sent[each.login_id] for each in pending if each.login_id in self._sent}
+        self._refused &= {each.hash for each in pending if each.hash is not None}
         for report in pending:
             tries, again = self._sent.get(report.login_id, (0, now))
             if report.sealed is None:
                 await self._publisher.sign_in_reported(report)
                 await self._ledger.told(report)
-            elif again <= now:
+            elif again <= now and report.hash not in self._refused:
                 await self._publisher.sign_in_reported(report)
                 self._sent[report.login_id] = (tries + 1, now + STORED_WITHIN.delay(tries, self._randomness))
         return False
