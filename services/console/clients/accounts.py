@@ -49,6 +49,22 @@ class Change(View):
     recorded_at: datetime
 
 
+class Cause(View):
+    """How many accounts are in one state for one reason."""
+
+    status: AccountStatus
+    reason: str | None
+    accounts: int
+
+
+class Count(View):
+    """What an account heard and sent in an hour."""
+
+    hour: datetime
+    messages: int
+    replies: int
+
+
 class Summary(View):
     """The fleet in numbers."""
 
@@ -83,6 +99,10 @@ class Accounts:
         """Nodes and accounts by status."""
         return await self._api.get(f"{PATH}/summary", Summary)
 
+    async def causes(self) -> list[Cause]:
+        """Why accounts are in error or limited, the most frequent reason first."""
+        return (await self._api.get(f"{PATH}/causes", Paged[Cause])).items
+
     async def one(self, node_id: str, account_id: str) -> Account:
         """An account on a node."""
         return await self._api.get(below(PATH, account_id), Account, {"node_id": node_id})
@@ -91,3 +111,8 @@ class Accounts:
         """Its history, newest first."""
         path = below(PATH, account_id, "changes")
         return (await self._api.get(path, Paged[Change], {"node_id": node_id, "limit": limit})).items
+
+    async def counts(self, node_id: str, account_id: str, hours: int) -> list[Count]:
+        """What it heard and sent by hours, the newest first; hours without either are left out."""
+        path = below(PATH, account_id, "counts")
+        return (await self._api.get(path, Paged[Count], {"node_id": node_id, "hours": hours})).items

@@ -5,8 +5,11 @@ from datetime import datetime
 
 from services.console.clients.api import Api, Paged, View, below
 from shared.contracts.fleet import NodeStatus
+from shared.contracts.heartbeats import Resources
 
 PATH = "/api/v1/workers"
+# More than that are not chosen from a list.
+MOST_HOSTS = 500
 
 
 class Tally(View):
@@ -44,6 +47,7 @@ class Node(View):
     excluded: tuple[str, ...] = ()
     capacity: int | None = None
     draining: bool = False
+    resources: Resources | None = None
     lease_until: datetime | None
     last_heartbeat_at: datetime | None
     created_at: datetime
@@ -63,3 +67,8 @@ class Nodes:
     async def one(self, node_id: str) -> Node:
         """A node."""
         return await self._api.get(below(PATH, node_id), Node)
+
+    async def hosts(self) -> list[Node]:
+        """The first of the nodes that an account may be given to."""
+        online = await self.page({"status": "online"}, None, MOST_HOSTS)
+        return [node for node in online.items if node.takes_assignments]

@@ -1,7 +1,10 @@
 """`/api/v1/group-ai/sessions`: the vault. A login goes in here and comes out in downloads alone."""
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from urllib.parse import urlencode
+
+import httpx
 
 from services.console.clients.api import Api, Paged, View, below
 
@@ -67,6 +70,24 @@ class UploadResult(View):
     items: list[Uploaded]
 
 
+class Restoring(View):
+    """What a restore did with an account, or would do."""
+
+    account_id: str
+    added: int
+    there: int
+    current: int
+
+
+class RestoreResult(View):
+    """What a restore did, or with `checked_only` would do."""
+
+    checked_only: bool
+    added: int
+    there: int
+    items: list[Restoring]
+
+
 class Sessions:
     """The API of the vault."""
 
@@ -109,7 +130,16 @@ class Sessions:
     async def download(self, account_id: str, version: int | None) -> bytes:
         """A login in the clear."""
         query = f"?version={version}" if version else ""
-        return (await self._api.bytes_of(f"{_path(account_id)}/download{query}", method="GET")).content
+        return await (await self._api.file(f"{_path(account_id)}/download{query}", method="GET")).aread()
+
+    async def back_up(self, body: Mapping[str, object]) -> httpx.Response:
+        """The logins in one locked archive, still to be read; close it."""
+        return await self._api.file(f"{PATH}/backup", body)
+
+    async def restore(self, form: AsyncIterator[bytes], media_type: str, check_only: bool) -> RestoreResult:
+        """Bring back what is missing of an archive. `form` has it with what opens it, and goes on as it comes in."""
+        path = f"{PATH}/restore?check_only={'true' if check_only else 'false'}"
+        return await self._api.upload(path, RestoreResult, form, media_type)
 
 
 def _path(account_id: str) -> str:
