@@ -20,7 +20,7 @@ async def test_an_account_moves_with_its_newest_state() -> None:
     """It would start where it was days ago, or not at all."""
     async with SimulatedFleet(nodes=2, accounts=1) as fleet:
         await fleet.run_for(15)
-        await fleet.assign("n0-a0", "n1")
+        assert await fleet.assign("n0-a0", "n1")
         await fleet.run_for(10)
         assert fleet.telegram.where("n0-a0") is fleet.machines[1]
         assert await misplaced(fleet) == []
