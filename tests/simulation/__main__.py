@@ -24,7 +24,6 @@ from tests.simulation.guards import GUARDS, without
 from tests.simulation.moving import MovingDay
 from tests.simulation.rush import Rush
 from tests.simulation.schedule import Schedule
-from tests.simulation.test_schedules import ONE
 
 # So many schedules are given to a process at once; a few, so that the end does not wait for one of them.
 CHUNK = 4
@@ -42,12 +41,14 @@ class Lived:
     seconds: float
 
 
-def rush(number: int) -> Tally:
+def rush(number: int, *, aloud: bool) -> Tally:
     """Live through a rush."""
 
     async def live() -> Tally:
         schedule = Rush(number)
-        async with schedule.fleet() as fleet:
+        if aloud:
+            print(schedule, flush=True)
+        async with schedule.fleet(aloud=aloud) as fleet:
             await schedule.live_through(fleet)
             rows = fleet.registry_store._tables.assignments.values()
             return Counter(
@@ -62,36 +63,32 @@ def rush(number: int) -> Tally:
     return asyncio.run(live())
 
 
-def day(number: int) -> Tally:
+def day(number: int, *, aloud: bool) -> Tally:
     """Live through a day, even numbers of deployments and odd ones of moves."""
     seed, moves = divmod(number, 2)
-    if moves:
-        asyncio.run(test_moves.live_through(MovingDay(seed), seed))
+    schedule = MovingDay(seed) if moves else Schedule(seed)
+    if aloud:
+        print(schedule, flush=True)
+    if isinstance(schedule, MovingDay):
+        asyncio.run(test_moves.live_through(schedule, seed, aloud=aloud))
     else:
-        asyncio.run(test_schedules.live_through(Schedule(seed), seed))
-    return Counter()
+        asyncio.run(test_schedules.live_through(schedule, seed, aloud=aloud))
+    return Tally()
 
 
-def repeat(kind: str, number: int) -> str:
-    """The command that lives through it again, aloud."""
-    if kind == "moves":
-        return f"{ONE}={number} make test ARGS=tests/simulation/test_rush.py"
-    seed, moves = divmod(number, 2)
-    return f"{ONE}={seed} make test ARGS=tests/simulation/test_{'moves' if moves else 'schedules'}.py"
+KINDS: dict[str, Callable[..., Tally]] = {"moves": rush, "days": day}
 
 
-KINDS: dict[str, Callable[[int], Tally]] = {"moves": rush, "days": day}
-
-
-def lived(kind: str, guards: list[str], number: int) -> Lived:
+def lived(kind: str, guards: list[str], aloud: bool, number: int) -> Lived:
     """Live through a schedule, without these guards."""
     wrong, tally, began = None, Tally(), process_time()
     with without(guards):
         try:
-            tally = KINDS[kind](number)
+            tally = KINDS[kind](number, aloud=aloud)
         except Exception as error:
             first = str(error).partition("\n")[0][:300]
-            wrong = f"{type(error).__name__}: {first}\n  {repeat(kind, number)}"
+            again = f'make simulate ARGS="--kind {kind} --first {number} --schedules 1 --aloud"'
+            wrong = f"{type(error).__name__}: {first}\n  {again}"
     return Lived(number, wrong, tally, process_time() - began)
 
 
@@ -103,7 +100,7 @@ def _begin() -> None:
 def results(asked: argparse.Namespace) -> Iterator[Lived]:
     """How all of them went, in their order."""
     numbers = range(asked.first, asked.first + asked.schedules)
-    live = partial(lived, asked.kind, asked.without)
+    live = partial(lived, asked.kind, asked.without, asked.aloud)
     if asked.processes == 1 or asked.without:
         _begin()
         yield from map(live, numbers)
@@ -143,6 +140,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first one's number")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--without", nargs="+", choices=GUARDS, default=[], metavar="GUARD", help=", ".join(GUARDS))
+    parser.add_argument("--aloud", action="store_true", help="print what happens in them, and every log")
     return parser.parse_args()
 
 

@@ -1,12 +1,10 @@
 """Accounts that change hands all the time while everything goes wrong; and that it is seen when a guard is missing."""
 
-import os
-
 import pytest
 
 from tests.simulation.guards import without
 from tests.simulation.rush import Rush
-from tests.simulation.test_schedules import ONE, seeds
+from tests.simulation.test_schedules import seeds
 
 # In the suite; `make simulate` takes as many as one likes.
 SOME = 12
@@ -19,10 +17,10 @@ async def test_accounts_are_never_live_twice_in_a_rush(seed: int) -> None:
     """Some order of moves and faults destroys a login, loses its state, or leaves it nowhere."""
     rush = Rush(seed)
     try:
-        async with rush.fleet(aloud=ONE in os.environ) as fleet:
+        async with rush.fleet() as fleet:
             await rush.live_through(fleet)
     except BaseException as error:
-        error.add_note(f"{rush}\nrun it again: {ONE}={seed} make test ARGS=tests/simulation/test_rush.py")
+        error.add_note(f'{rush}\nrun it again: make simulate ARGS="--first {seed} --schedules 1 --aloud"')
         raise
 
 

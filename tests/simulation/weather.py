@@ -25,8 +25,8 @@ class Weather:
         """From now on messages go this way."""
         fleet.broker.lose = _chance(fleet, "lost", self.lost)
         fleet.broker.repeat = _chance(fleet, "repeated", self.repeated)
-        late, seconds = _chance(fleet, "late", self.late), fleet.dice("delay")
-        fleet.broker.delay = lambda message: seconds.uniform(0.01, self.longest) if late(message) else 0.0
+        late, dice = _chance(fleet, "late", self.late), _Dice(fleet, "delay")
+        fleet.broker.delay = lambda message: dice.of(message).uniform(0.01, self.longest) if late(message) else 0.0
 
 
 def clear_sky(fleet: SimulatedFleet) -> None:
@@ -35,14 +35,24 @@ def clear_sky(fleet: SimulatedFleet) -> None:
     fleet.broker.delay = lambda _: 0.0
 
 
+class _Dice:
+    """Dice for each kind of message of each node: which of two comes first in an instant does not matter."""
+
+    def __init__(self, fleet: SimulatedFleet, what: str) -> None:
+        self._fleet = fleet
+        self._what = what
+        self._dice: dict[tuple[str, str], SeededRandomness] = {}
+
+    def of(self, message: Contract) -> SeededRandomness:
+        """The dice for this message."""
+        whose = message.TYPE, getattr(message, "node_id", "")
+        if whose not in self._dice:
+            self._dice[whose] = self._fleet.dice(f"{self._what} {whose[0]} {whose[1]}")
+        return self._dice[whose]
+
+
 def _chance(fleet: SimulatedFleet, what: str, share: float) -> Callable[[Contract], bool]:
     if not share:
         return lambda _: False
-    # Each kind of message of each node has dice of its own: which of two comes first in an instant does not matter.
-    dice: dict[str, SeededRandomness] = {}
-
-    def happens(message: Contract) -> bool:
-        whose = f"{what} {message.TYPE} {getattr(message, 'node_id', '')}"
-        return dice.setdefault(whose, fleet.dice(whose)).uniform(0, 1) < share
-
-    return happens
+    dice = _Dice(fleet, what)
+    return lambda message: dice.of(message).uniform(0, 1) < share
