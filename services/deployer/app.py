@@ -8,6 +8,7 @@ and RabbitMQ unless it is given other `Ports`.
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -190,7 +191,6 @@ class DeployerApp:
         self._wire_intake()
         self._wire_servers()
         self._wire_sessions()
-        self._wire_api()
 
     def _wire_keys(self) -> None:
         """The keys that orders are signed with: everything leaves over a bus that signs."""
@@ -274,10 +274,12 @@ class DeployerApp:
         keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
         self._links = Links(keep, ports.timer)
 
-    def _wire_api(self) -> None:
+    @cached_property
+    def api(self) -> FastAPI:
+        """The HTTP door, made when it is first needed: in virtual time a deployer starts often, and is seldom asked."""
         settings, store = self._settings, self._ports.store
         scripts = BrowseScripts(store)
-        self.api: FastAPI = create_api(
+        return create_api(
             "Callboard deployer",
             version=_version(),
             token=settings.token,

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,7 +47,7 @@ from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew, Quarters
 from services.node_agent.jobs.deadman_mark import DeadmanMark
 from services.node_agent.jobs.deliveries import DeliveryQueue
-from services.node_agent.jobs.heartbeat import ASK_AGAIN_SHARE, HeartbeatJob, HeartbeatWriter, Standing
+from services.node_agent.jobs.heartbeat import ASK_AGAIN_SHARE, HeartbeatJob, HeartbeatWriter, Standing, Told
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.jobs.login_sync import LoginSync
 from services.node_agent.jobs.outbox import ChangeOutbox, LoginOutbox, ReportOutbox, SignInOutbox
@@ -62,6 +63,7 @@ from services.node_agent.store.handed_back import SqliteHandedBack
 from services.node_agent.store.identity import begin_boot
 from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.logins import FolderAndMemory, Logins
+from services.node_agent.store.machine import resources_of
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
 from services.node_agent.store.sign_ins import SqliteSignIns
@@ -96,7 +98,7 @@ from services.node_agent.use_cases.unsaid import Unsaid
 from services.node_agent.use_cases.waiting import Waiting
 from shared.alarm import Alarm
 from shared.clock import Clock
-from shared.contracts.heartbeats import NodeFacts
+from shared.contracts.heartbeats import NodeFacts, Resources
 from shared.draining import Drain
 from shared.messaging import Bus, PublishFailed, Route
 from shared.randomness import Randomness
@@ -142,6 +144,10 @@ async def _nothing() -> None:
     """There is nothing to close."""
 
 
+def _untold() -> None:
+    """This machine is none."""
+
+
 def _as_it_is(content: bytes) -> bytes:
     return content
 
@@ -151,7 +157,8 @@ class Ports:
     """What the agent is connected to; `close` gives the connections back.
 
     `trust` says whose orders it takes, and `kept` keeps that across restarts. `logins` is where `telegram` finds the
-    logins that are not among `sessions`, `door` where new ones are made. `timer` ends the process.
+    logins that are not among `sessions`, `door` where new ones are made. `timer` ends the process. `resources` looks
+    what the machine has left.
     """
 
     bus: Bus
@@ -171,6 +178,7 @@ class Ports:
     stored_form: StoredForm = _as_it_is
     door: SignInDoor = field(default_factory=InMemoryDoor)
     timer: Timer = field(default_factory=NoTimer)
+    resources: Callable[[], Resources | None] = _untold
     close: Callable[[], Awaitable[None]] = _nothing
 
 
@@ -465,10 +473,10 @@ def _heartbeat(core: _Core, crew: Crew) -> Job:
     settings, ports = core.settings, core.ports
     standing = Standing(core.assignments, ports.logins, settings.heartbeat_seconds * ASK_AGAIN_SHARE)
 
-    def facts() -> NodeFacts:
-        return ports.trust.told_in(settings.facts)
+    def told() -> Told:
+        return Told(ports.trust.told_in(settings.facts), ports.resources())
 
-    writer = HeartbeatWriter(settings.node_id, facts, core.identity, core.beats, core.stage, core.roster, standing)
+    writer = HeartbeatWriter(settings.node_id, told, core.identity, core.beats, core.stage, core.roster, standing)
     after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
     job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
 
@@ -532,6 +540,7 @@ def build(settings: AgentSettings, membership: Membership, clock: Clock, randomn
         stored_form=lambda content: load_session(content, sandbox).content(),
         door=TelethonDoor(telegram.api_id, telegram.api_hash.get_secret_value(), sandbox),
         timer=KernelTimer(),
+        resources=partial(resources_of, settings.state_dir),
         close=transport.close,
     )
     facts = NodeFacts(

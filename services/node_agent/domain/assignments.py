@@ -25,6 +25,7 @@ released or its lease has ended. Logins of the session folder are of epoch 0 and
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from shared.contracts.assignments import (
@@ -177,6 +178,11 @@ class Assignments:
         found = self._epoch_of(account_id)
         return FOLDER_EPOCH if found is None else found
 
+    def silent_before(self, account_id: str) -> datetime | None:
+        """What the account hears from until then, by Telegram's clock, may have been answered on another node."""
+        row = self._rows.get(account_id)
+        return None if row is None else row.silent_before
+
     def judge(self, account_id: str, running: int | None, *, has_login: bool) -> Verdict:
         """What follows for an account. `running` is the epoch in which it runs here, None when it does not."""
         return verdict(self.says(account_id), self._condition(account_id, running, has_login=has_login))
@@ -198,10 +204,12 @@ class Assignments:
         given = self._given_back.get(account_id)
         return given is not None and given.epoch >= self.epoch(account_id)
 
-    def give_back(self, account: AssignedAccount, session_hash: str | None) -> None:
+    def give_back(
+        self, account: AssignedAccount, session_hash: str | None, heard_until: datetime | None = None
+    ) -> None:
         """The account is disconnected, its newest state kept for the vault; in this epoch it is never started again."""
         self._given_back[account.account_id] = ReleasedAccount(
-            account_id=account.account_id, epoch=account.epoch, session_hash=session_hash
+            account_id=account.account_id, epoch=account.epoch, session_hash=session_hash, heard_until=heard_until
         )
 
     def released(self) -> list[ReleasedAccount]:

@@ -80,6 +80,8 @@ class AccountRunner:
     """See the module's docstring. `epoch` is the assignment's under which the account runs with this login."""
 
     def __init__(self, account_id: str, file: SessionFile, epoch: int, parts: RunnerParts) -> None:
+        # Whoever answers a guest twice has shown that it is a machine; who was not answered asks again.
+        self._silent_before = parts.permission.silent_before(account_id)
         self._id = account_id
         self._file = file
         self._epoch = epoch
@@ -133,7 +135,8 @@ class AccountRunner:
             finally:
                 # Saving may take its time: nobody is connected any more.
                 self._hold(connected=False)
-                await self._save(connection)
+                if await self._save(connection):
+                    parts.roster.saved(self._id)
         finally:
             self._hold(connected=False)
 
@@ -236,6 +239,11 @@ class AccountRunner:
         # Two accounts of one operator that answer each other would never stop.
         if parts.roster.is_own(whose) or parts.clock.now() - heard.at > ANSWER_WITHIN:
             return
+        if self._silent_before is not None and heard.at <= self._silent_before:
+            log.info("left_unanswered", account=self._id, message=heard.message_id, until=str(self._silent_before),
+                     reason="the node before fell silent, and may have answered it")  # fmt: skip
+            parts.roster.uncertain(self._id)
+            return
         self._carry_out(parts.stage.hear(self._id, heard, parts.clock.now().timestamp()))
         self._moved.ring()
 
@@ -269,13 +277,14 @@ class AccountRunner:
             except TelegramTrouble as trouble:
                 return trouble
 
-    async def _save(self, connection: TelegramConnection) -> None:
+    async def _save(self, connection: TelegramConnection) -> bool:
         try:
             # One after the other: a state that is written late would take the place of a newer one.
             async with self._saving:
-                await connection.save(self._parts.roster.flush)
+                return await connection.save(self._parts.roster.flush)
         except LedgerAway as error:
             log.error("session_not_saved", account=self._id, reason=str(error))
+            return False
 
     def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:

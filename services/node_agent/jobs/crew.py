@@ -177,7 +177,8 @@ class Crew:
         for each in (*asked, *over):
             quarters.logins.forget(each.account_id)
         for each in asked:
-            self._assignments.give_back(each, hashes[each.account_id])
+            heard_until = self._roster.heard_beyond(each.account_id)
+            self._assignments.give_back(each, hashes[each.account_id], heard_until)
             log.info("account_given_back", account=each.account_id, epoch=each.epoch, hash=hashes[each.account_id])
         if asked:
             self.gave_back()

@@ -32,6 +32,7 @@ _SCHEMA = (
         account_id text primary key, session_file text not null, status text not null, reason text,
         message_count integer not null, reply_count integer not null, last_activity text,
         user_id integer, dead_file text)""",
+    "create table if not exists uncertain (account_id text primary key, messages integer not null) without rowid",
     "create table if not exists changes (number integer primary key, body text not null)",
     """create table if not exists seen (
         account_id text not null, chat_id integer not null, message_id integer not null, at text not null,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,6 +74,11 @@ class Agent:
         if self.set is None or self.granted != self.goes_by:
             return {}
         return {each.account_id: each.epoch for each in self.set.accounts if not each.release}
+
+    @property
+    def silent_before(self) -> dict[str, datetime | None]:
+        """Until when it leaves messages of its accounts unanswered."""
+        return {} if self.set is None else {each.account_id: each.silent_before for each in self.set.accounts}
 
     @property
     def excluded(self) -> list[str]:
@@ -338,9 +343,14 @@ async def test_what_was_handed_back_is_not_waited_for_for_ever(office: Office) -
     await office.order("a", "m")
     await n.beats()
     await n.beats()
+    await m.beats()
     await m.beats(wanting=("a",))
     assert m.asked == [("a", 2, NEWER)]
+    given_back = office.clock.now()
     await office.clock.run_for(PATIENCE.total_seconds() + 1)
+    await m.beats(wanting=("a",))
+    assert m.asked == [], "first it is told until when it leaves messages unanswered"
+    assert m.silent_before == {"a": given_back}
     await m.beats(wanting=("a",))
     assert m.asked == [("a", 2, None)]
     assert "did not come in time" in ((await office.shown("a")).reason or "")
@@ -364,6 +374,38 @@ async def test_a_silent_node_is_waited_for_until_its_lease_and_a_margin_are_over
     assert n.runs == {}, "it comes back and is told that the account is not its any more"
     await m.beats()
     assert m.runs == {"a": 2}
+
+
+async def test_what_a_silent_node_may_have_answered_is_not_answered_again(office: Office) -> None:
+    """The vault's state is older than what was answered with it: guests would be answered twice."""
+    await office.uploads("a")
+    n, m = await office.node("n"), await office.node("m")
+    await office.order("a", "n")
+    await n.beats()
+    assert n.silent_before == {"a": None}
+    await office.order("a", "m")
+    await office.passes(60)
+    await office.silent()
+    await m.beats()
+    until = m.silent_before["a"]
+    assert until is not None
+    await office.order("a", "n")
+    await m.beats()
+    await m.beats()
+    await n.beats()
+    assert n.silent_before == {"a": until}, "a state that was handed back since may still not know of it"
+
+
+async def test_a_node_with_another_ledger_does_not_answer_what_the_one_before_it_may_have(office: Office) -> None:
+    """A machine that is set up anew under its old name has the vault's state, and no memory."""
+    await office.uploads("a")
+    n = await office.node("n")
+    await office.order("a", "n")
+    await n.beats()
+    n.set = None
+    await office.passes(60)
+    await n.beats(ledger_id="f" * 32, boot=2)
+    assert n.silent_before["a"] is not None
 
 
 async def test_a_login_that_is_only_on_a_silent_node_waits_for_it(office: Office) -> None:

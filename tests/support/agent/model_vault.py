@@ -7,6 +7,7 @@ import base64
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.node_agent.telegram.in_memory import login_of
 from shared.clock import Clock
@@ -52,9 +53,13 @@ class ModelVault:
     telling: bool = True
     urls: dict[str, bytes] = field(default_factory=dict)
 
-    def assign(self, account_id: str, epoch: int, *, release: bool = False) -> None:
+    def assign(
+        self, account_id: str, epoch: int, *, release: bool = False, silent_before: datetime | None = None
+    ) -> None:
         """The node has an account in this epoch, or is asked to give it back."""
-        self.rows[account_id] = AssignedAccount(account_id=account_id, epoch=epoch, release=release)
+        self.rows[account_id] = AssignedAccount(
+            account_id=account_id, epoch=epoch, release=release, silent_before=silent_before
+        )
         self.revision += 1
 
     def unassign(self, account_id: str, *, exclude: bool = False) -> None:
