@@ -8,7 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
+
+from fastapi import FastAPI
 
 from services.registry.api.accounts import accounts_router
 from services.registry.api.assignments import assignment_routers
@@ -37,6 +40,7 @@ from services.registry.store.tokens import PostgresTokens
 from services.registry.use_cases.announce_assignments import AnnounceAssignments
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.claim_unplaced import ClaimUnplaced
+from services.registry.use_cases.count_accounts import CountAccounts
 from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.empty_draining import EmptyDraining
 from services.registry.use_cases.enrol_nodes import EnrolNodes, Offer
@@ -49,13 +53,14 @@ from services.registry.use_cases.know_keys import KnowKeys
 from services.registry.use_cases.order_assignment import OrderAssignment
 from services.registry.use_cases.own_accounts import OwnAccounts
 from services.registry.use_cases.pass_on_reports import PassOnReports
-from services.registry.use_cases.prune_changes import PruneChanges
+from services.registry.use_cases.prune_history import PruneHistory
 from services.registry.use_cases.record_account_changes import RecordAccountChanges
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
 from services.registry.use_cases.record_sessions import RecordSessions
 from services.registry.use_cases.revoke_node import RevokeNode
 from services.registry.use_cases.settle_reports import SettleReports
 from services.registry.use_cases.settle_silent import SettleSilent
+from services.registry.use_cases.show_stranded import ShowStranded
 from services.registry.use_cases.sweep_leases import SweepLeases
 from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeartbeat, TakeInSessionChange
 from services.registry.use_cases.tokens import Tokens
@@ -168,7 +173,8 @@ class Registry:
         self._wire_intake()
         self._wire_stream()
         self._empty = self._use(EmptyDraining)
-        self._wire_api()
+        self._order = OrderAssignment(self._store, self._store, self._clock, self._ports.wake)
+        self._hand_over = HandOverOrders(self._ports.mailbox, self._store, settings.waiting_polls)
 
     @property
     def jobs(self) -> Jobs:
@@ -183,7 +189,8 @@ class Registry:
             "claim": timers.claim(self._use(ClaimUnplaced), self._ports.timer),
             "announce": self._announce(),
             "announce assignments": timers.announce_assignments(self._use(AnnounceAssignments), self._ports.timer),
-            "prune": timers.prune(PruneChanges(self._store), self._ports.timer),
+            "count": timers.count(CountAccounts(self._store), self._ports.timer),
+            "prune": timers.prune(PruneHistory(self._store), self._ports.timer),
             "logins": keep_logins(self._keep_access, self._ports.timer),
             "access": watch_access(self._keep_access, self._cut_off, self._clock),
             "own accounts": refresh_own_accounts(self._own_accounts, self._clock),
@@ -267,12 +274,13 @@ class Registry:
     def _use(self, kind: Callable[[Store, Clock, Callable[[], None]], UseCase]) -> UseCase:
         return kind(self._store, self._clock, self._ports.wake)
 
-    def _wire_api(self) -> None:
+    @cached_property
+    def api(self) -> FastAPI:
+        """The HTTP door, made when it is first needed: in virtual time a registry starts often, and is seldom asked."""
         settings, ports = self._settings, self._ports
-        order = OrderAssignment(self._store, self._store, self._clock, ports.wake)
-        self._hand_over = HandOverOrders(ports.mailbox, self._store, settings.waiting_polls)
+        policies, stranded = KeepPolicies(self._store, self._store, self._empty), ShowStranded(self._store)
         tokens = Tokens(ports.tokens, ports.randomness)
-        self.api = create_api(
+        return create_api(
             "Callboard registry",
             version=VERSION,
             token=settings.token,
@@ -290,8 +298,8 @@ class Registry:
                 worker_orders_router(
                     self._hand_over, PassOnReports(ports.bus), self._cut_off, self._clock, ports.randomness
                 ),
-                accounts_router(self._store),
-                *assignment_routers(self._store, order, KeepPolicies(self._store, self._store, self._empty)),
+                accounts_router(self._store, stranded),
+                *assignment_routers(self._store, stranded, self._order, policies),
                 events_router(self._stream),
                 tokens_router(tokens),
                 whoami_router(tokens),

@@ -145,8 +145,7 @@ class Assignments:
         self._rows = {each.account_id: each for each in order.accounts}
         self._excluded = frozenset(order.excluded)
         self._told = True
-        for each in self._given_back.keys() - self._rows.keys():
-            del self._given_back[each]
+        self._given_back = {each: given for each, given in self._given_back.items() if self._still_counts(given)}
         return Taken(self.named)
 
     def granted(self, seq: int, named: AssignmentSet | None) -> bool:
@@ -234,6 +233,19 @@ class Assignments:
     def _epoch_of(self, account_id: str) -> int | None:
         row = self._rows.get(account_id)
         return None if row is None else row.epoch
+
+    def _still_counts(self, given: ReleasedAccount) -> bool:
+        """Whether what was given back before this set came stays given back.
+
+        A file that had gone from the folder, and was given back without a login, may be claimed again in epoch 0, and
+        the set between, which did not have the account, may be lost. A login that was handed back is the vault's: no
+        registry has it in that epoch again, unless its database is an older copy, which must not start it here.
+        """
+        row = self._rows.get(given.account_id)
+        if row is None:
+            return False
+        claimed_again = row.epoch == FOLDER_EPOCH and not row.release and given.session_hash is None
+        return not claimed_again
 
     def _condition(self, account_id: str, running: int | None, *, has_login: bool) -> Condition:
         if running is not None:

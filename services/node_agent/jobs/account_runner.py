@@ -91,11 +91,18 @@ class AccountRunner:
         self._failures = 0
         self._suspicions = 0
         self._reached = self._held = False
+        self._connection: TelegramConnection | None = None
+        self._saving = asyncio.Lock()
 
     def wake(self) -> None:
         """The script or the binding has changed."""
         self._moved.ring()
         self._voice.wake()
+
+    async def save_now(self) -> None:
+        """Let the login have its state of this moment, if the account is connected."""
+        if self._connection is not None:
+            await self._save(self._connection)
 
     async def run(self) -> None:
         """Live until the login is dead. Cancelling disconnects and saves first."""
@@ -139,8 +146,10 @@ class AccountRunner:
         try:
             await parts.roster.enter(self._id, ONLINE, user_id=connection.user_id)
             self._suspicions = 0
+            self._connection = connection
             return await self._serve(connection)
         finally:
+            self._connection = None
             if parts.clock.monotonic() - began >= STEADY_SECONDS:
                 self._failures = 0
             await connection.disconnect()
@@ -270,7 +279,9 @@ class AccountRunner:
 
     async def _save(self, connection: TelegramConnection) -> bool:
         try:
-            return await connection.save(self._parts.roster.flush)
+            # One after the other: a state that is written late would take the place of a newer one.
+            async with self._saving:
+                return await connection.save(self._parts.roster.flush)
         except LedgerAway as error:
             log.error("session_not_saved", account=self._id, reason=str(error))
             return False

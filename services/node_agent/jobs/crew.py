@@ -83,6 +83,12 @@ class Crew:
         for member in self._members.values():
             member.runner.wake()
 
+    async def save(self, account_id: str) -> None:
+        """Let an account's login have its state of this moment, if it runs."""
+        member = self._members.get(account_id)
+        if member is not None:
+            await member.runner.save_now()
+
     async def run(self) -> None:
         """Keep the crew complete until cancelled; then stop everybody."""
         try:

@@ -70,6 +70,9 @@ _SCHEMA = (
         account_id text not null, epoch integer not null, boot integer not null, number integer not null,
         hash text not null, size integer not null, final integer not null, at text not null, sealed blob,
         primary key (account_id, epoch))""",
+    """create table if not exists sync_orders (
+        account_id text not null, epoch integer not null, sync_id text not null,
+        primary key (account_id, epoch)) without rowid""",
     "create table if not exists watch (connected integer not null)",
     "create table if not exists sign_ins (login_id text primary key, number integer not null, hash text, "
     "body text not null)",

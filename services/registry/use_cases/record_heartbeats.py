@@ -158,7 +158,7 @@ def _events(batch: Batch, changed: Reports, removed: Iterable[AccountKey], at: d
     gone: dict[str, list[str]] = defaultdict(list)
     for node_id, account_id in removed:
         gone[node_id].append(account_id)
-    for node_id in changed.keys() | gone.keys():
+    for node_id in sorted(changed.keys() | gone.keys()):
         reports, account_ids = changed.get(node_id, []), gone.get(node_id, [])
         # Already validated: these are the reports of the beats.
         event = AccountsChanged.model_construct(node_id=node_id, accounts=reports, removed=account_ids, at=at)

@@ -3,7 +3,7 @@
 import zlib
 from itertools import pairwise
 
-import pytest
+from structlog.testing import capture_logs
 
 from services.node_agent.domain.telegram import UnusableSession
 from services.node_agent.telegram.in_memory import login_of
@@ -467,15 +467,14 @@ async def test_accounts_of_the_vault_are_not_forgotten_while_the_agent_starts() 
         assert world.registry.accounts["anna"].user_id == ANNA
 
 
-async def test_an_agent_that_was_ended_while_connected_is_told_of_by_the_next(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_an_agent_that_was_ended_while_connected_is_told_of_by_the_next(world: World) -> None:
     """Accounts that were away for a lease would be a riddle: whoever was killed says nothing himself."""
     async with world.online():
         flag = await world.ledger.execute("select connected from watch")
         assert flag == [(1,)]
     assert await world.ledger.execute("select connected from watch") == [(0,)]
     await world.ledger.execute("update watch set connected = 1")
-    capsys.readouterr()
-    async with world.online():
-        assert "ended_while_connected" in capsys.readouterr().out
+    with capture_logs() as logs:
+        async with world.online():
+            pass
+    assert "ended_while_connected" in [line["event"] for line in logs]
