@@ -26,16 +26,16 @@ async def flood(url: str, key: str) -> int:
     properties = aiormq.spec.Basic.Properties(headers={envelope.TYPE: good.TYPE}, delivery_mode=2)
     sent = 0
     try:
-        while True:
+        while not connection.is_closed:
             for _ in range(AT_ONCE):
                 body = bodies[sent % len(bodies)]
-                await channel.basic_publish(
-                    body, exchange=names.EVENTS, routing_key=key, properties=properties, wait=False
-                )
+                await channel.basic_publish(body, exchange=names.EVENTS, routing_key=key, properties=properties)
                 sent += 1
             await asyncio.sleep(0)
-    except (AMQPError, OSError, RuntimeError):
-        return sent
+    except (AMQPError, OSError, RuntimeError, asyncio.CancelledError):
+        # However aiormq says that the connection has ended.
+        pass
+    return sent
 
 
 if __name__ == "__main__":
