@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Extra words for pytest: make test ARGS="tests/unit -k lease"
 ARGS ?=
+# Where Python is told to keep no compiled files, pytest would prepare a thousand test modules anew in every run.
+unexport PYTHONDONTWRITEBYTECODE
 # Half of the suite's time is waiting for servers, so two sides at a time (tests/order.py).
 SIDES ?= 2
 

@@ -8,9 +8,9 @@ unit, and of a file whose tests are long and share nothing each test is one.
 # Units of several files: what they share is started once for a session, so once on each side that needs it.
 TOGETHER = {
     "fleet": ("tests/fault/test_bad_version.py", "tests/fault/test_broker.py", "tests/fault/test_database.py",
-              "tests/fault/test_drift.py", "tests/fault/test_kills.py"),
+              "tests/fault/test_drift.py", "tests/fault/test_kills.py", "tests/fault/test_moves.py"),
     "demo": ("tests/system/test_bad_input.py", "tests/system/test_path.py", "tests/system/test_readme.py",
-             "tests/system/test_rollouts.py"),
+             "tests/system/test_rollouts.py", "tests/system/test_up.py"),
 }  # fmt: skip
 # Whole folders that are one unit.
 FOLDERS = {"tests/browser/": "browser"}

@@ -8,6 +8,7 @@ and RabbitMQ unless it is given other `Ports`.
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -25,6 +26,7 @@ from services.deployer.api.session_backups import LARGEST_ARCHIVE, session_backu
 from services.deployer.api.session_body import FORM_ROOM
 from services.deployer.api.session_deliveries import session_deliveries_router
 from services.deployer.api.session_logins import session_logins_router
+from services.deployer.api.session_syncs import session_syncs_router
 from services.deployer.api.sessions import PREFIX as SESSIONS
 from services.deployer.api.sessions import sessions_router
 from services.deployer.api.steering import steering_router
@@ -61,7 +63,7 @@ from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
 from services.deployer.use_cases.browse_sessions import BrowseSessions
 from services.deployer.use_cases.carry_parcels import CarryParcels
-from services.deployer.use_cases.deliver_sessions import Awaited, DeliverSessions
+from services.deployer.use_cases.deliver_sessions import DeliverSessions
 from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
@@ -81,6 +83,7 @@ from services.deployer.use_cases.sign_in import SignInOnNode
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
 from services.deployer.use_cases.store_sessions import StoreSessions
+from services.deployer.use_cases.sync_now import SyncNow
 from shared.audit.log import AuditLog
 from shared.audit.postgres import PostgresAuditLog
 from shared.backoff import Backoff
@@ -188,7 +191,6 @@ class DeployerApp:
         self._wire_intake()
         self._wire_servers()
         self._wire_sessions()
-        self._wire_api()
 
     def _wire_keys(self) -> None:
         """The keys that orders are signed with: everything leaves over a bus that signs."""
@@ -243,10 +245,10 @@ class DeployerApp:
         keep = KeepVersion(safe, ports.clock)
         open_ = OpenSealed(self._keys, reader)
         self._session_links = SignedSessions(settings.secret, settings.public_url)
-        awaited = Awaited()
-        self._deliver = DeliverSessions(ports.store, safe, self._session_links.url_of, awaited, ports.clock)
+        self._deliver = DeliverSessions(ports.store, safe, self._session_links.url_of, ports.clock)
         self._sign_in = SignInOnNode(ports.store, open_, keep, ports.clock, ports.randomness)
-        record = RecordSyncs(ports.store, open_, keep, awaited, ports.clock)
+        record = RecordSyncs(ports.store, open_, keep, ports.clock)
+        self._sync_now = SyncNow(ports.store, ports.clock, ports.randomness)
         self._sessions = StoreSessions(ports.store, reader, keep, ports.clock)
         self._browse_sessions = BrowseSessions(ports.store, safe)
         former = {Shelf.SERVER_LOGINS: self._server_logins.reseal}
@@ -272,10 +274,12 @@ class DeployerApp:
         keep = KeepLinks(ports.store, self._reach, ports.ssh, carry, ports.clock, ports.randomness)
         self._links = Links(keep, ports.timer)
 
-    def _wire_api(self) -> None:
+    @cached_property
+    def api(self) -> FastAPI:
+        """The HTTP door, made when it is first needed: in virtual time a deployer starts often, and is seldom asked."""
         settings, store = self._settings, self._ports.store
         scripts = BrowseScripts(store)
-        self.api: FastAPI = create_api(
+        return create_api(
             "Callboard deployer",
             version=_version(),
             token=settings.token,
@@ -289,6 +293,7 @@ class DeployerApp:
                 servers_router(self._register, self._reach, self._install),
                 # Before the last of them, whose paths are those of accounts.
                 session_logins_router(self._sign_in),
+                session_syncs_router(self._sync_now),
                 session_backups_router(self._back_up, self._restore),
                 sessions_router(self._sessions, self._browse_sessions, self._rotate),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),

@@ -83,7 +83,7 @@ from services.node_agent.use_cases.check_orders import checked
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.hand_back import HandBack, StoredForm
-from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
+from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowRefused, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
@@ -91,6 +91,7 @@ from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.sealing_logins import LoginSealer
 from services.node_agent.use_cases.sign_ins import SignIns
 from services.node_agent.use_cases.stage import Stage
+from services.node_agent.use_cases.sync_login import SyncLogin
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.take_login import TakeLogin
 from services.node_agent.use_cases.unsaid import Unsaid
@@ -387,8 +388,22 @@ def _logins(core: _Core, crew: Crew) -> tuple[Vault, Jobs, Callable[[], Awaitabl
             log.warning("logins_not_handed_back", reason=str(error) or "there was no time", advice="what the ledger "
                         "has is sent when the agent starts again")  # fmt: skip
 
-    sign_ins, signing_in = _sign_ins(core)
-    vault = Vault(take, KnowStored(node_id, hand_back, core.sign_ins, core.roster), sign_ins)
+    sign_ins, signed_in, signing_in = _sign_ins(core)
+    refused = KnowRefused(node_id, core.roster)
+
+    def held(account_id: str, epoch: int, hash_: str) -> None:
+        outbox.refused(account_id, epoch, hash_)
+        signed_in.refused(hash_)
+        sync.refused(account_id)
+
+    refused.held = held
+    vault = Vault(
+        take,
+        KnowStored(node_id, hand_back, core.sign_ins, core.roster),
+        refused,
+        SyncLogin(node_id, core.assignments, hand_back, crew.save),
+        sign_ins,
+    )
     return vault, {"logins": sending.run, "login sync": sync.run, **signing_in}, farewell
 
 
@@ -400,14 +415,14 @@ def _deadman_mark(core: _Core, database: Database) -> tuple[DeadmanMark, Jobs]:
     return mark, {"deadman mark": mark.run}
 
 
-def _sign_ins(core: _Core) -> tuple[SignIns, Jobs]:
+def _sign_ins(core: _Core) -> tuple[SignIns, SignInOutbox, Jobs]:
     """Sign-ins at Telegram, and what is said of them."""
     ports = core.ports
     sign_ins = SignIns(ports.door, ports.trust, core.sealer, core.sign_ins, ports.clock)
     outbox = SignInOutbox(core.sign_ins, core.publisher, ports.clock, ports.randomness)
     telling = core.drain("sign-in reports", outbox.send_some, LOGINS_POLL_SECONDS)
     sign_ins.told = telling.wake
-    return sign_ins, {"sign-ins": sign_ins.run, "sign-in reports": telling.run}
+    return sign_ins, outbox, {"sign-ins": sign_ins.run, "sign-in reports": telling.run}
 
 
 def _leasing(core: _Core, crew: Crew, orders: Orders, vault: Vault) -> Jobs:

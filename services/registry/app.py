@@ -8,7 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
+
+from fastapi import FastAPI
 
 from services.registry.api.accounts import accounts_router
 from services.registry.api.assignments import assignment_routers
@@ -57,6 +60,7 @@ from services.registry.use_cases.record_sessions import RecordSessions
 from services.registry.use_cases.revoke_node import RevokeNode
 from services.registry.use_cases.settle_reports import SettleReports
 from services.registry.use_cases.settle_silent import SettleSilent
+from services.registry.use_cases.show_stranded import ShowStranded
 from services.registry.use_cases.sweep_leases import SweepLeases
 from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeartbeat, TakeInSessionChange
 from services.registry.use_cases.tokens import Tokens
@@ -168,7 +172,8 @@ class Registry:
         self._wire_intake()
         self._wire_stream()
         self._empty = self._use(EmptyDraining)
-        self._wire_api()
+        self._order = OrderAssignment(self._store, self._store, self._clock, self._ports.wake)
+        self._hand_over = HandOverOrders(self._ports.mailbox, self._store, settings.waiting_polls)
 
     @property
     def jobs(self) -> Jobs:
@@ -267,12 +272,13 @@ class Registry:
     def _use(self, kind: Callable[[Store, Clock, Callable[[], None]], UseCase]) -> UseCase:
         return kind(self._store, self._clock, self._ports.wake)
 
-    def _wire_api(self) -> None:
+    @cached_property
+    def api(self) -> FastAPI:
+        """The HTTP door, made when it is first needed: in virtual time a registry starts often, and is seldom asked."""
         settings, ports = self._settings, self._ports
-        order = OrderAssignment(self._store, self._store, self._clock, ports.wake)
-        self._hand_over = HandOverOrders(ports.mailbox, self._store, settings.waiting_polls)
+        policies, stranded = KeepPolicies(self._store, self._store, self._empty), ShowStranded(self._store)
         tokens = Tokens(ports.tokens, ports.randomness)
-        self.api = create_api(
+        return create_api(
             "Callboard registry",
             version=VERSION,
             token=settings.token,
@@ -290,8 +296,8 @@ class Registry:
                 worker_orders_router(
                     self._hand_over, PassOnReports(ports.bus), self._cut_off, self._clock, ports.randomness
                 ),
-                accounts_router(self._store),
-                *assignment_routers(self._store, order, KeepPolicies(self._store, self._store, self._empty)),
+                accounts_router(self._store, stranded),
+                *assignment_routers(self._store, stranded, self._order, policies),
                 events_router(self._stream),
                 tokens_router(tokens),
                 whoami_router(tokens),

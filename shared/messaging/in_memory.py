@@ -12,6 +12,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.clock import Clock
 from shared.contracts import names
@@ -200,6 +201,7 @@ def _takes(queue: names.Queue, exchange: str, key: str) -> bool:
     )
 
 
+@lru_cache(maxsize=10_000)
 def matches(pattern: str, key: str) -> bool:
     """Whether an AMQP topic pattern (`*` one word, `#` any number) takes a routing key."""
     expression = re.escape(pattern).replace(r"\*", r"[^.]+").replace(r"\.\#", r"(\..+)?").replace(r"\#", ".*")

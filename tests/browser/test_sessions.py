@@ -33,6 +33,11 @@ def test_a_session_is_uploaded_assigned_and_seen_online(somebody: Operator, stac
     somebody.go("/accounts?q=arrival")
     expect(somebody.row("arrival")).to_contain_text("online", timeout=40_000)
     expect(somebody.row("arrival")).to_contain_text("demo-b")
+    somebody.go("/sessions/arrival")
+    somebody.page.get_by_role("link", name="Hand back now").click()
+    somebody.choose("Hand back now")
+    expect(somebody.page.get_by_text("demo-b is asked for it")).to_be_visible()
+    expect(somebody.region("versions").locator("tbody tr").first).to_contain_text("demo-b", timeout=20_000)
 
 
 def test_the_vault_is_backed_up_and_restored(somebody: Operator, stack: Stack, tmp_path: Path) -> None:

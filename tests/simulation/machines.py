@@ -28,6 +28,7 @@ from shared.messaging import Route
 from shared.randomness import SeededRandomness
 from tests.simulation.clocks import FleetClock, NodeClock
 from tests.simulation.services import assert_running, end
+from tests.simulation.timing import Timing
 from tests.simulation.wire import Broker, Line, gated
 from tests.support.agent.surroundings import Downloads, Statuses, at_once
 from tests.support.agent.trusting import KeptInMemory, trust_of, trusted
@@ -114,7 +115,8 @@ class Machine:
         telegram: "GuardedTelegram",
         clock: FleetClock,
         seed: int,
-        pace: float = 1.0,
+        timing: Timing,
+        pace: float,
     ) -> None:
         self.node_id = node_id
         self.accounts = list(accounts)
@@ -134,6 +136,7 @@ class Machine:
         self._broker = broker
         self._telegram = telegram
         self._randomness = SeededRandomness(seed)
+        self._settings = NodeSettings(node_id, NodeFacts(hostname=node_id), timing.beat, login_sync_seconds=timing.sync)
         self._line: Line | None = None
         self._connections: list[DiskConnection] = []
         self._task: asyncio.Task[None] | None = None
@@ -159,8 +162,7 @@ class Machine:
             self._line = Line(self._broker, self.clock, self._randomness)
             if self._is_cut:
                 self._line.cut()
-            settings = NodeSettings(self.node_id, NodeFacts(hostname=self.node_id), 10.0)
-            self._task = asyncio.create_task(Agent(settings, self._ports(self._line)).run(), name=self.node_id)
+            self._task = asyncio.create_task(Agent(self._settings, self._ports(self._line)).run(), name=self.node_id)
 
     async def kill(self, *, wipe: bool = False) -> None:
         """End the agent in the middle of whatever it does; `wipe` also loses the disk."""

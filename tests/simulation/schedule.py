@@ -7,38 +7,15 @@ and scripts are deployed. After `SPAN` seconds nothing new begins.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from shared.contracts.contract import Contract
-from shared.messaging import Unavailable
-from shared.randomness import SeededRandomness
 from tests.simulation.fleet import SimulatedFleet
 from tests.simulation.scripts import greeter
+from tests.simulation.troubles import TROUBLES, Trouble, suffer
+from tests.simulation.weather import Weather, clear_sky
 
 SPAN = 120.0
 NODES = 3
-# What can happen to whom, and for how many seconds at most: some shorter than a lease, some longer.
-TROUBLES = {
-    "broker": {"is down": 45.0, "loses its disk": 5.0},
-    "registry": {"is killed": 60.0, "has no database": 40.0},
-    "deployer": {"is killed": 60.0},
-    "machine": {"is killed": 45.0, "is killed and wiped": 20.0, "is cut off": 60.0, "is suspended": 60.0},
-}
-Act = Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """One thing that goes wrong. `whom` is a service, or the number of a machine."""
-
-    at: float
-    seconds: float
-    whom: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.at:6.1f} s: {self.whom} {self.what} for {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -65,18 +42,16 @@ class Schedule:
         orders = (("first", "one"), ("second", "two"), ("third", "three"), ("first", "one again"))
         times = sorted(self._dice.uniform(0, SPAN) for _ in orders)
         self.deployments = [Deployment(at, *order) for at, order in zip(times, orders, strict=True)]
-        self.lost = self._dice.choice((0.0, 0.05, 0.2))
-        self.repeated = self._dice.choice((0.0, 0.1))
-        self.late = self._dice.choice((0.0, 0.3))
+        choices = ((0.0, 0.05, 0.2), (0.0, 0.1), (0.0, 0.3))
+        self.weather = Weather(*map(self._dice.choice, choices))
 
     def __str__(self) -> str:
-        weather = f"messages lost {self.lost:.0%}, repeated {self.repeated:.0%}, late {self.late:.0%}"
-        return "\n".join([weather, *sorted(map(str, [*self.troubles, *self.deployments]))])
+        return "\n".join([str(self.weather), *sorted(map(str, [*self.troubles, *self.deployments]))])
 
     async def play(self, fleet: SimulatedFleet) -> None:
         """Live through the day; at its end nothing is wrong any more, and not everything is mended yet."""
-        self._weather(fleet)
-        acts = [self._suffer(fleet, each) for each in self.troubles]
+        self.weather.begin(fleet)
+        acts = [suffer(fleet, each) for each in self.troubles]
         tasks = [asyncio.create_task(act) for act in (*acts, self._speak(fleet))]
         try:
             for deployment in self.deployments:
@@ -101,40 +76,11 @@ class Schedule:
             at += seconds + self._dice.uniform(1, 60)
         return found
 
-    def _weather(self, fleet: SimulatedFleet) -> None:
-        fleet.broker.lose = self._chance(fleet, "lost", self.lost)
-        fleet.broker.repeat = self._chance(fleet, "repeated", self.repeated)
-        late, seconds = self._chance(fleet, "late", self.late), fleet.dice("delay")
-        fleet.broker.delay = lambda message: seconds.uniform(0.01, 3) if late(message) else 0.0
-
-    def _chance(self, fleet: SimulatedFleet, what: str, share: float) -> Callable[[Contract], bool]:
-        # Each kind of message of each node has dice of its own: which of two comes first in an instant does not matter.
-        dice: dict[str, SeededRandomness] = {}
-
-        def happens(message: Contract) -> bool:
-            whose = f"{what} {message.TYPE} {getattr(message, 'node_id', '')}"
-            return dice.setdefault(whose, fleet.dice(whose)).uniform(0, 1) < share
-
-        return happens
-
-    async def _suffer(self, fleet: SimulatedFleet, trouble: Trouble) -> None:
-        begin, end = _acts(fleet, trouble)
-        await fleet.clock.sleep(trouble.at)
-        await begin()
-        await fleet.clock.sleep(trouble.seconds)
-        await end()
-
     async def _speak(self, fleet: SimulatedFleet) -> None:
         dice = random.Random(self._dice.random())
         while fleet.clock.monotonic() < SPAN:
             await fleet.clock.sleep(dice.uniform(0.1, 10))
             fleet.say(dice.randrange(NODES), dice.choice(("/hello", "good morning")))
-
-
-def clear_sky(fleet: SimulatedFleet) -> None:
-    """No message is lost, late or repeated any more."""
-    fleet.broker.lose = fleet.broker.repeat = lambda _: False
-    fleet.broker.delay = lambda _: 0.0
 
 
 async def _deploy(fleet: SimulatedFleet, deployment: Deployment) -> None:
@@ -144,35 +90,3 @@ async def _deploy(fleet: SimulatedFleet, deployment: Deployment) -> None:
         await fleet.run_for(1.0)
     await fleet.push(greeter(deployment.script_id, deployment.reply, NODES))
     await fleet.deploy(deployment.script_id)
-
-
-def _acts(fleet: SimulatedFleet, trouble: Trouble) -> tuple[Act, Act]:
-    """How it begins and how it ends."""
-    if trouble.whom == "broker":
-        lost = [fleet.broker.lose_disk] if "disk" in trouble.what else []
-        return _at_once(fleet.broker.go_down, *lost), _at_once(fleet.broker.come_up)
-    if trouble.whom == "registry":
-        if trouble.what == "has no database":
-            away = Unavailable("the database is away")
-            return _at_once(lambda: fleet.database_away(away)), _at_once(lambda: fleet.database_away(None))
-        return fleet.registry.stop, _at_once(fleet.registry.start)
-    if trouble.whom == "deployer":
-        return fleet.deployer.stop, _at_once(fleet.deployer.start)
-    machine = fleet.machines[int(trouble.whom)]
-    match trouble.what:
-        case "is cut off":
-            return _at_once(machine.cut), _at_once(machine.mend)
-        case "is suspended":
-            return _at_once(machine.clock.pause), _at_once(machine.clock.resume)
-        case "is stopped":
-            return _at_once(machine.stop_process), _at_once(machine.continue_process)
-        case _:
-            return lambda: machine.kill(wipe="wiped" in trouble.what), _at_once(machine.start)
-
-
-def _at_once(*acts: Callable[[], None]) -> Act:
-    async def act() -> None:
-        for each in acts:
-            each()
-
-    return act

@@ -5,7 +5,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Protocol
 
 from shared.clock import Clock
@@ -61,11 +61,13 @@ class App(Protocol):
 
 
 class Service:
-    """A registry or a deployer: `make` builds one on its kept store and a new line."""
+    """A registry or a deployer: `make` builds one on its kept store and a new line. `rest` are jobs that do not run."""
 
-    def __init__(self, make: Callable[[Line], App], new_line: Callable[[], Line]) -> None:
+    def __init__(self, make: Callable[[Line], App], new_line: Callable[[], Line], rest: Collection[str] = ()) -> None:
         self._make = make
         self._new_line = new_line
+        # There is no HTTP server.
+        self._rest = {"http", *rest}
         self._tasks: list[asyncio.Task[None]] = []
         self._line: Line | None = None
         self.app: App | None = None
@@ -76,7 +78,7 @@ class Service:
             self._line = self._new_line()
             self.app = self._make(self._line)
             jobs = self.app.jobs.items()
-            self._tasks = [asyncio.create_task(job(), name=name) for name, job in jobs if name != "http"]
+            self._tasks = [asyncio.create_task(job(), name=name) for name, job in jobs if name not in self._rest]
 
     async def stop(self) -> None:
         """End it; messages in work come back to their queues."""

@@ -14,18 +14,17 @@ from tests.simulation.machines import Disk, Machine
 
 # The registry's end of a node's lease, in seconds from now; negative when it has passed.
 LeaseLeft = Callable[[str], float]
-# The registry's, in seconds: what two clocks may differ by over a lease.
-DRIFT_MARGIN = 10.0
 
 
 class GuardedTelegram(InMemoryTelegram):
-    """See the module's docstring."""
+    """See the module's docstring. `margin` is what two clocks may differ by over a lease, in seconds."""
 
-    def __init__(self, clock: Clock, lease_left: LeaseLeft) -> None:
+    def __init__(self, clock: Clock, lease_left: LeaseLeft, excused: Callable[[str], bool], margin: float) -> None:
         super().__init__(clock)
+        self._margin = margin
         self.violations: list[str] = []
         # Whether an account's login may be older than its newest state: its node fell silent.
-        self.excused: Callable[[str], bool] = lambda _: False
+        self._excused = excused
         self._lease_left = lease_left
         self._last: dict[str, Machine] = {}
         # Accounts whose newest state went with the process that ran them, and those that go on without it.
@@ -41,7 +40,7 @@ class GuardedTelegram(InMemoryTelegram):
             # What a killed process had not handed back is lost, and the ledger that knows what it answered is not here.
             self.behind.add(account_id)
         elif before is not None and before is not at.whose and place_in(content, 0) < login.saved:
-            if self.excused(account_id):
+            if self._excused(account_id):
                 self.behind.add(account_id)
             else:
                 late = f"has moved with {content!r}, its state was {login.saved} already, at {self._second}"
@@ -112,7 +111,7 @@ class GuardedTelegram(InMemoryTelegram):
         machine = machine or self._machine(account_id)
         left = self._lease_left(machine.node_id)
         # A slow clock gives up late; the registry moves nothing before this margin.
-        if left < -(DRIFT_MARGIN if machine.clock.pace < 1 else 0):
+        if left < -(self._margin if machine.clock.pace < 1 else 0):
             late = f"{-left:.3f} s after its node's lease"
             self.violations.append(f"{account_id} {what} on {machine.node_id} at {self._second}, {late}")
 

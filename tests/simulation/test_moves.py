@@ -1,14 +1,12 @@
 """Accounts that move: what is never live twice, alone and through bad days."""
 
-import os
-
 import pytest
 
 from tests.simulation.checks import ended_twice
 from tests.simulation.fleet import SimulatedFleet
 from tests.simulation.moving import ACCOUNTS, MovingDay, answered_twice, misplaced
 from tests.simulation.schedule import NODES
-from tests.simulation.test_schedules import ONE, seeds
+from tests.simulation.test_schedules import seeds
 
 # A lease and the clocks' drift, a takeover's patience, the patience for a state that was handed back, and a few beats.
 SETTLED_WITHIN = 400.0
@@ -20,7 +18,7 @@ async def test_an_account_moves_with_its_newest_state() -> None:
     """It would start where it was days ago, or not at all."""
     async with SimulatedFleet(nodes=2, accounts=1) as fleet:
         await fleet.run_for(15)
-        await fleet.assign("n0-a0", "n1")
+        assert await fleet.assign("n0-a0", "n1")
         await fleet.run_for(10)
         assert fleet.telegram.where("n0-a0") is fleet.machines[1]
         assert await misplaced(fleet) == []
@@ -45,13 +43,14 @@ async def test_accounts_move_through_a_bad_day(seed: int) -> None:
     try:
         await live_through(day, seed)
     except BaseException as error:
-        error.add_note(f"{day}\nrun it again: {ONE}={seed} make test ARGS=tests/simulation/test_moves.py")
+        error.add_note(
+            f'{day}\nrun it again: make simulate ARGS="--kind days --first {2 * seed + 1} --schedules 1 --aloud"'
+        )
         raise
 
 
-async def live_through(day: MovingDay, seed: int) -> None:
+async def live_through(day: MovingDay, seed: int, *, aloud: bool = False) -> None:
     """The day of a seed, and the hours after it."""
-    aloud = ONE in os.environ
     async with SimulatedFleet(NODES, ACCOUNTS, seed=seed, aloud=aloud, paces=day.paces, vault=day.vault) as fleet:
         await day.begin(fleet)
         await day.play(fleet)

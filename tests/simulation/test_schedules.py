@@ -26,13 +26,15 @@ async def test_a_fleet_comes_right_after_a_bad_day(seed: int) -> None:
     try:
         await live_through(schedule, seed)
     except BaseException as error:
-        error.add_note(f"{schedule}\nrun it again: {ONE}={seed} make test ARGS=tests/simulation/test_schedules.py")
+        error.add_note(
+            f'{schedule}\nrun it again: make simulate ARGS="--kind days --first {2 * seed} --schedules 1 --aloud"'
+        )
         raise
 
 
-async def live_through(schedule: Schedule, seed: int) -> None:
+async def live_through(schedule: Schedule, seed: int, *, aloud: bool = False) -> None:
     """The day of a seed, and the hours after it."""
-    async with SimulatedFleet(NODES, accounts=2, seed=seed, aloud=ONE in os.environ) as fleet:
+    async with SimulatedFleet(NODES, accounts=2, seed=seed, aloud=aloud) as fleet:
         await fleet.run_for(10)
         await schedule.play(fleet)
         await fleet.until(lambda: problems(fleet), within=MENDED_WITHIN)

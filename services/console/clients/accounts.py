@@ -25,6 +25,7 @@ class Account(View):
     script_hash: str | None
     message_count: int
     reply_count: int
+    uncertain_count: int = 0
     last_activity: datetime | None
     session_file: str | None
     epoch: int | None = None
@@ -32,6 +33,7 @@ class Account(View):
     assignment: str | None = None
     assigned_to: str | None = None
     target: str | None = None
+    stranded: bool = False
     updated_at: datetime
 
 

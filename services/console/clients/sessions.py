@@ -47,6 +47,10 @@ class Session(View):
     updated_at: datetime
 
 
+class _Asked(View):
+    node_id: str
+
+
 class Uploaded(View):
     """What became of one login of an upload."""
 
@@ -114,6 +118,10 @@ class Sessions:
     async def use(self, account_id: str, version: int) -> SessionVersion:
         """Make a version current."""
         return await self._api.post(f"{_path(account_id)}/use", SessionVersion, {"version": version})
+
+    async def sync(self, account_id: str) -> str:
+        """Let the node that runs the account hand its present state back; that node."""
+        return (await self._api.post(f"{_path(account_id)}/sync", _Asked)).node_id
 
     async def remove(self, account_id: str) -> None:
         """Forget a login with all its versions."""

@@ -75,6 +75,7 @@ async def _attention(desk: Desk, request: Request, fleet: Fleet) -> dict[str, An
     questions: list[Callable[[Desk, Request, Fleet], Awaitable[list[Finding]]]] = [
         _errors,
         _silent,
+        _stranded,
         _drifted,
         _paused,
         _dead,
@@ -120,6 +121,16 @@ async def _silent(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:
     title = desk.told(request, _("Silent nodes"))
     detail = desk.told(request, _("Their lease has ended; their accounts count as offline."))
     return [Finding(title, detail, str(silent), "/nodes?status=offline", "bad")]
+
+
+async def _stranded(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:
+    page = await fleet.accounts.page({"status": ["offline"]}, None, MOST_LOOKED_AT)
+    number = sum(account.stranded for account in page.items)
+    if not number:
+        return []
+    title = desk.told(request, _("Accounts without a place"))
+    detail = desk.told(request, _("Their node is dead and they shall move, but no other node takes them."))
+    return [Finding(title, detail, f"{number}{'+' if page.next_cursor else ''}", "/accounts?status=offline", "bad")]
 
 
 async def _drifted(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:

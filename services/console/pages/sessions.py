@@ -15,7 +15,7 @@ from services.console.texts.catalogue import marked as _
 VERSIONS = 100
 # What the vault takes; the origin lets a little more through, so that the refusal is said on the page.
 LARGEST = 32 * 1024 * 1024
-ACTS = ("assign", "use", "remove")
+ACTS = ("assign", "use", "sync", "remove")
 
 
 def sessions_pages(desk: Desk) -> APIRouter:
@@ -110,6 +110,11 @@ def sessions_pages(desk: Desk) -> APIRouter:
                 await fleet.sessions.use(account_id, int(form.one("version") or 0))
                 said = desk.told(
                     request, _("This version is current now. A node that runs the account starts again with it.")
+                )
+            case "sync":
+                node_id = await fleet.sessions.sync(account_id)
+                said = desk.told(
+                    request, _("%(node)s is asked for it: see when it was last handed back."), node=node_id
                 )
             case _:
                 await fleet.sessions.remove(account_id)

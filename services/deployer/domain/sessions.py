@@ -82,13 +82,17 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The node that has an account in an epoch, as the registry said; `held` is False once it has given it back."""
+    """The node that has an account in an epoch, as the registry said; `held` is False once it has given it back.
+
+    `awaits` names the state that the node before it has handed back, if the registry said so.
+    """
 
     account_id: str
     epoch: int
     node_id: str
     said_at: datetime
     held: bool = True
+    awaits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,10 @@ class SessionRows(Protocol):
 
     async def newest_holder(self, account_id: str) -> Holder | None:
         """Who had it last."""
+        ...
+
+    async def is_awaited(self, account_id: str, hash_: str) -> bool:
+        """Whether the registry has said that this state is on its way."""
         ...
 
     async def owners(self, fingerprints: Collection[bytes]) -> Mapping[bytes, str]:

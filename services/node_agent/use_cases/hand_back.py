@@ -1,8 +1,8 @@
 """Login states on their way to the vault: sealed, then kept in the ledger until the vault has them.
 
 Logins of the vault are handed back while they run, when they have changed, and a last time when they leave or the agent
-is stopped; a login of the session folder when it is given back to the registry. Raises LedgerAway when the ledger
-cannot be written; then nothing was handed back.
+is stopped; a login of the session folder when it is given back to the registry; and either of them when the vault asks
+for it. Raises LedgerAway when the ledger cannot be written; then nothing was handed back.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,6 +43,19 @@ class HandBack:
     async def changed(self, account_ids: Sequence[str]) -> None:
         """Hand back the newest states of accounts that go on."""
         await self._hand_back(account_ids, final=False)
+
+    async def asked(self, account: AssignedAccount, sync_id: str) -> bool:
+        """The vault asks for the present state, changed or not; False where there is none."""
+        state = await self._last_state(account)
+        if state is None:
+            return False
+        try:
+            sealed = await self._sealer.seal(account.account_id, account.epoch, state, answers=sync_id)
+        except UnusableLogin as error:
+            log.error("login_not_handed_back", account=account.account_id, reason=str(error))
+            return False
+        await self._keep([sealed])
+        return True
 
     async def everything(self) -> None:
         """The agent ends: hand back what the vault does not have."""

@@ -18,6 +18,7 @@ from services.registry.domain.views import (
     CountView,
     place_of_account,
 )
+from services.registry.use_cases.show_stranded import ShowStranded
 from shared.contracts.accounts import AccountStatus
 from shared.contracts.identifiers import AccountId, NodeId, ScriptId
 from shared.http import Problem
@@ -74,7 +75,7 @@ class Counts(BaseModel):
     items: list[CountView]
 
 
-def accounts_router(reader: FleetReader) -> APIRouter:
+def accounts_router(reader: FleetReader, stranded: ShowStranded) -> APIRouter:
     """The Accounts API."""
     router = APIRouter(prefix="/api/v1/group-ai/accounts", tags=["accounts"], responses=AWAY)
 
@@ -100,7 +101,7 @@ def accounts_router(reader: FleetReader) -> APIRouter:
             node_id, tuple(status), source, script_id, q, label_of(label), reason, sort=by, descending=descending
         )
         after = AccountPlace(*(place_of(cursor, _VALUES.get(by, _PLACE)) or ()))
-        rows = await reader.accounts(question, after, limit + 1)
+        rows = await stranded.of_accounts(await reader.accounts(question, after, limit + 1))
         if len(rows) <= limit:
             return Page(items=rows, next_cursor=None)
         last = place_of_account(rows[limit - 1], by)
@@ -122,7 +123,8 @@ def accounts_router(reader: FleetReader) -> APIRouter:
         view = await reader.account(account_id, node_id)
         if view is None:
             raise _unknown(account_id, node_id)
-        return view
+        [shown] = await stranded.of_accounts([view])
+        return shown
 
     @router.get("/{account_id}/changes", summary="List the changes of an account", responses=UNKNOWN)
     async def list_account_changes(

@@ -28,9 +28,11 @@ class View(BaseModel):
 class AccountView(View):
     """One account of one node.
 
-    `epoch` and `session_version` are what the node says of the login that it runs; `assigned_to` is the node that the
+    `uncertain_count` are messages left unanswered because a node that fell silent may have answered them. `epoch` and
+    `session_version` are what the node says of the login that it runs; `assigned_to` is the node that the
     account belongs to, `assignment` how that stands, and `target` the node that gets it next. `status_since` is null
-    where the history does not tell it.
+    where the history does not tell it. `stranded`: its node is dead and it shall move, and no other node takes it;
+    `status_reason` says why.
     """
 
     account_id: str
@@ -44,6 +46,7 @@ class AccountView(View):
     script_hash: str | None
     message_count: int
     reply_count: int
+    uncertain_count: int = 0
     last_activity: datetime | None
     session_file: str | None
     session_version: int | None = None
@@ -51,6 +54,7 @@ class AccountView(View):
     assignment: AssignmentState | None = None
     assigned_to: str | None = None
     target: str | None = None
+    stranded: bool = False
     updated_at: datetime
 
 

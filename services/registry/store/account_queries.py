@@ -31,7 +31,8 @@ _SINCE = (
 _ROWS = (
     f"select a.account_id, a.node_id, n.source, {_SHOWN_STATUS} as status, a.status_reason, "
     f"{_SINCE} as status_since, a.script_id, "
-    "a.script_version, a.script_hash, a.message_count, a.reply_count, a.last_activity, a.session_file, a.updated_at, "
+    "a.script_version, a.script_hash, a.message_count, a.reply_count, a.uncertain_count, a.last_activity, "
+    "a.session_file, a.updated_at, "
     "a.epoch, a.session_version, s.state as assignment, s.node_id as assigned_to, s.target, "
     "n.status as node_status, n.lease_until from registry.accounts as a join registry.nodes as n using (node_id) "
     "left join registry.assignments as s using (account_id)"

@@ -40,11 +40,11 @@ class InMemoryTransaction(InMemoryAssignments):
     async def lock_nodes(self, node_ids: Iterable[str]) -> dict[str, StoredNode]:
         """The nodes; missing ones are made."""
         wanted = set(node_ids)
-        for node_id in wanted:
+        for node_id in sorted(wanted):
             if node_id not in self.tables.nodes:
                 self.tables.nodes[node_id] = StoredNode(node_id)
                 self.tables.times[node_id] = NodeTimes(created_at=self.now, updated_at=self.now)
-        return {node_id: self._as_held(node_id) for node_id in wanted}
+        return {node_id: self._as_held(node_id) for node_id in sorted(wanted)}
 
     def _as_held(self, node_id: str) -> StoredNode:
         held_until = self.tables.times[node_id].held_until
