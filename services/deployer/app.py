@@ -94,6 +94,7 @@ from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
 from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
+from shared.messaging.flooding import FloodBound
 from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
@@ -258,7 +259,11 @@ class DeployerApp:
         self._restore = RestoreSessions(ports.store, reader, archives, keep, ports.clock)
         announce = AnnounceSessions(ports.store, ports.clock)
         self._announce = ports.timer("deployer sessions", announce.step, STEP_SECONDS)
-        routes = [reports_route(self._intake), sessions_route(self._deliver, record, self._sign_in)]
+        admits = FloodBound(self._ports.clock).admits
+        routes = [
+            reports_route(self._intake, admits),
+            sessions_route(self._deliver, record, self._sign_in, admits),
+        ]
         self._consumer = ports.consumer(routes)
 
     def _wire_servers(self) -> None:

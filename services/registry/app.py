@@ -75,6 +75,7 @@ from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
 from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
+from shared.messaging.flooding import FloodBound
 from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
@@ -244,6 +245,7 @@ class Registry:
             changes=TakeInAccountChange(self._changes),
             sessions=TakeInSessionChange(self._sessions),
             keys=KnowKeys(ports.access),
+            admits=FloodBound(self._clock, self._keep_access.floods).admits,
         )
         routes = reports.routes(intake, lease_seconds=settings.lease_seconds, prefetch=settings.prefetch)
         self._intake = ports.consumer(routes)

@@ -226,6 +226,22 @@ async def test_a_state_of_before_does_not_undo_an_operators_choice(vault: Vault)
     assert await vault.current() == 1
 
 
+async def test_a_copy_of_what_a_node_runs_from_its_folder_does_not_hold_up_its_newer_states(vault: Vault) -> None:
+    """The account would move with the copy, and answer again what it has answered since that was made."""
+    await vault.assign("ana", "tokyo", 0)
+    await vault.upload()
+    await vault.record(vault.state("ana", "tokyo", state(1), (0, 5, 1), final=True))
+    assert await vault.current() == 2
+
+
+async def test_a_first_login_with_another_key_is_not_replaced_by_the_folders(vault: Vault) -> None:
+    """Who brings a fresh login for an account would find the old one running."""
+    await vault.assign("ana", "tokyo", 0)
+    await vault.upload(content=telethon_string(key_of(1)))
+    await vault.record(vault.state("ana", "tokyo", state(1), (0, 5, 1), final=True))
+    assert await vault.current() == 1
+
+
 async def test_a_node_hands_back_only_what_it_has(vault: Vault) -> None:
     """A stolen node could plant a login of its own for every account."""
     await vault.upload()
