@@ -46,7 +46,7 @@ imports: .venv/.development ## who may import whom
 bench: .venv/.development ## measure against floors of the same run; writes bench/RESULTS.md
 	@$(BIN)/python -m bench
 
-fault: .venv/.development ## 500 real agents, their broker erased and their services killed, 40 rollouts; half an hour
+fault: .venv/.development ## 40 rollouts to 500 real agents and 50 moves, while brokers and processes go down; 45 minutes
 	@$(BIN)/python -m tests.campaigns $(ARGS)
 
 simulate: .venv/.development ## random bad days of a whole fleet in virtual time: ARGS="--schedules 10000 --first 0"

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -79,10 +79,11 @@ class Said:
 class Moves:
     """See the module's docstring. `dice` decides all of it; the fleet's logins are in its vault."""
 
-    def __init__(self, fleet: Fleet, accounts: list[str], dice: random.Random) -> None:
+    def __init__(self, fleet: Fleet, accounts: list[str], dice: random.Random, faults: Sequence[str] = FAULTS) -> None:
         self._fleet = fleet
         self._accounts = accounts
         self._dice = dice
+        self._faults = faults
         self._deck: list[str] = []
         self._down: set[str] = set()
         self.restarts = 0
@@ -140,7 +141,7 @@ class Moves:
     def _next_fault(self) -> str:
         # All of them as often as each other, in an order that nobody knows.
         if not self._deck:
-            self._deck = self._dice.sample(FAULTS, k=len(FAULTS))
+            self._deck = self._dice.sample(self._faults, k=len(self._faults))
         return self._deck.pop()
 
     async def _disturb(self, fault: str, node: str) -> None:

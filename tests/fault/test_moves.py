@@ -5,6 +5,7 @@ where they were, so it is given up behind them.
 """
 
 import asyncio
+import random
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from tests.campaigns.moves import KILLED, NOTHING, Moves
 from tests.fault.conftest import SharedFleet
 from tests.support.fleet import DRIFT_MARGIN_SECONDS, LEASE_SECONDS, Fleet
 from tests.support.moving import bring_into_the_vault, dead_logins, nodes_online, order, whereabouts
@@ -29,6 +31,7 @@ async def moving(shared_fleet: SharedFleet) -> AsyncIterator[Fleet]:
     fleet = await shared_fleet.whole()
     await fleet.add_node(SPARE)
     await until(lambda: nodes_online(fleet, 3), "the third node is online", 20)
+    fleet.nodes = (*fleet.nodes, SPARE)
     yield fleet
     print(fleet.last_words(), file=sys.stderr)
     await shared_fleet.give_up()
@@ -36,7 +39,7 @@ async def moving(shared_fleet: SharedFleet) -> AsyncIterator[Fleet]:
 
 async def test_accounts_of_a_stopped_and_of_a_cut_off_node_are_never_live_twice(moving: Fleet) -> None:
     """Both nodes have open connections to Telegram and cannot hear that their accounts were moved."""
-    stopped, cut_off = moving.nodes
+    stopped, cut_off, _ = moving.nodes
     accounts = await bring_into_the_vault(moving)
     moving.processes[stopped].freeze()
     moving.links[cut_off].cut()
@@ -57,6 +60,17 @@ async def test_accounts_of_a_stopped_and_of_a_cut_off_node_are_never_live_twice(
     assert await dead_logins(moving) == []
     assert await moved()
     moving.assert_alive()
+
+
+async def test_a_small_campaign_of_moves_loses_and_doubles_nothing(moving: Fleet) -> None:
+    """What takes ten minutes in `make fault` must not be found broken when it is needed."""
+    accounts = sorted(row["account_id"] for row in await moving.accounts() if row["status"] == "online")
+    campaign = Moves(moving, accounts, random.Random(1), (KILLED, NOTHING))
+    async with campaign.under_load():
+        moves = [await campaign.move(number) for number in (1, 2)]
+        assert await campaign.end() == []
+    assert [move for move in moves if not move.passed] == []
+    assert campaign.said.answers, "nobody has answered, so nobody has answered twice"
 
 
 async def test_two_agents_that_run_one_login_are_noticed(moving: Fleet) -> None:

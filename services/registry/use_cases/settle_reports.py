@@ -157,15 +157,16 @@ def _wanted(
 ) -> dict[str, list[SessionWanted]]:
     """The logins that nodes lack and may have. Of an epoch that was learnt from the node itself none is sent.
 
-    A node is answered once it goes by its newest set: what that says of a login has to be there before the login.
+    A node is answered once it goes by a set that has the account as it is now: what that says of a login has to be
+    there before the login.
     """
     found: dict[str, list[SessionWanted]] = {}
     for beat in beats:
-        key = nodes[beat.node_id].sealing_key
-        if _goes_by_another(beat, nodes[beat.node_id]):
-            continue
+        key, told = nodes[beat.node_id].sealing_key, beat.assignments
         for row in (rows[account_id] for account_id in beat.wanting if account_id in rows):
             if key is None or row.adopted or (row.state, row.node_id) != (ASSIGNED, beat.node_id) or row.epoch == 0:
+                continue
+            if told is not None and told.revision < row.told_in:
                 continue
             wanted = SessionWanted.model_construct(
                 node_id=beat.node_id,
