@@ -44,7 +44,9 @@ def explore(beginning: World, steps: Steps[World], bad: Callable[[World], bool])
     return Explored(before)
 
 
-def dead_ends(worlds: Iterable[World], calm: Steps[World], good: Callable[[World], bool]) -> list[World]:
+def dead_ends(
+    worlds: Iterable[World], calm: Callable[[World], Iterable[World]], good: Callable[[World], bool]
+) -> list[World]:
     """The worlds from which calm steps lead to no good one: backwards from the good ones, along those steps."""
     sources: dict[World, list[World]] = {}
     reached: set[World] = set()
@@ -53,7 +55,7 @@ def dead_ends(worlds: Iterable[World], calm: Steps[World], good: Callable[[World
     for world in every:
         if good(world):
             reached.add(world)
-        for _, after in calm(world):
+        for after in calm(world):
             sources.setdefault(after, []).append(world)
             if after not in known:
                 known.add(after)

@@ -109,13 +109,13 @@ class Newest:
         for words, after in self._steps(world):
             yield words, self._tidy(after)
 
-    def calm(self, world: World, dead: int = NONE) -> Iterator[tuple[str, World]]:
+    def calm(self, world: World, dead: int = NONE) -> Iterator[World]:
         """What happens when nobody orders anything and nothing goes wrong any more, but that a node may be dead."""
-        for words, after in self._calm(world, dead):
-            yield words, self._tidy(after)
+        for _, after in self._calm(world, dead):
+            yield self._tidy(after)
         if dead != NONE:
-            for words, after in self._patience(world):
-                yield words, self._tidy(after)
+            for _, after in self._patience(world):
+                yield self._tidy(after)
 
     def _tidy(self, world: World) -> World:
         """The same without what can have no effect any more."""
