@@ -76,7 +76,8 @@ class HandBack:
             if state is None:
                 hashes[account_id] = await self._ledger.hash_of(account_id, each.epoch)
             elif each.epoch > FOLDER_EPOCH and account_id not in changed:
-                hashes[account_id] = state.hash
+                # An agent that was killed may have been sent its login again before the vault had what it handed back.
+                hashes[account_id] = await self._ledger.hash_of(account_id, each.epoch) or state.hash
             else:
                 try:
                     sealed.append(await self._sealer.seal(account_id, each.epoch, state, final=True))
