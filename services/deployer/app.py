@@ -12,7 +12,6 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.deployer.api.dead_letters import dead_letters_router
@@ -92,6 +91,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
+from shared.http.api import Api
 from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
 from shared.messaging.flooding import FloodBound
@@ -280,7 +280,7 @@ class DeployerApp:
         self._links = Links(keep, ports.timer)
 
     @cached_property
-    def api(self) -> FastAPI:
+    def api(self) -> Api:
         """The HTTP door, made when it is first needed: in virtual time a deployer starts often, and is seldom asked."""
         settings, store = self._settings, self._ports.store
         scripts = BrowseScripts(store)

@@ -11,8 +11,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
-from fastapi import FastAPI
-
 from services.registry.api.accounts import accounts_router
 from services.registry.api.assignments import assignment_routers
 from services.registry.api.enrolments import enrolments_router, join_router
@@ -73,6 +71,7 @@ from shared.contracts.parcels import LARGEST_PARCEL
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
+from shared.http.api import Api
 from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
 from shared.messaging.flooding import FloodBound
@@ -275,7 +274,7 @@ class Registry:
         return kind(self._store, self._clock, self._ports.wake)
 
     @cached_property
-    def api(self) -> FastAPI:
+    def api(self) -> Api:
         """The HTTP door, made when it is first needed: in virtual time a registry starts often, and is seldom asked."""
         settings, ports = self._settings, self._ports
         policies, stranded = KeepPolicies(self._store, self._store, self._empty), ShowStranded(self._store)

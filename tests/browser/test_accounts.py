@@ -29,7 +29,7 @@ def test_the_accounts_of_all_nodes_and_those_of_one(somebody: Operator) -> None:
     somebody.row("demo_a_1").get_by_role("link", name="demo_a_1").click()
     expect(somebody.page.get_by_role("heading", name="demo_a_1")).to_be_visible()
     expect(somebody.region("history")).to_contain_text("connecting")
-    expect(somebody.region("versions")).to_contain_text("runs from a file")
+    expect(somebody.region("versions")).to_contain_text("uploaded")
     assert somebody.faults() == []
 
 
@@ -105,7 +105,7 @@ def test_an_account_is_stopped_and_started(somebody: Operator) -> None:
     expect(somebody.region("versions")).to_contain_text("v1")
     somebody.page.get_by_role("link", name="Start").click()
     somebody.choose("Start")
-    expect(state).to_contain_text("version 1 of the vault", timeout=40_000)
+    expect(state).to_contain_text("of the vault", timeout=40_000)
     expect(state.locator(".badge.good").first).to_have_text("online")
 
 

@@ -36,7 +36,7 @@ def test_a_session_is_uploaded_assigned_and_seen_online(somebody: Operator, stac
     somebody.go("/sessions/arrival")
     somebody.page.get_by_role("link", name="Hand back now").click()
     somebody.choose("Hand back now")
-    expect(somebody.page.get_by_text("demo-b is asked for it")).to_be_visible()
+    expect(somebody.page.get_by_role("status").first).to_contain_text("demo-b is asked for it")
     expect(somebody.region("versions").locator("tbody tr").first).to_contain_text("demo-b", timeout=20_000)
 
 

@@ -18,7 +18,7 @@ _NEEDED_TO_FORGET = {Guard.SET_NAMED, Guard.NEWEST_GRANT, Guard.GIVEN_BACK, Guar
 
 
 class Agent:
-    """Every agent: the rules are the same for all. `under_way` bounds the beats; `steady`: leases never change."""
+    """An agent. `under_way` bounds its beats; `steady`: leases never change."""
 
     def __init__(self, without: frozenset[Guard], under_way: int, *, steady: bool) -> None:
         self._without = without

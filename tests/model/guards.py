@@ -28,4 +28,5 @@ class Guard(StrEnum):
     RELEASED_EPOCH = "R takes a release only of the row's epoch"
     EPOCH_RISES = "R gives every assignment a higher epoch"
     NO_RETURN = "R never returns to assigned in the same epoch"
+    OVER = "R moves on from a node whose lease has ended, without its word"
     OTHER_MACHINE = "R lets a boot on another machine wait for the lease before it"

@@ -19,8 +19,9 @@ Together = tuple[str, Office, Machine]
 class Bounds:
     """What may happen, and how often. `machines` says to which node each machine belongs.
 
-    `drift` is how many ticks of a lease a machine's clock may miss, `under_way` how many of its beats are under way.
-    `stands_still` takes the clock of a suspended machine with it: that is outside what the protocol can bear.
+    `drift` is how many ticks of a lease a machine's clock may miss, `under_way` how many of each machine's beats are
+    under way; of one that is not named, one. `stands_still` takes the clock of a suspended machine with it: that is
+    outside what the protocol can bear.
     """
 
     machines: tuple[int, ...] = (0, 1)
@@ -30,18 +31,20 @@ class Bounds:
     settings: int = 0
     drift: int = 0
     ticks: int = LEASE
-    under_way: int = 1
+    under_way: tuple[int, ...] = ()
     stands_still: bool = False
 
 
 class Protocol:
-    """See the module's docstring. `without` takes guards out."""
+    """See the module's docstring. `without` takes guards out; a `dead` machine does nothing, for ever."""
 
-    def __init__(self, bounds: Bounds, without: frozenset[Guard] = frozenset()) -> None:
+    def __init__(self, bounds: Bounds, without: frozenset[Guard] = frozenset(), dead: int = NOBODY) -> None:
         self.bounds = bounds
         self.owners = bounds.machines
         self.names = [_name(self.owners, number) for number in range(len(self.owners))]
-        self._agent = Agent(without, bounds.under_way, steady=not bounds.settings)
+        self._dead = dead
+        beats = (*bounds.under_way, *(1,) * len(self.owners))
+        self._agents = [Agent(without, beats[each], steady=not bounds.settings) for each in range(len(self.owners))]
         self._registry = Registry(without, self.owners)
 
     def beginning(self) -> tuple[Office, tuple[Machine, ...]]:
@@ -64,10 +67,12 @@ class Protocol:
         name = self.names[number]
         for words, after, judged in self._registry.judgements(office, number, machine):
             yield f"{words} {name}", self._registry.tidy(after), judged
+        if number == self._dead:
+            return
         if machine.frozen:
             yield self._thawed(office, number, machine)
             return
-        for words, stepped in self._agent.steps(machine, office.nodes[self.owners[number]].sets):
+        for words, stepped in self._agents[number].steps(machine, office.nodes[self.owners[number]].sets):
             yield f"{name} {words}", office, stepped
         if office.crashes:
             fewer = office._replace(crashes=office.crashes - 1)
@@ -79,7 +84,7 @@ class Protocol:
 
     def _thawed(self, office: Office, number: int, machine: Machine) -> Together:
         name = self.names[number]
-        if machine.frozen == Frozen.SUSPENDED and machine.lease <= 0 and self._agent.deadly(machine):
+        if machine.frozen == Frozen.SUSPENDED and machine.lease <= 0 and self._agents[number].deadly(machine):
             # The kernel's timer is due in the moment in which the machine wakes, before anybody gets time.
             return f"the machine of {name} wakes, its deadman kills it", *self._killed(office, number, machine)
         return f"{name} goes on", office, machine._replace(frozen=Frozen.NO)
@@ -97,17 +102,17 @@ class Protocol:
         if self.bounds.stands_still and machine.frozen == Frozen.SUSPENDED:
             yield words, office, machine
             return
-        after = self._agent.ticked(machine)
+        after = self._agents[number].ticked(machine)
         if after is None:
             yield f", in which {self.names[number]} is killed by its deadman", *self._killed(office, number, machine)
         else:
             yield "", office, after
-        if self._agent.may_lag(machine, self.bounds.drift):
-            yield words, office, self._agent.lagged(machine)
+        if self._agents[number].may_lag(machine, self.bounds.drift):
+            yield words, office, self._agents[number].lagged(machine)
 
     def tidy(self, office: Office, number: int, machine: Machine) -> Machine:
         """The machine without what can have no effect any more."""
-        return self._agent.tidy(machine, office.nodes[self.owners[number]].sets)
+        return self._agents[number].tidy(machine, office.nodes[self.owners[number]].sets)
 
 
 def _name(owners: tuple[int, ...], number: int) -> str:

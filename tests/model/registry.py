@@ -129,7 +129,8 @@ class Registry:
         if office.doomed != NOBODY and office.doomed == row.node:
             yield "R moves the account from whom it found silent", self._taken(office._replace(doomed=NOBODY))
         if (
-            row.node == NOBODY
+            Guard.OVER in self._without
+            or row.node == NOBODY
             or office.nodes[row.node].lease
             or not (office.moves or row.standing == Standing.RELEASING)
         ):

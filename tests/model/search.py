@@ -1,17 +1,20 @@
 """Breadth-first search over everything that a protocol can come to: all of it, or the shortest way to a bad end.
 
-A world is the registry and the machines, each as a number: there are few of each and many ways to put them together.
-What two of them may do next is asked of the protocol once and remembered.
+A world is the registry and the machines, each as a number, all in one: there are few of each and many ways to put them
+together. What two of them may do next is asked of the protocol once and remembered. Words are only put together for
+who wants to read them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
-from tests.model.protocol import Protocol
+from tests.model.protocol import Protocol, Together
 from tests.model.world import Machine, Office
 
-World = tuple[int, ...]
+# A world has the registry's number in front and so many bits for each machine's.
+BITS = 20
+MASK = (1 << BITS) - 1
 
 
 @dataclass(frozen=True)
@@ -28,122 +31,183 @@ class Found:
         return size if self.trace is None else "\n  ".join((f"live twice ({size}):", *self.trace))
 
 
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What may happen next to two of them. `alone` says by how much the world's number changes when only the machine
+    takes a step, `both` are pairs of registry and machine."""
+
+    alone: list[int]
+    both: list[tuple[int, int]]
+    words: list[str]
+
+
 class Search:
     """One search. `run` may be called once."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
+        self._shifts = [BITS * place for place in reversed(range(len(protocol.owners)))]
         self._machines: list[Machine] = []
         self._offices: list[Office] = []
+        self._connected: list[bool] = []
         self._machine_numbers: dict[Machine, int] = {}
         self._office_numbers: dict[Office, int] = {}
-        self._alone: dict[int, list[tuple[str, int]]] = {}
-        self._together: dict[tuple[int, int, int], list[tuple[str, int, int]]] = {}
-        self._passed: dict[tuple[int, int, int], list[tuple[str, int, int]]] = {}
+        self._of_office: dict[int, tuple[list[int], list[str]]] = {}
+        # By place, then by registry and machine.
+        self._together: list[dict[int, _Steps]] = [{} for _ in self._shifts]
+        self._passed: list[dict[int, tuple[list[tuple[int, int]], list[str]]]] = [{} for _ in self._shifts]
+        self._tidied: list[dict[int, int]] = [{} for _ in self._shifts]
         self._ticked: dict[int, int] = {}
-        self._tidied: dict[tuple[int, int, int], int] = {}
-        self._before: dict[World, tuple[World, str] | None] = {}
+        # Each world with the one before it; the beginning with none.
+        self.before: dict[int, int] = {}
 
     def run(self, story: Iterable[str] = (), most: int | None = None) -> Found:
         """Search everything that may come after a story, or until something is found or `most` worlds are."""
         began = perf_counter()
         office, machines = self._protocol.beginning()
-        world = (self._office(office), *map(self._machine, machines))
-        self._before[world] = None
+        world = self.number(office, machines)
+        self.before[world] = -1
         for words in story:
             following = next(after for step, after in self.steps(world) if step == words)
-            self._before.setdefault(following, (world, words))
+            self.before.setdefault(following, world)
             world = following
-        layer, depth = [world], len(self._before) - 1
-        while layer and (most is None or len(self._before) <= most):
+        layer, depth = [world], len(self.before) - 1
+        while layer and (most is None or len(self.before) <= most):
             layer, depth, found = self._next(layer), depth + 1, self._bad
             if found is not None:
-                return Found(len(self._before), depth, perf_counter() - began, self.trace(found))
-        return Found(len(self._before), depth, perf_counter() - began)
+                return Found(len(self.before), depth, perf_counter() - began, self.trace(found))
+        return Found(len(self.before), depth, perf_counter() - began)
 
-    _bad: World | None = None
+    _bad: int | None = None
 
-    def _next(self, layer: list[World]) -> list[World]:
-        before, after = self._before, []
+    def _next(self, layer: list[int]) -> list[int]:
+        before, connected, shifts, after = self.before, self._connected, self._shifts, list[int]()
         for world in layer:
-            for words, following in self.steps(world):
+            for following in self.following(world):
                 if following in before:
                     continue
-                before[following] = (world, words)
+                before[following] = world
                 after.append(following)
-                if sum(self._machines[each].connected for each in following[1:]) > 1:
+                live = 0
+                for shift in shifts:
+                    live += connected[following >> shift & MASK]
+                if live > 1:
                     self._bad = following
                     return after
         return after
 
-    def steps(self, world: World) -> Iterable[tuple[str, World]]:
-        """Everything that may happen next."""
-        office, *machines = world
-        found = []
-        for words, after in self._of_office(office):
-            found.append((words, (after, *(self._tidy(after, each, machine) for each, machine in enumerate(machines)))))
-        for number, machine in enumerate(machines):
-            for words, after, stepped in self._of_both(office, number, machine):
-                if after == office:
-                    found.append((words, (office, *machines[:number], stepped, *machines[number + 1 :])))
-                else:
-                    others = [
-                        stepped if each == number else self._tidy(after, each, other)
-                        for each, other in enumerate(machines)
-                    ]
-                    found.append((words, (after, *others)))
-        found += self._ticks(office, machines)
-        return found
+    def steps(self, world: int) -> Iterator[tuple[str, int]]:
+        """Everything that may happen next, in words."""
+        (office, machines), following = self.parts(world), self.following(world)
+        words = list(self._alone(office)[1])
+        for place, machine in enumerate(machines):
+            words += self._both(place, office, machine).words
+        return zip([*words, *self._tick_words(office, machines)], following, strict=True)
 
-    def _ticks(self, office: int, machines: list[int]) -> list[tuple[str, World]]:
+    def following(self, world: int) -> list[int]:
+        """Everything that may happen next; the same world may come more than once."""
+        office, machines = self.parts(world)
+        found = [self._tidy_world(after, machines) for after in self._alone(office)[0]]
+        for place, machine in enumerate(machines):
+            steps = self._both(place, office, machine)
+            found += [world + change for change in steps.alone]
+            if steps.both:
+                found += [self._tidy_world(after, machines, place, stepped) for after, stepped in steps.both]
+        return found + self._ticks(office, machines)
+
+    def parts(self, world: int) -> tuple[int, list[int]]:
+        """The numbers of the registry and of the machines."""
+        shifts = self._shifts
+        return world >> (shifts[0] + BITS), [world >> shift & MASK for shift in shifts]
+
+    def number(self, office: Office, machines: Iterable[Machine]) -> int:
+        """The world of these, as a number."""
+        return self._world(self._office(office), map(self._machine, machines))
+
+    def meaning(self, world: int) -> tuple[Office, list[Machine]]:
+        """The registry and the machines."""
+        office, machines = self.parts(world)
+        return self._offices[office], [self._machines[each] for each in machines]
+
+    def _world(self, office: int, machines: Iterable[int]) -> int:
+        for machine in machines:
+            office = office << BITS | machine
+        return office
+
+    def _tidy_world(self, office: int, machines: list[int], place: int = -1, stepped: int = 0) -> int:
+        """The world after the registry has changed; the machine at `place` has taken the step, and is tidy."""
+        world = office
+        for each, machine in enumerate(machines):
+            if each == place:
+                world = world << BITS | stepped
+                continue
+            key, known = office << BITS | machine, self._tidied[each]
+            tidied = known.get(key)
+            if tidied is None:
+                tidy = self._protocol.tidy(self._offices[office], each, self._machines[machine])
+                tidied = known[key] = self._machine(tidy)
+            world = world << BITS | tidied
+        return world
+
+    def _ticks(self, office: int, machines: list[int]) -> list[int]:
+        """The worlds after a tick: whatever each machine's clock makes of it, one after the other."""
         if (ticked := self._ticked.get(office)) is None:
             ticked = self._ticked[office] = self._office(self._protocol.ticked(self._offices[office]))
-        ends: list[tuple[str, int, tuple[int, ...]]] = [("a tick", ticked, ())]
-        for number, machine in enumerate(machines):
+        ends = [(ticked, 0)]
+        for place, machine in enumerate(machines):
             ends = [
-                (words + more, after, (*done, passed))
-                for words, before, done in ends
-                for more, after, passed in self._of_tick(before, number, machine)
+                (after, done << BITS | passed)
+                for before, done in ends
+                for after, passed in self._of_tick(before, place, machine)[0]
             ]
-        return [(words, (after, *done)) for words, after, done in ends]
+        room = BITS * len(machines)
+        return [after << room | done for after, done in ends]
 
-    def _of_office(self, office: int) -> list[tuple[str, int]]:
-        found = self._alone.get(office)
+    def _tick_words(self, office: int, machines: list[int]) -> list[str]:
+        ends = [("a tick", self._ticked[office])]
+        for place, machine in enumerate(machines):
+            ends = [
+                (words + more, after)
+                for words, before in ends
+                for (after, _), more in zip(*self._of_tick(before, place, machine), strict=True)
+            ]
+        return [words for words, _ in ends]
+
+    def _alone(self, office: int) -> tuple[list[int], list[str]]:
+        found = self._of_office.get(office)
         if found is None:
-            steps = self._protocol.alone(self._offices[office])
-            found = self._alone[office] = [(words, self._office(after)) for words, after in steps]
+            steps = list(self._protocol.alone(self._offices[office]))
+            found = self._of_office[office] = [self._office(after) for _, after in steps], [words for words, _ in steps]
         return found
 
-    def _of_both(self, office: int, number: int, machine: int) -> list[tuple[str, int, int]]:
-        key = (office, number, machine)
-        found = self._together.get(key)
+    def _both(self, place: int, office: int, machine: int) -> _Steps:
+        key, known = office << BITS | machine, self._together[place]
+        found = known.get(key)
         if found is None:
-            steps = self._protocol.together(self._offices[office], number, self._machines[machine])
-            found = self._together[key] = self._numbered(number, steps)
+            steps = self._numbered(office, place, machine, self._protocol.together)
+            alone = [(words, stepped) for words, after, stepped in steps if after == office]
+            both = [(words, (after, stepped)) for words, after, stepped in steps if after != office]
+            words = [words for words, _ in alone] + [words for words, _ in both]
+            changes = [stepped - machine << self._shifts[place] for _, stepped in alone]
+            found = known[key] = _Steps(changes, [each for _, each in both], words)
         return found
 
-    def _of_tick(self, office: int, number: int, machine: int) -> list[tuple[str, int, int]]:
-        key = (office, number, machine)
-        found = self._passed.get(key)
+    def _of_tick(self, office: int, place: int, machine: int) -> tuple[list[tuple[int, int]], list[str]]:
+        key, known = office << BITS | machine, self._passed[place]
+        found = known.get(key)
         if found is None:
-            steps = self._protocol.passed(self._offices[office], number, self._machines[machine])
-            found = self._passed[key] = self._numbered(number, steps)
+            steps = self._numbered(office, place, machine, self._protocol.passed)
+            found = known[key] = [(after, passed) for _, after, passed in steps], [words for words, _, _ in steps]
         return found
 
-    def _numbered(self, number: int, steps: Iterable[tuple[str, Office, Machine]]) -> list[tuple[str, int, int]]:
+    def _numbered(
+        self, office: int, place: int, machine: int, ask: Callable[[Office, int, Machine], Iterator[Together]]
+    ) -> list[tuple[str, int, int]]:
         tidy = self._protocol.tidy
         return [
-            (words, self._office(office), self._machine(tidy(office, number, machine)))
-            for words, office, machine in steps
+            (words, self._office(after), self._machine(tidy(after, place, stepped)))
+            for words, after, stepped in ask(self._offices[office], place, self._machines[machine])
         ]
-
-    def _tidy(self, office: int, number: int, machine: int) -> int:
-        key = (office, number, machine)
-        found = self._tidied.get(key)
-        if found is None:
-            tidied = self._protocol.tidy(self._offices[office], number, self._machines[machine])
-            found = self._tidied[key] = self._machine(tidied)
-        return found
 
     def _office(self, office: Office) -> int:
         number = self._office_numbers.get(office)
@@ -156,15 +220,17 @@ class Search:
         number = self._machine_numbers.get(machine)
         if number is None:
             number = self._machine_numbers[machine] = len(self._machines)
+            assert number <= MASK, "more machines than a world has room for"
             self._machines.append(machine)
+            self._connected.append(machine.connected)
         return number
 
-    def trace(self, world: World) -> tuple[str, ...]:
+    def trace(self, world: int) -> tuple[str, ...]:
         """The steps from the beginning to a world."""
         steps = []
-        while (step := self._before[world]) is not None:
-            world, words = step
-            steps.append(words)
+        while (before := self.before[world]) != -1:
+            steps.append(next(words for words, after in self.steps(before) if after == world))
+            world = before
         return tuple(reversed(steps))
 
 

@@ -17,7 +17,7 @@ from tests.model.search import search
 LARGE = "CALLBOARD_MODEL_LARGE"
 BOUNDS = {
     "clocks that drift, messages late and twice": Bounds(moves=1, drift=1),
-    "beats that overtake each other": Bounds(moves=1, under_way=2),
+    "beats that overtake each other": Bounds(moves=1, under_way=(2,)),
     "a move and a change of mind, or back": Bounds(moves=2),
     "an agent that is killed": Bounds(moves=1, crashes=1),
     "an agent that is stopped, or its machine suspended": Bounds(moves=1, freezes=1),
@@ -95,7 +95,7 @@ CUTS = [
     Cut((Guard.SET_NAMED,), Bounds(moves=1, crashes=1), (TAKEN,)),
     Cut(
         (Guard.NEWEST_GRANT,),
-        Bounds(moves=1, under_way=2),
+        Bounds(moves=1, under_way=(2,)),
         (*STARTING[:3], *TICKS, TAKEN, *BEATS, "A takes a grant that names revision 3"),
     ),
     Cut((Guard.REALLY_ENDED,), Bounds(moves=1), LIVE),
@@ -119,7 +119,7 @@ CUTS = [
     Cut((Guard.OTHER_MACHINE,), Bounds(machines=(0, 0), moves=0)),
     Cut(
         (Guard.RELEASED_EPOCH,),
-        Bounds(moves=3, under_way=2),
+        Bounds(moves=3, under_way=(2,)),
         (*HUNG_UP, SAYS, HEARD, SAYS, *released_by_b(2), HEARD, SAYS, *begins("A", 4, 3)),
     ),
     # From here on: two that back each other up.
@@ -133,12 +133,12 @@ CUTS = [
     ),
     Cut(
         (Guard.NO_RETURN, Guard.GIVEN_BACK),
-        Bounds(moves=3, under_way=2),
+        Bounds(moves=3, under_way=(2,)),
         (*HUNG_UP, SAYS, TO_A, HEARD, SAYS, *begins("A", 3, 1)),
     ),
     Cut(
         (Guard.EPOCH_RISES, Guard.GIVEN_BACK),
-        Bounds(moves=3, under_way=2),
+        Bounds(moves=3, under_way=(2,)),
         (*HUNG_UP, SAYS, HEARD, SAYS, *released_by_b(1), "R judges a stale beat of A", *begins("A", 4, 1)),
     ),
 ]
@@ -174,7 +174,8 @@ def playable(protocol: Protocol, story: tuple[str, ...]) -> tuple[str, ...]:
 
 def test_every_guard_has_its_test() -> None:
     """A guard that somebody adds would never be taken out."""
-    assert {guard for cut in CUTS for guard in cut.guards} == set(Guard)
+    # Without the lease's end nobody is live twice, but some wait for ever: `test_never_stuck.py`.
+    assert {guard for cut in CUTS for guard in cut.guards} == set(Guard) - {Guard.OVER}
 
 
 def test_a_machine_whose_clock_stands_still_while_it_is_suspended_is_outside() -> None:

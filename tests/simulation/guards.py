@@ -143,7 +143,7 @@ def _drift_margin() -> Cut:
 
 
 def _released_epoch() -> Cut:
-    real = board.moved
+    real = rows.moved
 
     def moved(row: Any, account_id: str, event: Any, now: Any) -> Any:
         if isinstance(event, rows.GivenBack) and row is not None:

@@ -46,6 +46,8 @@ class GuardedTelegram(InMemoryTelegram):
                 late = f"has moved with {content!r}, its state was {login.saved} already, at {self._second}"
                 self.violations.append(f"{account_id} {late}")
         super().bring(account_id, content, at)
+        # A login that was never saved has heard nothing, whatever a killed process of this node had.
+        login.saved = place_in(content, 0)
 
     async def connect(self, account_id: str, on_message: OnMessage) -> InMemoryConnection:
         """Connect, under a lease. Who is live already is killed, as Telegram does."""

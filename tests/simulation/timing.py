@@ -20,5 +20,6 @@ class Timing:
     def of_lease(cls, lease: float) -> "Timing":
         """The defaults, as much shorter as the lease is; a state is handed back once in it, not every ten minutes."""
         share = lease / cls.lease
-        of_registry = (share * each for each in (cls.margin, cls.verdict, cls.takeover, cls.handback, cls.sweep))
-        return cls(lease, share * cls.beat, *of_registry, sync=lease)
+        shorter = (share * each for each in (cls.beat, cls.margin, cls.verdict, cls.takeover, cls.handback, cls.sweep))
+        beat, margin, verdict, takeover, handback, sweep = shorter
+        return cls(lease, beat, margin, verdict, takeover, handback, sweep, sync=lease)

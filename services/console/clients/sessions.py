@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from services.console.clients.api import Api, Paged, View, below
+from services.console.clients.api import Api, Paged, Refused, View, below
 
 PATH = "/api/v1/group-ai/sessions"
 
@@ -47,8 +47,13 @@ class Session(View):
     updated_at: datetime
 
 
-class _Asked(View):
+class Sync(View):
+    """What was asked of an account's node, and what came of it: a version, a problem, or nothing yet."""
+
     node_id: str
+    asked_at: datetime
+    version: int | None
+    problem: str | None
 
 
 class Uploaded(View):
@@ -119,9 +124,18 @@ class Sessions:
         """Make a version current."""
         return await self._api.post(f"{_path(account_id)}/use", SessionVersion, {"version": version})
 
-    async def sync(self, account_id: str) -> str:
-        """Let the node that runs the account hand its present state back; that node."""
-        return (await self._api.post(f"{_path(account_id)}/sync", _Asked)).node_id
+    async def sync(self, account_id: str) -> Sync:
+        """Let the node that runs the account hand its present state back."""
+        return await self._api.post(f"{_path(account_id)}/sync", Sync)
+
+    async def sync_of(self, account_id: str) -> Sync | None:
+        """What came of the newest such order; None where there was none."""
+        try:
+            return await self._api.get(f"{_path(account_id)}/sync", Sync)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return None
 
     async def remove(self, account_id: str) -> None:
         """Forget a login with all its versions."""

@@ -13,6 +13,8 @@ from services.console.texts.catalogue import marked as _
 
 SHOWN = 100
 MOST_NAMED = 5
+# In a line they only take room; the event is shown whole with a click.
+UNSAID = ("at", "boot", "seq", "sealing_key")
 NAMES = ("account_id", "node_id", "id")
 FILTERS = ("kind", "q")
 # Beginnings of types, as they are offered.
@@ -61,7 +63,7 @@ def gist(data: str) -> list[tuple[str, str]]:
         return [("", data)]
     shown = []
     for name, value in fields.items():
-        if value in (None, [], {}, "") or name in ("at", "boot", "seq"):
+        if value in (None, [], {}, "") or name in UNSAID:
             continue
         text = _short(value)
         shown.append((name, text if len(text) <= 120 else f"{text[:119]}…"))

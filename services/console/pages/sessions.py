@@ -1,5 +1,6 @@
 """Sessions: the vault of logins. Uploads come file by file, so that each has its own progress and its own refusal."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -67,7 +68,10 @@ def sessions_pages(desk: Desk) -> APIRouter:
 
         async def now() -> dict[str, Any]:
             one = await fleet.sessions.one(account_id)
-            return {"session": one, "assignment": await fleet.assignments.one(account_id)}
+            assignment, sync = await asyncio.gather(
+                fleet.assignments.one(account_id), fleet.sessions.sync_of(account_id)
+            )
+            return {"session": one, "assignment": assignment, "sync": sync}
 
         async def versions() -> dict[str, Any]:
             return {"versions": await fleet.sessions.versions(account_id, VERSIONS), "most": VERSIONS}
@@ -112,7 +116,7 @@ def sessions_pages(desk: Desk) -> APIRouter:
                     request, _("This version is current now. A node that runs the account starts again with it.")
                 )
             case "sync":
-                node_id = await fleet.sessions.sync(account_id)
+                node_id = (await fleet.sessions.sync(account_id)).node_id
                 said = desk.told(
                     request, _("%(node)s is asked for it: see when it was last handed back."), node=node_id
                 )

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 from fastapi import APIRouter, Request
-from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
 from services.console.pages.desk import Desk, Form
@@ -33,10 +32,7 @@ def vault_pages(desk: Desk) -> APIRouter:
         visitor = await desk.visitor(request)
         archive = await desk.fleet(visitor).sessions.back_up(wanted_in(await desk.form(request)))
         headers = SAFE_HEADERS | {"content-disposition": f'attachment; filename="{FILE_NAME}"'}
-        return StreamingResponse(
-            _pieces(archive), media_type="application/octet-stream", headers=headers,
-            background=BackgroundTask(archive.aclose),
-        )  # fmt: skip
+        return StreamingResponse(_pieces(archive), media_type="application/octet-stream", headers=headers)
 
     @router.get("/sessions/restore")
     async def ask_restore(request: Request) -> Response:
@@ -68,5 +64,8 @@ def wanted_in(form: Form) -> dict[str, Any]:
 
 
 async def _pieces(archive: httpx.Response) -> AsyncIterator[bytes]:
-    async for piece in archive.aiter_bytes():
-        yield piece
+    try:
+        async for piece in archive.aiter_bytes():
+            yield piece
+    finally:
+        await archive.aclose()

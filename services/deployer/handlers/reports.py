@@ -26,5 +26,4 @@ def reports_route(intake: Batcher[Report, Result], admits: Callable[[str], bool]
         if result is not None:
             raise result
 
-    handlers = {DeliveryReported: on_report, NodeObserved: on_report}
-    return Route(deployer_reports_queue(), handlers, PREFETCH, admits)
+    return Route(deployer_reports_queue(), {DeliveryReported: on_report, NodeObserved: on_report}, PREFETCH, admits)

@@ -35,14 +35,18 @@ class SyncLogin:
         """Hand the state back."""
         if order.node_id != self._node_id:
             raise Rejected(f"this is node {self._node_id!r}, the order is for {order.node_id!r}")
-        here = self._assignments.says(order.account_id) in (Says.HERE, Says.FREE)
-        if not here or self._assignments.epoch(order.account_id) != order.epoch:
+        account = AssignedAccount(account_id=order.account_id, epoch=order.epoch)
+
+        def is_here() -> bool:
+            says = self._assignments.says(account.account_id)
+            return says in (Says.HERE, Says.FREE) and self._assignments.epoch(account.account_id) == account.epoch
+
+        if not is_here():
             log.info("login_not_asked_of_this_node", account=order.account_id, epoch=order.epoch)
             return
         await self._save(order.account_id)
-        account = AssignedAccount(account_id=order.account_id, epoch=order.epoch)
         try:
-            handed_back = await self._hand_back.asked(account, order.sync_id)
+            handed_back = await self._hand_back.asked(account, order.sync_id, is_here)
         except LedgerAway as error:
             raise Unavailable(str(error)) from error
         log.info("login_asked_for", account=order.account_id, epoch=order.epoch, handed_back=handed_back)

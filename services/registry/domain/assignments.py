@@ -240,7 +240,9 @@ def moved(row: Assignment | None, account_id: str, event: Event, now: datetime) 
         case LeaseOver(node_id, cut_off, until):
             over = (row.state, row.node_id) == (RELEASING, node_id) and (row.in_vault is not None or cut_off)
             reason = f"node {node_id} fell silent, so it goes on with the state that the vault has"
-            return _passed_on(_silenced(row, until), None, reason, now) if over else STAYS
+            # What the vault has is claimed from no folder: its node may have given it back, and never starts it again.
+            origin = row.origin if row.in_vault is None else Origin.VAULT
+            return _passed_on(_silenced(replace(row, origin=origin), until), None, reason, now) if over else STAYS
         case LeftFolder(node_id, gives_back):
             left = (row.state, row.node_id, row.epoch) == (ASSIGNED, node_id, 0)
             return _left(row, gives_back, now) if left else STAYS

@@ -14,7 +14,7 @@ from services.registry.use_cases.settle_silent import SettleSilent
 from services.registry.use_cases.sweep_leases import SweepLeases
 
 PRUNE_SECONDS = 3600.0
-# One index look-up an account: a third of a second for a hundred thousand.
+# A third of a second for a hundred thousand accounts that are quiet, one to two seconds when the week is full.
 COUNT_SECONDS = 60.0
 # It reads every account's row, a twentieth of a second for a hundred thousand.
 CLAIM_SECONDS = 15.0

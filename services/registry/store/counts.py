@@ -13,7 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.registry.domain.views import CountView
 
 _HOUR = "date_trunc('hour', now(), 'UTC')"
-# The lateral join keeps the planner to one index look-up an account.
+# Of a table that is still empty the planner thinks that it may as well be read whole, for each account; and it grows
+# under the statement: 74 s for the first look at a hundred thousand accounts, 1.5 s by the index. Ends with the
+# transaction.
+_BY_INDEX = text("select set_config('enable_seqscan', 'off', true)")
+# The lateral join is one index look-up an account: a third of a second for a hundred thousand that are quiet.
 _TAKE = text(
     "insert into registry.account_counts as c"
     " (node_id, account_id, hour, message_base, reply_base, message_count, reply_count)"
@@ -40,6 +44,7 @@ _HISTORY = text(
 
 async def take(connection: AsyncConnection) -> int:
     """Look at all counters; how many rows were written."""
+    await connection.execute(_BY_INDEX)
     return (await connection.execute(_TAKE)).rowcount
 
 

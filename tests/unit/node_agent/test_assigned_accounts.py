@@ -272,6 +272,25 @@ async def test_an_agent_that_is_stopped_hands_back_what_is_newer_and_gets_it_aga
         assert world.replies() == ["hi"]
 
 
+async def test_a_login_that_came_again_too_old_is_not_what_is_given_back() -> None:
+    """The next node would begin with what the vault had before this one was killed, while the newer state is on its
+    way."""
+    world, vault = with_vault("anna")
+    vault.storing = False
+    async with world.playing(script("hi")):
+        world.say("/hello")
+        await world.clock.run_for(15)
+    await world.clock.run_for(1)
+    newest = vault.synced[-1].hash
+    world.telegram.go_away()
+    async with world.running():
+        await world.clock.run_for(BEGINNING + 15)
+        assert len(world.logins) == 1 and vault.delivered[-1].hash == content_hash(login_of("anna")) != newest
+        vault.assign("anna", 1, release=True)
+        await world.clock.run_for(15)
+        assert vault.released == [ReleasedAccount(account_id="anna", epoch=1, session_hash=newest)]
+
+
 async def test_after_a_lapse_the_login_in_memory_goes_on_when_a_grant_names_the_set_again() -> None:
     """A node that was cut off for a minute would have to be sent every login again."""
     world, vault = with_vault("anna")

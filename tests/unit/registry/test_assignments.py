@@ -138,6 +138,13 @@ def test_a_folders_login_moves_into_the_vault() -> None:
     assert moved(ended, "a", Reported("n", 0), SOON) == BelongsElsewhere(None)
 
 
+def test_a_silent_nodes_folder_is_not_claimed_again_once_the_vault_has_its_login() -> None:
+    """An account that was ordered to no node would be that node's again, in an epoch that it has given back already."""
+    ended = after(replace(LEAVING_FOLDER, in_vault=HASH), LeaseOver("n"))
+    assert (ended.state, ended.epoch, ended.claimable) == (UNASSIGNED, 0, False)
+    assert moved(ended, "a", Reported("n", 0), SOON) == BelongsElsewhere(None)
+
+
 def test_a_login_that_left_its_folder_may_be_claimed_elsewhere() -> None:
     """A login that somebody carries from one folder to another would never start again."""
     leaving = after(replace(IN_FOLDER, in_vault=HASH), LeftFolder("n"))
