@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 from services.deployer.use_cases.record_reports import Report, Result
 from shared.batching import Batcher
-from shared.contracts.contract import Contract
 from shared.contracts.deliveries import DeliveryReported
 from shared.contracts.fleet import NodeObserved
 from shared.contracts.names import deployer_reports_queue
-from shared.messaging import Handler, Route
+from shared.messaging import Route
 
 # Twice the batch, so that the next one fills while one is written.
 PREFETCH = 1_000
