@@ -1,4 +1,7 @@
-"""Breadth-first search over everything that a protocol can come to: all of it, or the shortest way to a bad end.
+"""Breadth-first search over everything that a protocol can come to: all of it, or a short way to a bad end.
+
+The bad end is two live machines. Before it there is always a stray: a machine that is live although the registry has
+moved the account on. So from every stray that it meets the search looks a little ahead, for the other machine.
 
 A world is the registry and the machines, each as a number, all in one: there are few of each and many ways to put them
 together. What two of them may do next is asked of the protocol once and remembered. Words are only put together for
@@ -10,11 +13,13 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from tests.model.protocol import Protocol, Together
-from tests.model.world import Machine, Office
+from tests.model.world import NONE, Machine, Office
 
 # A world has the registry's number in front and so many bits for each machine's.
 BITS = 20
 MASK = (1 << BITS) - 1
+# So many worlds are looked at after a stray: the other machine has only to be told and to start.
+AHEAD = 4_000
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Found:
     states: int
     depth: int
     seconds: float
+    strays: int
     trace: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
@@ -49,7 +55,10 @@ class Search:
         self._shifts = [BITS * place for place in reversed(range(len(protocol.owners)))]
         self._machines: list[Machine] = []
         self._offices: list[Office] = []
-        self._connected: list[bool] = []
+        # Of every machine the epoch in which it is live, of every registry whose the account is and in which epoch.
+        self._lives: list[int] = []
+        self._rows: list[tuple[int, int]] = []
+        self._strays = 0
         self._machine_numbers: dict[Machine, int] = {}
         self._office_numbers: dict[Office, int] = {}
         self._of_office: dict[int, tuple[list[int], list[str]]] = {}
@@ -73,15 +82,16 @@ class Search:
             world = following
         layer, depth = [world], len(self.before) - 1
         while layer and (most is None or len(self.before) <= most):
-            layer, depth, found = self._next(layer), depth + 1, self._bad
-            if found is not None:
-                return Found(len(self.before), depth, perf_counter() - began, self.trace(found))
-        return Found(len(self.before), depth, perf_counter() - began)
+            layer, depth = self._next(layer), depth + 1
+            if self._bad is not None:
+                seconds, trace = perf_counter() - began, self.trace(self._bad)
+                return Found(len(self.before), len(trace), seconds, self._strays, trace)
+        return Found(len(self.before), depth, perf_counter() - began, self._strays)
 
     _bad: int | None = None
 
     def _next(self, layer: list[int]) -> list[int]:
-        before, connected, shifts, after = self.before, self._connected, self._shifts, list[int]()
+        before, shifts, lives, after = self.before, self._shifts, self._lives, list[int]()
         for world in layer:
             for following in self.following(world):
                 if following in before:
@@ -90,11 +100,34 @@ class Search:
                 after.append(following)
                 live = 0
                 for shift in shifts:
-                    live += connected[following >> shift & MASK]
-                if live > 1:
-                    self._bad = following
+                    live += lives[following >> shift & MASK] != NONE
+                if live and (live > 1 or self._leads_on(following)):
+                    self._bad = self._bad or following
                     return after
         return after
+
+    def _leads_on(self, world: int) -> bool:
+        """Whether it is a stray from which a few steps lead to two live machines."""
+        office, machines = self.parts(world)
+        node, epoch = self._rows[office]
+        live = [(owner, self._lives[each]) for owner, each in zip(self._protocol.owners, machines, strict=True)]
+        if all(each == NONE or (owner, each) == (node, epoch) for owner, each in live):
+            return False
+        self._strays += 1
+        before, left = {world: -1}, [world]
+        for each in left:
+            for following in self.following(each):
+                if following in before:
+                    continue
+                before[following] = each
+                left.append(following)
+                if sum(self._lives[machine] != NONE for machine in self.parts(following)[1]) > 1:
+                    self._bad = following
+                    self.before = before | self.before
+                    return True
+            if len(before) > AHEAD:
+                break
+        return False
 
     def steps(self, world: int) -> Iterator[tuple[str, int]]:
         """Everything that may happen next, in words."""
@@ -214,6 +247,7 @@ class Search:
         if number is None:
             number = self._office_numbers[office] = len(self._offices)
             self._offices.append(office)
+            self._rows.append((office.row.node, office.row.epoch))
         return number
 
     def _machine(self, machine: Machine) -> int:
@@ -222,7 +256,7 @@ class Search:
             number = self._machine_numbers[machine] = len(self._machines)
             assert number <= MASK, "more machines than a world has room for"
             self._machines.append(machine)
-            self._connected.append(machine.connected)
+            self._lives.append(machine.epoch if machine.connected else NONE)
         return number
 
     def trace(self, world: int) -> tuple[str, ...]:
