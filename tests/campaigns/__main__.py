@@ -68,7 +68,7 @@ async def _move(asked: argparse.Namespace, console: Console) -> bool:
                 fleet.assert_alive()
             finally:
                 console.print(_moves_table(moves, campaign, len(accounts)))
-            console.print(*wrong, sep="\n")
+            console.print(*wrong, sep="\n", markup=False, highlight=False, soft_wrap=True)
             passed = not wrong and all(move.passed for move in moves)
             if not passed:
                 console.print(fleet.last_words(), markup=False, highlight=False)

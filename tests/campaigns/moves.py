@@ -134,9 +134,18 @@ class Moves:
         await asyncio.sleep(GUESTS_PAUSE)
         await self._listen()
         wrong += [f"the login of user {each.user_id} was destroyed" for each in await dead_logins(self._fleet)]
-        if self.said.twice:
-            wrong.append(f"{self.said.twice} questions were answered twice by an account")
-        return wrong
+        return wrong + await self._told_twice()
+
+    async def _told_twice(self) -> list[str]:
+        """Who answered what twice, with what the agents' logs say of the account."""
+        names = {user.user_id: user.username for user in await self._fleet.sandbox.users()}
+        twice = [key for key, count in self.said.answers.items() if count > 1]
+        found = [f"{names.get(sender)} has answered question {question} twice" for sender, question in twice]
+        for account in sorted({str(names.get(sender)) for sender, _ in twice}):
+            logs = [self._fleet.home / "logs" / f"{node}.log" for node in self._fleet.nodes]
+            lines = [line for log in logs for line in log.read_text().splitlines() if f'"{account}"' in line]
+            found += sorted(lines, key=lambda line: line.partition('"timestamp": ')[2])
+        return found
 
     def _next_fault(self) -> str:
         # All of them as often as each other, in an order that nobody knows.
