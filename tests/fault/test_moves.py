@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.campaigns.moves import KILLED, NOTHING, Moves
+from tests.campaigns.moves import KILLED, Moves
 from tests.fault.conftest import SharedFleet
 from tests.support.fleet import DRIFT_MARGIN_SECONDS, LEASE_SECONDS, Fleet
 from tests.support.moving import bring_into_the_vault, dead_logins, nodes_online, order, whereabouts
@@ -65,11 +65,11 @@ async def test_accounts_of_a_stopped_and_of_a_cut_off_node_are_never_live_twice(
 async def test_a_small_campaign_of_moves_loses_and_doubles_nothing(moving: Fleet) -> None:
     """What takes ten minutes in `make fault` must not be found broken when it is needed."""
     accounts = sorted(row["account_id"] for row in await moving.accounts() if row["status"] == "online")
-    campaign = Moves(moving, accounts, random.Random(1), (KILLED, NOTHING))
+    campaign = Moves(moving, accounts, random.Random(1), (KILLED,))
     async with campaign.under_load():
-        moves = [await campaign.move(number) for number in (1, 2)]
+        move = await campaign.move(1)
         assert await campaign.end() == []
-    assert [move for move in moves if not move.passed] == []
+    assert move.passed, move
     assert campaign.said.answers, "nobody has answered, so nobody has answered twice"
 
 
