@@ -11,7 +11,7 @@ from tests.simulation.test_schedules import seeds
 # A lease and the clocks' drift, a takeover's patience, the patience for a state that was handed back, and a few beats.
 SETTLED_WITHIN = 400.0
 # In the suite; `make simulate` takes as many as one likes.
-SOME = 10
+SOME = 4
 
 
 async def test_an_account_moves_with_its_newest_state() -> None:
