@@ -34,11 +34,13 @@ def waiting(limits: Limits, *without: Rule) -> list[World]:
 
 def held_up(limits: Limits, *without: Rule) -> list[World]:
     """The worlds in which a dead node keeps the account from the one that it is to go to, or has gone to."""
-    model, found = Newest(limits, frozenset(without)), []
-    for dead in range(limits.nodes):
-        ends = dead_ends(explored(limits, *without).before, lambda world, dead=dead: model.calm(world, dead), at_home)
-        found += [each for each in ends if dead != (each.row.node if each.row.target < 0 else each.row.target)]
-    return found
+    model = Newest(limits, frozenset(without))
+
+    def held_up_by(dead: int) -> list[World]:
+        ends = dead_ends(explored(limits, *without).before, lambda world: model.calm(world, dead), at_home)
+        return [each for each in ends if dead != (each.row.node if each.row.target < 0 else each.row.target)]
+
+    return [each for dead in range(limits.nodes) for each in held_up_by(dead)]
 
 
 @pytest.mark.parametrize("limits", [KILLED, SILENT], ids=["killed", "silent"])
