@@ -49,7 +49,7 @@ bench: .venv/.development ## measure against floors of the same run; writes benc
 fault: .venv/.development ## 40 rollouts to 500 real agents and 50 moves, while brokers and processes go down; 45 minutes
 	@$(BIN)/python -m tests.campaigns $(ARGS)
 
-simulate: .venv/.development ## random bad days of a whole fleet in virtual time: ARGS="--schedules 10000 --first 0"
+simulate: .venv/.development ## random schedules of moves and faults in virtual time: ARGS="--schedules 10000 --kind moves"
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
 compose-test: .venv/.development ## bring the compose stack up for real, test it, take it down

@@ -5,8 +5,7 @@ state than it had, or there is a world from which it never comes online again: w
 dead for ever.
 """
 
-from collections.abc import Iterator
-from functools import cache, partial
+from functools import cache
 
 import pytest
 
@@ -33,17 +32,15 @@ def waiting(limits: Limits, *without: Rule) -> list[World]:
     return dead_ends(explored(limits, *without).before, Newest(limits, frozenset(without)).calm, at_home)
 
 
-def _calm(model: Newest, dead: int, world: World) -> Iterator[World]:
-    return model.calm(world, dead)
-
-
 def held_up(limits: Limits, *without: Rule) -> list[World]:
     """The worlds in which a dead node keeps the account from the one that it is to go to, or has gone to."""
-    model, found = Newest(limits, frozenset(without)), []
-    for dead in range(limits.nodes):
-        ends = dead_ends(explored(limits, *without).before, partial(_calm, model, dead), at_home)
-        found += [each for each in ends if dead != (each.row.node if each.row.target < 0 else each.row.target)]
-    return found
+    model = Newest(limits, frozenset(without))
+
+    def held_up_by(dead: int) -> list[World]:
+        ends = dead_ends(explored(limits, *without).before, lambda world: model.calm(world, dead), at_home)
+        return [each for each in ends if dead != (each.row.node if each.row.target < 0 else each.row.target)]
+
+    return [each for dead in range(limits.nodes) for each in held_up_by(dead)]
 
 
 @pytest.mark.parametrize("limits", [KILLED, SILENT], ids=["killed", "silent"])

@@ -20,7 +20,6 @@ from services.node_agent.domain.permission import Permission
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.registry.domain import assignments as rows
-from services.registry.domain import board
 from services.registry.use_cases import settle_reports, settle_silent
 from shared.contracts.assignments import AssignAccounts, AssignmentState, ReleasedAccount
 
@@ -150,7 +149,7 @@ def _released_epoch() -> Cut:
             event = replace(event, epoch=row.epoch, revision=row.told_in)
         return real(row, account_id, event, now)
 
-    return patch.object(board, "moved", moved)
+    return patch("services.registry.domain.board.moved", moved)
 
 
 def _epoch_rises() -> Cut:

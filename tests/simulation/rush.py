@@ -57,9 +57,8 @@ class Rush:
         self.takeover = dice.random() < 0.6
         self.paces = [dice.choice((0.8, 1.0, 1.2, dice.uniform(0.8, 1.2))) for _ in range(self.nodes)]
         late = self.timing.lease * dice.choice((0.1, 0.5, 1.3))
-        shares = ((0.0, 0.05, 0.2), (0.0, 0.1, 0.3), (0.0, 0.1, 0.4))
-        lost, repeated, delayed = map(dice.choice, shares)
-        self.weather = Weather(lost, repeated, delayed, late)
+        lost, repeated = dice.choice((0.0, 0.05, 0.2)), dice.choice((0.0, 0.1, 0.3))
+        self.weather = Weather(lost, repeated, dice.choice((0.0, 0.1, 0.4)), late)
         # Leases between two troubles of the same machine, at most.
         self.calm = dice.choice((0.5, 1.0, 2.0, 4.0))
         self.troubles = self._of_machines() + self._of_all()

@@ -12,7 +12,7 @@ from tests.simulation.test_schedules import seeds
 # A lease and the clocks' drift, a takeover's patience, the patience for a state that was handed back, and a few beats.
 SETTLED_WITHIN = 400.0
 # In the suite; `make simulate` takes as many as one likes.
-SOME = 10
+SOME = 4
 # A day on which the next node would answer what a dead one has answered, if it did not leave that alone.
 SEEN = 4
 

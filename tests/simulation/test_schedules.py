@@ -16,7 +16,7 @@ ONE, MANY = "CALLBOARD_SIMULATION_SEED", "CALLBOARD_SIMULATION_SCHEDULES"
 def seeds() -> list[int]:
     """The one seed that is asked for, or the first so many."""
     one = os.environ.get(ONE)
-    return [int(one)] if one else list(range(int(os.environ.get(MANY, "20"))))
+    return [int(one)] if one else list(range(int(os.environ.get(MANY, "8"))))
 
 
 @pytest.mark.parametrize("seed", seeds())

@@ -1,9 +1,11 @@
-"""Ten thousand scripts that nobody wrote, good and broken, through everything that happens to a script.
+"""Thousands of scripts that nobody wrote, good and broken, through everything that happens to a script.
 
 Each is checked as an operator's machine does it and again as a node does it; what is accepted runs its own tests,
 plays, and plays again with a restart at every step. A number is enough to make a script again:
-`broken_document(Rolled(number))`.
+`broken_document(Rolled(number))`. The suite takes a thousand of each, `CALLBOARD_SIMULATION_SCRIPTS=5000` ten thousand.
 """
+
+import os
 
 import pytest
 
@@ -11,7 +13,7 @@ from shared.scripts import Script
 from tests.support.scripts.generated import Rolled, broken_document, some_moments, sound_document
 from tests.support.scripts.playing import fits_the_schema, forget_everything_compiled, play, verdict_on
 
-SOUND, BROKEN = 5_000, 5_000
+SOUND = BROKEN = int(os.environ.get("CALLBOARD_SIMULATION_SCRIPTS", "1000"))
 # In parts, so that a failure names its thousand and the progress is seen.
 PART = 1_000
 

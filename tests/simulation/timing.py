@@ -20,6 +20,13 @@ class Timing:
     def of_lease(cls, lease: float) -> "Timing":
         """The defaults, as much shorter as the lease is; a state is handed back once in it, not every ten minutes."""
         share = lease / cls.lease
-        shorter = (share * each for each in (cls.beat, cls.margin, cls.verdict, cls.takeover, cls.handback, cls.sweep))
-        beat, margin, verdict, takeover, handback, sweep = shorter
-        return cls(lease, beat, margin, verdict, takeover, handback, sweep, sync=lease)
+        return cls(
+            lease=lease,
+            beat=share * cls.beat,
+            margin=share * cls.margin,
+            verdict=share * cls.verdict,
+            takeover=share * cls.takeover,
+            handback=share * cls.handback,
+            sweep=share * cls.sweep,
+            sync=lease,
+        )
