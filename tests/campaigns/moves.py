@@ -129,8 +129,9 @@ class Moves:
 
         try:
             await until(handed_back, "the vault has the newest state of every account from its own node", 60)
-        except AssertionError as error:
-            wrong.append(str(error))
+        except AssertionError:
+            older = [each for each in self._accounts if await self._is_older(each)]
+            wrong += [f"the vault has no state of {each} from its own node: {await self._states(each)}" for each in older]
         await asyncio.sleep(GUESTS_PAUSE)
         await self._listen()
         wrong += [f"the login of user {each.user_id} was destroyed" for each in await dead_logins(self._fleet)]
@@ -222,6 +223,15 @@ class Moves:
         return [(each["epoch"], each["node_id"]) for each in current] != [
             (there.row.get("epoch"), there.row.get("node_id"))
         ]
+
+    async def _states(self, account: str) -> str:
+        """Where an account is, and what the vault has of it."""
+        row = (await whereabouts(self._fleet, account)).row
+        had = [
+            f"version {each['version']} of epoch {each['epoch']} from {each['node_id']}{', current' * each['current']}"
+            for each in await versions(self._fleet, account)
+        ]
+        return f"{row.get('state')} on {row.get('node_id')} in epoch {row.get('epoch')}; " + "; ".join(had)
 
     async def _ask(self) -> None:
         while True:
