@@ -89,7 +89,7 @@ COPY deploy/docker/demo_world.py /opt/demo_world.py
 RUN mkdir -p /var/lib/callboard/sandbox
 USER root
 # A volume that is mounted here belongs to the services' user from its first use.
-RUN install -d -o callboard -g callboard /sessions
+RUN install -d -o callboard -g callboard /sandbox
 USER callboard
 VOLUME /var/lib/callboard
 EXPOSE 8443 8444

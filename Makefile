@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Extra words for pytest: make test ARGS="tests/unit -k lease"
 ARGS ?=
+# Where Python is told to keep no compiled files, pytest would prepare a thousand test modules anew in every run.
+unexport PYTHONDONTWRITEBYTECODE
 # Half of the suite's time is waiting for servers, so two sides at a time (tests/order.py).
 SIDES ?= 2
 
@@ -44,7 +46,7 @@ imports: .venv/.development ## who may import whom
 bench: .venv/.development ## measure against floors of the same run; writes bench/RESULTS.md
 	@$(BIN)/python -m bench
 
-fault: .venv/.development ## 500 real agents, their broker erased and their services killed, 40 rollouts; half an hour
+fault: .venv/.development ## 40 rollouts to 500 real agents and 50 moves, while brokers and processes go down; 45 minutes
 	@$(BIN)/python -m tests.campaigns $(ARGS)
 
 simulate: .venv/.development ## random schedules of moves and faults in virtual time: ARGS="--schedules 10000 --kind moves"

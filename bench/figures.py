@@ -56,7 +56,15 @@ def spread(values: list[float]) -> str:
 
 
 def write(results: list[Result], path: Path) -> None:
-    """Write the results with a line about the machine."""
+    """Write the results in the place of the last ones; what was not measured now stays as it was."""
+    sections = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
+    sections |= {result.title: result.markdown() for result in results}
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     head = f"# Results\n\nWritten by `make bench` on: {machine}.\n\n"
-    path.write_text(head + "\n".join(result.markdown() for result in results), encoding="utf-8")
+    path.write_text(head + "\n".join(sections.values()), encoding="utf-8")
+
+
+def _sections(document: str) -> dict[str, str]:
+    """The sections of a document by their titles."""
+    _, *parts = document.split("\n## ")
+    return {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in parts}

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,15 +90,16 @@ async def servers(home: Path, *, lease_seconds: float = 300) -> AsyncIterator[Se
 
 
 @asynccontextmanager
-async def service(name: str, on: Servers) -> AsyncIterator[Service]:
-    """A migrated, ready service as a child process."""
+async def service(name: str, on: Servers, behind: Mapping[str, str] | None = None) -> AsyncIterator[Service]:
+    """A ready service as a child process, migrated unless it has others `behind` it: their addresses by setting."""
     port = free_port()
-    environment = on.environment(port)
-    migration = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", f"services.{name}", "migrate", env=environment
-    )
-    if await migration.wait() != 0:
-        raise RuntimeError(f"the migrations of {name} failed")
+    environment = on.environment(port) | dict(behind or {})
+    if behind is None:
+        migration = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", f"services.{name}", "migrate", env=environment
+        )
+        if await migration.wait() != 0:
+            raise RuntimeError(f"the migrations of {name} failed")
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", f"services.{name}", env=environment)
     base = f"http://127.0.0.1:{port}"
     try:

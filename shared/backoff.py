@@ -1,8 +1,7 @@
-"""How long to wait before trying again, and how often something may be done at all."""
+"""How long to wait before trying again."""
 
 from dataclasses import dataclass
 
-from shared.clock import Clock
 from shared.randomness import Randomness
 
 
@@ -23,24 +22,3 @@ class Backoff:
         # The exponent is bounded before it is raised: 2.0**2000 is an OverflowError, not a long wait.
         plain = min(self.most, self.first * self.factor ** min(attempt, 63))
         return plain * randomness.uniform(1 - self.jitter, 1 + self.jitter)
-
-
-class Pace:
-    """So many at once, and then so many a second."""
-
-    def __init__(self, at_once: int, per_second: float, clock: Clock) -> None:
-        self._most = float(at_once)
-        self._per_second = per_second
-        self._clock = clock
-        self._left = self._most
-        self._at = clock.monotonic()
-
-    def take(self) -> bool:
-        """Take one; whether there was one."""
-        now = self._clock.monotonic()
-        self._left = min(self._most, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True

@@ -21,6 +21,10 @@ class BadSignature(Exception):
     """The order is not the deployer's, or was altered; says which."""
 
 
+class UnknownKey(BadSignature):
+    """The order is signed with a key that is not trusted: a stranger's, or one that was never heard of."""
+
+
 def new_signing_key() -> bytes:
     """A new private key."""
     return Ed25519PrivateKey.generate().private_bytes_raw()
@@ -64,13 +68,13 @@ class Signer:
 
 
 def check_signature(order: SignedContract, trusted: Mapping[str, bytes]) -> None:
-    """Check an order against the trusted public keys by their ids. Raises BadSignature."""
+    """Check an order against the trusted public keys by their ids. Raises BadSignature, or just UnknownKey."""
     signature = order.signature
     if signature is None:
         raise BadSignature("the order is not signed: orders come from the deployer, see `callboard sign`")
     key = trusted.get(signature.key_id)
     if key is None:
-        raise BadSignature(f"the order is signed with key {signature.key_id}, which this node does not trust")
+        raise UnknownKey(f"the order is signed with key {signature.key_id}, which this node does not trust")
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(signature.value), order.signed_content())
     except InvalidSignature as error:

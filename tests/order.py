@@ -8,17 +8,19 @@ unit, and of a file whose tests are long and share nothing each test is one.
 # Units of several files: what they share is started once for a session, so once on each side that needs it.
 TOGETHER = {
     "fleet": ("tests/fault/test_bad_version.py", "tests/fault/test_broker.py", "tests/fault/test_database.py",
-              "tests/fault/test_drift.py", "tests/fault/test_kills.py"),
+              "tests/fault/test_drift.py", "tests/fault/test_kills.py", "tests/fault/test_moves.py"),
     "demo": ("tests/system/test_bad_input.py", "tests/system/test_path.py", "tests/system/test_readme.py",
-             "tests/system/test_rollouts.py"),
+             "tests/system/test_rollouts.py", "tests/system/test_up.py"),
 }  # fmt: skip
+# Whole folders that are one unit.
+FOLDERS = {"tests/browser/": "browser"}
 APART = ("tests/simulation/test_scripts.py", "tests/simulation/test_drift.py", "tests/simulation/test_schedules.py")
 # By how long they take, the longest first; what is not named comes after them.
 LONG = (
     "fleet",
     "tests/integration/deployer/test_installing.py",
     "demo",
-    "tests/browser/",
+    "browser",
     "tests/fault/",
     "tests/system/",
     "tests/simulation/",
@@ -33,7 +35,8 @@ _UNIT_OF = {file: unit for unit, files in TOGETHER.items() for file in files}
 
 def unit_of(file: str, test: str) -> str:
     """The unit of a test."""
-    return f"{file}::{test}" if file in APART else _UNIT_OF.get(file, file)
+    folder = next((unit for begin, unit in FOLDERS.items() if file.startswith(begin)), file)
+    return f"{file}::{test}" if file in APART else _UNIT_OF.get(file, folder)
 
 
 def rank(unit: str) -> int:

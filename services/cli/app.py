@@ -23,6 +23,7 @@ from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
 from services.cli.commands.session_backups import register_backups
 from services.cli.commands.session_logins import register_login
+from services.cli.commands.session_syncs import register_sync
 from services.cli.commands.sessions import sessions
 from services.cli.commands.steering import register_steering
 from services.cli.commands.tokens import register_whoami, tokens
@@ -59,6 +60,7 @@ def build_app() -> typer.Typer:
     app.add_typer(servers, name="servers")
     register_login(sessions)
     register_backups(sessions)
+    register_sync(sessions)
     app.add_typer(sessions, name="sessions")
     app.add_typer(keys, name="keys")
     app.add_typer(events, name="events")

@@ -12,7 +12,6 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.deployer.api.dead_letters import dead_letters_router
@@ -26,6 +25,7 @@ from services.deployer.api.session_backups import LARGEST_ARCHIVE, session_backu
 from services.deployer.api.session_body import FORM_ROOM
 from services.deployer.api.session_deliveries import session_deliveries_router
 from services.deployer.api.session_logins import session_logins_router
+from services.deployer.api.session_syncs import session_syncs_router
 from services.deployer.api.sessions import PREFIX as SESSIONS
 from services.deployer.api.sessions import sessions_router
 from services.deployer.api.steering import steering_router
@@ -62,7 +62,7 @@ from services.deployer.use_cases.begin_deployment import BeginDeployment
 from services.deployer.use_cases.browse import BrowseDeployments, BrowseScripts
 from services.deployer.use_cases.browse_sessions import BrowseSessions
 from services.deployer.use_cases.carry_parcels import CarryParcels
-from services.deployer.use_cases.deliver_sessions import Awaited, DeliverSessions
+from services.deployer.use_cases.deliver_sessions import DeliverSessions
 from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.join_late import JoinLate
 from services.deployer.use_cases.keep_links import MOST_LINKS, KeepLinks
@@ -82,6 +82,7 @@ from services.deployer.use_cases.sign_in import SignInOnNode
 from services.deployer.use_cases.steer_deployment import SteerDeployment
 from services.deployer.use_cases.store_script import StoreScript
 from services.deployer.use_cases.store_sessions import StoreSessions
+from services.deployer.use_cases.sync_now import SyncNow
 from shared.audit.log import AuditLog
 from shared.audit.postgres import PostgresAuditLog
 from shared.backoff import Backoff
@@ -90,8 +91,10 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
+from shared.http.api import Api
 from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
+from shared.messaging.flooding import FloodBound
 from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
@@ -243,10 +246,10 @@ class DeployerApp:
         keep = KeepVersion(safe, ports.clock)
         open_ = OpenSealed(self._keys, reader)
         self._session_links = SignedSessions(settings.secret, settings.public_url)
-        awaited = Awaited()
-        self._deliver = DeliverSessions(ports.store, safe, self._session_links.url_of, awaited, ports.clock)
+        self._deliver = DeliverSessions(ports.store, safe, self._session_links.url_of, ports.clock)
         self._sign_in = SignInOnNode(ports.store, open_, keep, ports.clock, ports.randomness)
-        record = RecordSyncs(ports.store, open_, keep, awaited, ports.clock)
+        record = RecordSyncs(ports.store, open_, keep, ports.clock)
+        self._sync_now = SyncNow(ports.store, ports.clock, ports.randomness)
         self._sessions = StoreSessions(ports.store, reader, keep, ports.clock)
         self._browse_sessions = BrowseSessions(ports.store, safe)
         former = {Shelf.SERVER_LOGINS: self._server_logins.reseal}
@@ -256,7 +259,11 @@ class DeployerApp:
         self._restore = RestoreSessions(ports.store, reader, archives, keep, ports.clock)
         announce = AnnounceSessions(ports.store, ports.clock)
         self._announce = ports.timer("deployer sessions", announce.step, STEP_SECONDS)
-        routes = [reports_route(self._intake), sessions_route(self._deliver, record, self._sign_in)]
+        admits = FloodBound(self._ports.clock).admits
+        routes = [
+            reports_route(self._intake, admits),
+            sessions_route(self._deliver, record, self._sign_in, admits),
+        ]
         self._consumer = ports.consumer(routes)
 
     def _wire_servers(self) -> None:
@@ -273,7 +280,7 @@ class DeployerApp:
         self._links = Links(keep, ports.timer)
 
     @cached_property
-    def api(self) -> FastAPI:
+    def api(self) -> Api:
         """The HTTP door, made when it is first needed: in virtual time a deployer starts often, and is seldom asked."""
         settings, store = self._settings, self._ports.store
         scripts = BrowseScripts(store)
@@ -291,6 +298,7 @@ class DeployerApp:
                 servers_router(self._register, self._reach, self._install),
                 # Before the last of them, whose paths are those of accounts.
                 session_logins_router(self._sign_in),
+                session_syncs_router(self._sync_now),
                 session_backups_router(self._back_up, self._restore),
                 sessions_router(self._sessions, self._browse_sessions, self._rotate),
                 dead_letters_router(RabbitDeadLetters(settings.amqp_url, "callboard deployer dead letters")),

@@ -106,8 +106,8 @@ def _join(given: argparse.Namespace) -> int:
             print(
                 f"This machine is node {enrolled.node_id} now; {IdentityFile(state_dir).path} says so: keep it secret."
             )
-            print("Next: put session files into CALLBOARD_SESSIONS_DIR, set CALLBOARD_TELEGRAM__API_ID and")
-            print("CALLBOARD_TELEGRAM__API_HASH, and start the agent: callboard-agent run")
+            print("Next: set CALLBOARD_TELEGRAM__API_ID and CALLBOARD_TELEGRAM__API_HASH, and start the agent:")
+            print("callboard-agent run. Its accounts come from the vault: callboard sessions assign ACCOUNT NODE")
             return 0
 
 

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,7 +47,7 @@ from services.node_agent.jobs.counters import keep_counters
 from services.node_agent.jobs.crew import Crew, Quarters
 from services.node_agent.jobs.deadman_mark import DeadmanMark
 from services.node_agent.jobs.deliveries import DeliveryQueue
-from services.node_agent.jobs.heartbeat import ASK_AGAIN_SHARE, HeartbeatJob, HeartbeatWriter, Standing
+from services.node_agent.jobs.heartbeat import ASK_AGAIN_SHARE, HeartbeatJob, HeartbeatWriter, Standing, Told
 from services.node_agent.jobs.lease_watch import LeaseWatch
 from services.node_agent.jobs.login_sync import LoginSync
 from services.node_agent.jobs.outbox import ChangeOutbox, LoginOutbox, ReportOutbox, SignInOutbox
@@ -62,6 +63,7 @@ from services.node_agent.store.handed_back import SqliteHandedBack
 from services.node_agent.store.identity import begin_boot
 from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.logins import FolderAndMemory, Logins
+from services.node_agent.store.machine import resources_of
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
 from services.node_agent.store.sign_ins import SqliteSignIns
@@ -81,7 +83,7 @@ from services.node_agent.use_cases.check_orders import checked
 from services.node_agent.use_cases.delivery_reports import DeliveryReports
 from services.node_agent.use_cases.drop_delivery import DropDelivery
 from services.node_agent.use_cases.hand_back import HandBack, StoredForm
-from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
+from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowRefused, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.look_at_files import LookAtFiles
 from services.node_agent.use_cases.restore_stage import RestoreStage
@@ -89,13 +91,14 @@ from services.node_agent.use_cases.roster import Roster
 from services.node_agent.use_cases.sealing_logins import LoginSealer
 from services.node_agent.use_cases.sign_ins import SignIns
 from services.node_agent.use_cases.stage import Stage
+from services.node_agent.use_cases.sync_login import SyncLogin
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.take_login import TakeLogin
 from services.node_agent.use_cases.unsaid import Unsaid
 from services.node_agent.use_cases.waiting import Waiting
 from shared.alarm import Alarm
 from shared.clock import Clock
-from shared.contracts.heartbeats import NodeFacts
+from shared.contracts.heartbeats import NodeFacts, Resources
 from shared.draining import Drain
 from shared.messaging import Bus, PublishFailed, Route
 from shared.randomness import Randomness
@@ -141,6 +144,10 @@ async def _nothing() -> None:
     """There is nothing to close."""
 
 
+def _untold() -> None:
+    """This machine is none."""
+
+
 def _as_it_is(content: bytes) -> bytes:
     return content
 
@@ -150,7 +157,8 @@ class Ports:
     """What the agent is connected to; `close` gives the connections back.
 
     `trust` says whose orders it takes, and `kept` keeps that across restarts. `logins` is where `telegram` finds the
-    logins that are not among `sessions`, `door` where new ones are made. `timer` ends the process.
+    logins that are not among `sessions`, `door` where new ones are made. `timer` ends the process. `resources` looks
+    what the machine has left.
     """
 
     bus: Bus
@@ -170,6 +178,7 @@ class Ports:
     stored_form: StoredForm = _as_it_is
     door: SignInDoor = field(default_factory=InMemoryDoor)
     timer: Timer = field(default_factory=NoTimer)
+    resources: Callable[[], Resources | None] = _untold
     close: Callable[[], Awaitable[None]] = _nothing
 
 
@@ -379,8 +388,22 @@ def _logins(core: _Core, crew: Crew) -> tuple[Vault, Jobs, Callable[[], Awaitabl
             log.warning("logins_not_handed_back", reason=str(error) or "there was no time", advice="what the ledger "
                         "has is sent when the agent starts again")  # fmt: skip
 
-    sign_ins, signing_in = _sign_ins(core)
-    vault = Vault(take, KnowStored(node_id, hand_back, core.sign_ins, core.roster), sign_ins)
+    sign_ins, signed_in, signing_in = _sign_ins(core)
+    refused = KnowRefused(node_id, core.roster)
+
+    def held(account_id: str, epoch: int, hash_: str) -> None:
+        outbox.refused(account_id, epoch, hash_)
+        signed_in.refused(hash_)
+        sync.refused(account_id)
+
+    refused.held = held
+    vault = Vault(
+        take,
+        KnowStored(node_id, hand_back, core.sign_ins, core.roster),
+        refused,
+        SyncLogin(node_id, core.assignments, hand_back, crew.save),
+        sign_ins,
+    )
     return vault, {"logins": sending.run, "login sync": sync.run, **signing_in}, farewell
 
 
@@ -392,14 +415,14 @@ def _deadman_mark(core: _Core, database: Database) -> tuple[DeadmanMark, Jobs]:
     return mark, {"deadman mark": mark.run}
 
 
-def _sign_ins(core: _Core) -> tuple[SignIns, Jobs]:
+def _sign_ins(core: _Core) -> tuple[SignIns, SignInOutbox, Jobs]:
     """Sign-ins at Telegram, and what is said of them."""
     ports = core.ports
     sign_ins = SignIns(ports.door, ports.trust, core.sealer, core.sign_ins, ports.clock)
     outbox = SignInOutbox(core.sign_ins, core.publisher, ports.clock, ports.randomness)
     telling = core.drain("sign-in reports", outbox.send_some, LOGINS_POLL_SECONDS)
     sign_ins.told = telling.wake
-    return sign_ins, {"sign-ins": sign_ins.run, "sign-in reports": telling.run}
+    return sign_ins, outbox, {"sign-ins": sign_ins.run, "sign-in reports": telling.run}
 
 
 def _leasing(core: _Core, crew: Crew, orders: Orders, vault: Vault) -> Jobs:
@@ -450,10 +473,10 @@ def _heartbeat(core: _Core, crew: Crew) -> Job:
     settings, ports = core.settings, core.ports
     standing = Standing(core.assignments, ports.logins, settings.heartbeat_seconds * ASK_AGAIN_SHARE)
 
-    def facts() -> NodeFacts:
-        return ports.trust.told_in(settings.facts)
+    def told() -> Told:
+        return Told(ports.trust.told_in(settings.facts), ports.resources())
 
-    writer = HeartbeatWriter(settings.node_id, facts, core.identity, core.beats, core.stage, core.roster, standing)
+    writer = HeartbeatWriter(settings.node_id, told, core.identity, core.beats, core.stage, core.roster, standing)
     after_beat = _status_after_beat(settings, ports, core.lease, core.roster)
     job = HeartbeatJob(writer, core.lease, core.publisher, core.beat, after_beat)
 
@@ -517,6 +540,7 @@ def build(settings: AgentSettings, membership: Membership, clock: Clock, randomn
         stored_form=lambda content: load_session(content, sandbox).content(),
         door=TelethonDoor(telegram.api_id, telegram.api_hash.get_secret_value(), sandbox),
         timer=KernelTimer(),
+        resources=partial(resources_of, settings.state_dir),
         close=transport.close,
     )
     facts = NodeFacts(

@@ -42,6 +42,7 @@ class BusPublisher:
             size=state.size,
             sealed=base64.b64encode(state.sealed).decode(),
             final=state.final,
+            answers=state.answers,
             at=state.at,
         )
         message_id = f"{self._node_id}-{state.account_id}-{state.epoch}-{state.boot}-{state.number}"

@@ -11,8 +11,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
-from fastapi import FastAPI
-
 from services.registry.api.accounts import accounts_router
 from services.registry.api.assignments import assignment_routers
 from services.registry.api.enrolments import enrolments_router, join_router
@@ -40,6 +38,7 @@ from services.registry.store.tokens import PostgresTokens
 from services.registry.use_cases.announce_assignments import AnnounceAssignments
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.claim_unplaced import ClaimUnplaced
+from services.registry.use_cases.count_accounts import CountAccounts
 from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.empty_draining import EmptyDraining
 from services.registry.use_cases.enrol_nodes import EnrolNodes, Offer
@@ -52,13 +51,14 @@ from services.registry.use_cases.know_keys import KnowKeys
 from services.registry.use_cases.order_assignment import OrderAssignment
 from services.registry.use_cases.own_accounts import OwnAccounts
 from services.registry.use_cases.pass_on_reports import PassOnReports
-from services.registry.use_cases.prune_changes import PruneChanges
+from services.registry.use_cases.prune_history import PruneHistory
 from services.registry.use_cases.record_account_changes import RecordAccountChanges
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
 from services.registry.use_cases.record_sessions import RecordSessions
 from services.registry.use_cases.revoke_node import RevokeNode
 from services.registry.use_cases.settle_reports import SettleReports
 from services.registry.use_cases.settle_silent import SettleSilent
+from services.registry.use_cases.show_stranded import ShowStranded
 from services.registry.use_cases.sweep_leases import SweepLeases
 from services.registry.use_cases.take_in import TakeInAccountChange, TakeInHeartbeat, TakeInSessionChange
 from services.registry.use_cases.tokens import Tokens
@@ -71,8 +71,10 @@ from shared.contracts.parcels import LARGEST_PARCEL
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
 from shared.http import create_api, serve
+from shared.http.api import Api
 from shared.http.audit_pages import TAG, audit_router
 from shared.messaging import Bus, Consumer, Route, Unavailable
+from shared.messaging.flooding import FloodBound
 from shared.messaging.mailbox import Mailbox
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
@@ -186,7 +188,8 @@ class Registry:
             "claim": timers.claim(self._use(ClaimUnplaced), self._ports.timer),
             "announce": self._announce(),
             "announce assignments": timers.announce_assignments(self._use(AnnounceAssignments), self._ports.timer),
-            "prune": timers.prune(PruneChanges(self._store), self._ports.timer),
+            "count": timers.count(CountAccounts(self._store), self._ports.timer),
+            "prune": timers.prune(PruneHistory(self._store), self._ports.timer),
             "logins": keep_logins(self._keep_access, self._ports.timer),
             "access": watch_access(self._keep_access, self._cut_off, self._clock),
             "own accounts": refresh_own_accounts(self._own_accounts, self._clock),
@@ -241,6 +244,7 @@ class Registry:
             changes=TakeInAccountChange(self._changes),
             sessions=TakeInSessionChange(self._sessions),
             keys=KnowKeys(ports.access),
+            admits=FloodBound(self._clock, self._keep_access.floods).admits,
         )
         routes = reports.routes(intake, lease_seconds=settings.lease_seconds, prefetch=settings.prefetch)
         self._intake = ports.consumer(routes)
@@ -270,9 +274,10 @@ class Registry:
         return kind(self._store, self._clock, self._ports.wake)
 
     @cached_property
-    def api(self) -> FastAPI:
+    def api(self) -> Api:
         """The HTTP door, made when it is first needed: in virtual time a registry starts often, and is seldom asked."""
         settings, ports = self._settings, self._ports
+        policies, stranded = KeepPolicies(self._store, self._store, self._empty), ShowStranded(self._store)
         tokens = Tokens(ports.tokens, ports.randomness)
         return create_api(
             "Callboard registry",
@@ -292,8 +297,8 @@ class Registry:
                 worker_orders_router(
                     self._hand_over, PassOnReports(ports.bus), self._cut_off, self._clock, ports.randomness
                 ),
-                accounts_router(self._store),
-                *assignment_routers(self._store, self._order, KeepPolicies(self._store, self._store, self._empty)),
+                accounts_router(self._store, stranded),
+                *assignment_routers(self._store, stranded, self._order, policies),
                 events_router(self._stream),
                 tokens_router(tokens),
                 whoami_router(tokens),

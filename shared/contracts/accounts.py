@@ -32,6 +32,7 @@ class AccountStatus(StrEnum):
 class AccountReport(Part):
     """One account as its node sees it. Counters are totals since the account came to the node's ledger.
 
+    `uncertain_count` counts messages that were left unanswered, because a node that fell silent may have answered them.
     `user_id` is the account's Telegram user, known once it was online. `epoch` is of the assignment under which the
     node has it, 0 or null for a login of the node's own session folder; `session_hash` names the state of its login
     that the vault has from this node, `session_version` the version that it was started with.
@@ -45,6 +46,7 @@ class AccountReport(Part):
     script_hash: ContentHash | None = None
     message_count: Count = 0
     reply_count: Count = 0
+    uncertain_count: Count = 0
     last_activity: Instant | None = None
     session_file: str | None = Field(default=None, max_length=255)
     user_id: int | None = Field(default=None, ge=1, le=2**63 - 1)

@@ -24,12 +24,15 @@ MOST_ASSIGNED = 5_000
 class AssignedAccount(Part):
     """An account that the node runs in this epoch, or with `release` gives back: disconnect, hand back, say so.
 
-    Epoch 0 is a login of the node's own session folder, which nobody has assigned.
+    Epoch 0 is a login of the node's own session folder, which nobody has assigned. `silent_before`: the login may be
+    older than what it was used for, by a node that fell silent; messages that Telegram dates up to then may have been
+    answered there, so they are not answered here.
     """
 
     account_id: AccountId
     epoch: int = Field(ge=0)
     release: bool = False
+    silent_before: Instant | None = None
 
 
 class AssignmentSet(Part):
@@ -43,12 +46,14 @@ class ReleasedAccount(Part):
     """The node has disconnected this account and will not start it in this epoch again.
 
     `session_hash` names the newest state of its login, which the node has handed back or is handing back; null when
-    it never had the login.
+    it never had the login. `heard_until` is by Telegram's clock the newest message that it has heard, where that state
+    may not know of all that was heard; null where it does.
     """
 
     account_id: AccountId
     epoch: int = Field(ge=0)
     session_hash: ContentHash | None = None
+    heard_until: Instant | None = None
 
 
 class AssignAccounts(Contract):
@@ -107,7 +112,10 @@ class SessionWanted(Contract):
 
 
 def assignments_digest(accounts: Iterable[AssignedAccount], excluded: Iterable[str]) -> Digest:
-    """The digest of a set: 32 hexadecimal digits, whatever the order."""
+    """The digest of a set: 32 hexadecimal digits, whatever the order.
+
+    `silent_before` is no part of it: agents of before it count the same, and it never changes without the revision.
+    """
     lines = sorted(f"{each.account_id} {each.epoch} {int(each.release)}" for each in accounts)
     lines += ["", *sorted(set(excluded))]
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()

@@ -19,7 +19,14 @@ from shared.contracts.keys import KeysAnnounced
 from shared.contracts.leases import GrantLease, RefuseLease
 from shared.contracts.logins import AnswerLogin, BeginLogin, LoginReported
 from shared.contracts.own_accounts import NameOwnAccounts
-from shared.contracts.sessions import DeliverSession, SessionChanged, SessionStored, SessionSynced
+from shared.contracts.sessions import (
+    DeliverSession,
+    SessionChanged,
+    SessionRefused,
+    SessionStored,
+    SessionSynced,
+    SyncSession,
+)
 from shared.contracts.trust import TrustKeys
 
 
@@ -59,6 +66,8 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(ForgetDelivery, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(DeliverSession, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(SessionStored, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(SessionRefused, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
+    Entry(SyncSession, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(BeginLogin, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(AnswerLogin, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),
     Entry(TrustKeys, names.COMMANDS, "node.{node_id}", "deployer", ("node_agent",)),

@@ -63,6 +63,7 @@ class AccountCounters(Part):
     account_id: AccountId
     message_count: int
     reply_count: int
+    uncertain_count: int = 0
     last_activity: Instant | None = None
 
 

@@ -21,6 +21,8 @@ MOST_ACCOUNTS = 5_000
 MOST_ARTIFACTS = 1_000
 MOST_LABELS = 64
 
+Bytes = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
 
 class RefusedOrders(Part):
     """Orders that a node has not taken since its agent's start, because they were not the deployer's or not for it."""
@@ -28,6 +30,22 @@ class RefusedOrders(Part):
     count: int = Field(ge=1)
     reason: Reason
     at: Instant
+
+
+class Resources(Part):
+    """What a node's machine has and what of it is left, in bytes; null where the machine does not tell.
+
+    `load` is of the last minute: at `cores` the machine is busy. `disk` is the one with the agent's state,
+    `agent_memory` what the agent itself takes.
+    """
+
+    cores: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    load: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    memory_total: Bytes | None = None
+    memory_available: Bytes | None = None
+    disk_total: Bytes | None = None
+    disk_free: Bytes | None = None
+    agent_memory: Bytes | None = None
 
 
 class NodeFacts(Part):
@@ -52,7 +70,8 @@ class HeartbeatReported(Contract):
 
     `own_accounts` is the digest of the user ids that the node knows to be the operator's own (`own_accounts.py`).
     `assignments` names the set of assignments that the node goes by (`assignments.py`); `released` are accounts of that
-    set that it has given back, `wanting` those whose login it lacks. Older agents send none of the three.
+    set that it has given back, `wanting` those whose login it lacks. `resources` are its machine's, told in every beat
+    and no part of what the digests name. Older agents send none of the five.
     """
 
     TYPE: ClassVar[str] = "node.heartbeat.v1"
@@ -68,6 +87,7 @@ class HeartbeatReported(Contract):
     changed: list[AccountReport] = Field(default_factory=list, max_length=MOST_ACCOUNTS)
     removed: list[AccountId] = Field(default_factory=list, max_length=MOST_ACCOUNTS)
     node: NodeFacts = NodeFacts()
+    resources: Resources | None = None
     artifacts: list[AppliedArtifact] = Field(default_factory=list, max_length=MOST_ARTIFACTS)
     own_accounts: Digest | None = None
     assignments: AssignmentSet | None = None

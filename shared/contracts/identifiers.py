@@ -21,6 +21,7 @@ TOKEN_ID_PATTERN = r"^tok_[0-9a-f]{32}$"  # noqa: S105 -- of its id
 # Of a person or a program. It stands in a header, and in every row of the audit log.
 TOKEN_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,62}$"  # noqa: S105 -- of its name
 # A server is named by the operator, as a node is.
+SYNC_ID_PATTERN = r"^syn_[0-9a-f]{32}$"
 SERVER_ID_PATTERN = NODE_ID_PATTERN
 LABEL_PATTERN = r"^[A-Za-z0-9_.-]{1,63}$"
 # A label with its value, as a filter names it.
@@ -36,6 +37,7 @@ IN_WORDS = {
     DEPLOYMENT_ID_PATTERN: "'dep_' and 32 hexadecimal digits, in lower case",
     DEAD_LETTER_ID_PATTERN: "'dl_' and 32 hexadecimal digits, in lower case",
     LOGIN_ID_PATTERN: "'lgn_' and 32 hexadecimal digits, in lower case",
+    SYNC_ID_PATTERN: "'syn_' and 32 hexadecimal digits, in lower case",
     TOKEN_ID_PATTERN: "'tok_' and 32 hexadecimal digits, in lower case",
     TOKEN_NAME_PATTERN: "1 to 63 characters of a-z, A-Z, 0-9 and '_', '.', '@', '+', '-', the first one a letter or a "
     "digit",
@@ -51,6 +53,7 @@ DeliveryId = Annotated[str, StringConstraints(pattern=DELIVERY_ID_PATTERN)]
 DeploymentId = Annotated[str, StringConstraints(pattern=DEPLOYMENT_ID_PATTERN)]
 DeadLetterId = Annotated[str, StringConstraints(pattern=DEAD_LETTER_ID_PATTERN)]
 LoginId = Annotated[str, StringConstraints(pattern=LOGIN_ID_PATTERN)]
+SyncId = Annotated[str, StringConstraints(pattern=SYNC_ID_PATTERN)]
 ServerId = Annotated[str, StringConstraints(pattern=SERVER_ID_PATTERN)]
 TokenId = Annotated[str, StringConstraints(pattern=TOKEN_ID_PATTERN)]
 TokenName = Annotated[str, StringConstraints(pattern=TOKEN_NAME_PATTERN)]

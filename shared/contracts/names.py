@@ -17,6 +17,14 @@ DEPLOYER_REPORTS_QUEUE = "deployer.reports"
 DEPLOYER_SESSIONS_QUEUE = "deployer.sessions"
 DEAD_LETTERS_QUEUE = "callboard.dead-letters"
 
+# What nodes report, where every message counts.
+REPORT_QUEUES = (REGISTRY_REPORTS_QUEUE, DEPLOYER_REPORTS_QUEUE, DEPLOYER_SESSIONS_QUEUE)
+# So much waits in each of them while its reader is away: some hundred thousand reports. What finds no room is refused
+# to its sender, who has it in a ledger or an outbox and sends it again.
+MOST_REPORT_BYTES = 512 * 1024 * 1024
+# More than anybody reads; the oldest go.
+MOST_DEAD_LETTERS = 100_000
+
 THREE_WEEKS_MS = 21 * 24 * 3600 * 1000
 # A crash loop may redeliver a message this often before the broker dead-letters it. Handlers that fail on
 # purpose never come back this way (they dead-letter with a reason themselves), so this only meets crashes.

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from shared.contracts.contract import Contract, Instant
-from shared.contracts.identifiers import AccountId, ContentHash, NodeId
+from shared.contracts.identifiers import AccountId, ContentHash, NodeId, SyncId
 from shared.contracts.signed import SignedContract
 
 # In bytes, as a file. An agent lets go of the people that it has not seen for longest before a login grows larger.
@@ -43,7 +43,8 @@ class DeliverSession(SignedContract):
 class SessionSynced(Contract):
     """The newest state of a login that the node runs, or with `final` ran, in this epoch, sealed to the vault.
 
-    `(epoch, boot, number)` rises with every state. The node says it again until `SessionStored` comes.
+    `(epoch, boot, number)` rises with every state. The node says it again until `SessionStored` or `SessionRefused`
+    comes. `answers` names the `SyncSession` that the state answers.
     """
 
     TYPE: ClassVar[str] = "node.session.v1"
@@ -57,7 +58,24 @@ class SessionSynced(Contract):
     size: int = Field(ge=1, le=LARGEST_SESSION)
     sealed: Annotated[Base64, StringConstraints(max_length=LARGEST_SEALED * 4 // 3 + 4)]
     final: bool = False
+    answers: SyncId | None = None
     at: Instant
+
+
+class SyncSession(SignedContract):
+    """Hand the present state of this account's login back now, also if it has not changed.
+
+    The node answers with a `SessionSynced` that names `sync_id`. A node that does not have the account in this epoch
+    does nothing.
+    """
+
+    TYPE: ClassVar[str] = "node.sync-session.v1"
+
+    node_id: NodeId
+    account_id: AccountId
+    epoch: int = Field(ge=0)
+    sync_id: SyncId
+    issued_at: Instant
 
 
 class SessionOrigin(StrEnum):
@@ -97,6 +115,22 @@ class SessionStored(SignedContract):
     epoch: int = Field(ge=0)
     hash: ContentHash
     stored_at: Instant
+
+
+class SessionRefused(SignedContract):
+    """The vault does not take this state of a login: the node need not say it again. `reason` says why.
+
+    The node keeps the state; the next one may be taken.
+    """
+
+    TYPE: ClassVar[str] = "node.session-refused.v1"
+
+    node_id: NodeId
+    account_id: AccountId
+    epoch: int = Field(ge=0)
+    hash: ContentHash
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    refused_at: Instant
 
 
 def sealed_for(purpose: str, node_id: str, account_id: str, epoch: int, hash_: str) -> bytes:

@@ -35,6 +35,8 @@ class Api(FastAPI):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.roles: dict[tuple[str, str], Role] = {}
+        # What `understood` knows of each operation that was asked for.
+        self.parameters: dict[tuple[str, str], dict[str, Any]] = {}
 
     def openapi(self) -> Document:
         """The document, made once."""

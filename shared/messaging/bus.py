@@ -15,6 +15,10 @@ from shared.contracts.names import Queue
 Handler = Callable[[Any], Awaitable[None]]
 
 
+def _everything(routing_key: str) -> bool:
+    return True
+
+
 class PublishFailed(Exception):
     """The message is not safe with the broker: not connected, not confirmed in time, or refused."""
 
@@ -43,12 +47,14 @@ class Bus(Protocol):
 class Route:
     """The way in: a queue, and the handler for each contract that may come through it.
 
-    `prefetch` is the number of messages in work at once.
+    `prefetch` is the number of messages in work at once. `admits` says of a routing key whether its message is taken
+    in at all; one that is not is settled unread.
     """
 
     queue: Queue
     handlers: Mapping[type[Contract], Handler]
     prefetch: int = 100
+    admits: Callable[[str], bool] = _everything
 
 
 class Consumer(Protocol):

@@ -7,6 +7,7 @@
 | raises `Rejected`          | dead letter with the verdict's reason                                     |
 | raises anything else       | tried `TRIES` times, then dead letter with the error's class and text      |
 | cannot be decoded          | dead letter with what was expected                                        |
+| (the route admits it not)  | settled unread                                                            |
 
 Waiting in place holds the message unsettled, and the prefetch bounds how many: when PostgreSQL is away, messages
 stay in the broker and nothing spins.
@@ -60,6 +61,8 @@ class Handling:
 
     async def handle(self, received: Received) -> None:
         """Handle to the end; returning means that the message can be settled."""
+        if not self._route.admits(received.routing_key):
+            return
         message = decode(
             received.body,
             type_name=received.type_name,

@@ -4,11 +4,11 @@ Used by `own_tests` for the dialogues that a script carries, and by whoever trie
 so the same dialogue goes the same way everywhere. Nothing raises.
 """
 
-import random
 from collections import deque
 from datetime import datetime
 from typing import assert_never
 
+from shared.randomness import SeededRandomness
 from shared.scripts.almanac import moment_in, parse_moment, zone
 from shared.scripts.chats import PRIVATE
 from shared.scripts.durations import format_duration
@@ -38,7 +38,7 @@ class Rehearsal:
         self._guests: dict[str, int] = {}
         self._authors: dict[int, str] = {}
         self._wakes = 0
-        self.engine = Engine(script, random.Random(seed))
+        self.engine = Engine(script, SeededRandomness(seed))
         self.now = 0.0
         self.unheard: deque[SendText | React] = deque()
         self.faults: list[Fault] = []

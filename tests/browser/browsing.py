@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, StorageState, expect, sync_playwright
 
 from tests.support.debian import program
 from tests.support.stack import Stack
@@ -25,6 +25,11 @@ FLAGS = (
 )
 PICTURES = Path(__file__).parents[2] / "docs" / "console"
 DESKTOP, PHONE = (1280, 800), (390, 844)
+# Every page that is there for whoever has signed in.
+PAGES = ("/", "/accounts", "/accounts/demo-a/demo_a_1", "/nodes", "/nodes/demo-a", "/sessions", "/servers", "/scripts",
+         "/scripts/new", "/scripts/welcome-desk", "/scripts/welcome-desk/push", "/deployments", "/drift", "/events",
+         "/dead-letters", "/audit", "/tokens")  # fmt: skip
+AXE = Axe()
 # What a page may take to show a change; far more than it does, for a machine that does other things too.
 SECONDS = 10_000
 
@@ -79,7 +84,7 @@ class Operator:
     def faults(self) -> list[str]:
         """What axe finds on this page that keeps somebody from using it, once nothing is read any more."""
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
-        found: dict[str, Any] = Axe().run(self.page).response
+        found: dict[str, Any] = AXE.run(self.page).response
         return [
             f"{one['id']} ({one['impact']}): {one['help']}: {[node['html'][:150] for node in one['nodes'][:3]]}"
             for one in found["violations"]
@@ -102,9 +107,9 @@ def operator(
     size: tuple[int, int] = DESKTOP,
     locale: str = "en-GB",
     theme: str = "light",
-    signed_in: bool = True,
+    key: StorageState | None = None,
 ) -> Iterator[Operator]:
-    """An operator at a new screen."""
+    """An operator at a new screen, signed in if they have a key: the cookie of somebody who was."""
     scheme: Any = theme
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
@@ -112,6 +117,7 @@ def operator(
         color_scheme=scheme,
         timezone_id="Asia/Taipei",
         reduced_motion="reduce",
+        storage_state=key,
     )
     page = context.new_page()
     page.set_default_timeout(SECONDS)
@@ -119,8 +125,6 @@ def operator(
     page.on("pageerror", lambda error: somebody.complaints.append(str(error)))
     page.on("console", lambda said: somebody.complaints.append(said.text) if "Security" in said.text else None)
     page.on("dialog", lambda dialog: somebody.complaints.append(f"a script of somebody else ran: {dialog.message}"))
-    if signed_in:
-        somebody.sign_in()
     yield somebody
     context.close()
     assert somebody.complaints == []

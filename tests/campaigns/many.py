@@ -13,7 +13,14 @@ from tests.support.waiting import until
 
 AGENTS_A_HOST = 50
 # What the fault tests make quicker than it is.
-QUICKENED = {"CALLBOARD_LEASE_SECONDS", "CALLBOARD_RESEND_FIRST_SECONDS", "CALLBOARD_RESEND_MOST_SECONDS"}
+QUICKENED = {
+    "CALLBOARD_LEASE_SECONDS",
+    "CALLBOARD_DRIFT_MARGIN_SECONDS",
+    "CALLBOARD_VERDICT_MARGIN_SECONDS",
+    "CALLBOARD_SWEEP_SECONDS",
+    "CALLBOARD_RESEND_FIRST_SECONDS",
+    "CALLBOARD_RESEND_MOST_SECONDS",
+}
 # An event on the bus is lost with the broker's disk; a trigger sees every change whatever is taken away.
 WITNESS = """
 create table public.witness (delivery_id text not null, before text not null, after text not null);

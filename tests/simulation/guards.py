@@ -178,6 +178,10 @@ def _overtakes() -> Cut:
     return patch.object(keep_version, "overtakes", lambda *_: True)
 
 
+def _silent_before() -> Cut:
+    return patch.object(Permission, "silent_before", lambda *_: None)
+
+
 def _all(*cuts: Cut) -> Cut:
     stack = ExitStack()
     for cut in cuts:
@@ -203,6 +207,7 @@ GUARDS: dict[str, Callable[[], Cut]] = {
     "epoch_rises": _epoch_rises,
     "handed_back": _handed_back,
     "overtakes": _overtakes,
+    "silent_before": _silent_before,
 }
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.simulation.checks import ended_twice
 from tests.simulation.fleet import SimulatedFleet
+from tests.simulation.guards import without
 from tests.simulation.moving import ACCOUNTS, MovingDay, answered_twice, misplaced
 from tests.simulation.schedule import NODES
 from tests.simulation.test_schedules import seeds
@@ -12,6 +13,8 @@ from tests.simulation.test_schedules import seeds
 SETTLED_WITHIN = 400.0
 # In the suite; `make simulate` takes as many as one likes.
 SOME = 4
+# A day on which the next node would answer what a dead one has answered, if it did not leave that alone.
+SEEN = 4
 
 
 async def test_an_account_moves_with_its_newest_state() -> None:
@@ -47,6 +50,12 @@ async def test_accounts_move_through_a_bad_day(seed: int) -> None:
             f'{day}\nrun it again: make simulate ARGS="--kind days --first {2 * seed + 1} --schedules 1 --aloud"'
         )
         raise
+
+
+async def test_a_message_that_two_nodes_answer_is_seen() -> None:
+    """Days on which nobody answers twice would say nothing."""
+    with without(["silent_before"]), pytest.raises(AssertionError, match="has answered message"):
+        await live_through(MovingDay(SEEN), SEEN)
 
 
 async def live_through(day: MovingDay, seed: int, *, aloud: bool = False) -> None:

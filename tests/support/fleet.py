@@ -2,7 +2,9 @@
 
 PostgreSQL and RabbitMQ are private child processes with their own directories; the services and agents are started
 as an operator would start them (`python -m services.<name>`). Nothing restarts by itself: what dies here was killed by
-the test, or is found by `assert_alive`. With CALLBOARD_TEST_TLS=1 services and agents reach the broker by TLS.
+the test, or is found by `assert_alive`. Agents reach the broker by a link each (`links`), which a test can cut. All are
+on one address here, so Telegram's rule is the strict one: two connections of a login destroy it, wherever they come
+from. With CALLBOARD_TEST_TLS=1 services and agents reach the broker by TLS.
 """
 
 import asyncio
@@ -21,12 +23,14 @@ from services.telegram_sandbox.api.bodies import ReadySessionRow
 from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, SeedChat, SeedUser, WorldSeed
 from tests.support.joining import enrolled
+from tests.support.link import Link
 from tests.support.tls import Certificates, certificates, listen_with_tls
 from tests.support.waiting import until
 
 TOKEN = "token-of-the-fault-tests"
 CHAT = "callboard_demo"
 LEASE_SECONDS = 8
+DRIFT_MARGIN_SECONDS = 2
 HEARTBEAT_SECONDS = 1
 ACCOUNTS = 2
 STOP_SECONDS = 12.0
@@ -46,6 +50,7 @@ class Fleet:
         self.postgres = EmbeddedPostgres(home / "postgres", port=self.ports["postgres"])
         self._rabbit: Broker | None = None
         self.processes: dict[str, OwnedProcess] = {}
+        self.links: dict[str, Link] = {}
         headers = {"authorization": f"Bearer {TOKEN}"}
         self.api = httpx.AsyncClient(base_url=self._url("console"), headers=headers, timeout=20)
         self.sandbox = SandboxClient(self._url("sandbox"), TOKEN)
@@ -64,9 +69,7 @@ class Fleet:
     async def _start(self) -> None:
         await asyncio.gather(self._start_servers(), self._start_sandbox())
         await self._start_services()
-        await asyncio.gather(*(self.join(node, self.home / node / "state") for node in self.nodes))
-        for node in self.nodes:
-            await self.launch(node, "node_agent", self._agent_environment(node))
+        await asyncio.gather(*(self.add_node(node) for node in self.nodes))
         await until(self.all_online, "every account of every node is online", 60)
 
     async def __aexit__(
@@ -82,6 +85,7 @@ class Fleet:
         await asyncio.gather(*ends)
         if self._rabbit is not None:
             await asyncio.gather(self._rabbit.stop(STOP_SECONDS), self.postgres.stop())
+        await asyncio.gather(*(link.close() for link in self.links.values()))
         await self.api.aclose()
         await self.sandbox.close()
 
@@ -118,6 +122,12 @@ class Fleet:
     async def join(self, node: str, state_dir: Path) -> None:
         """Make a node of this name, as `callboard-agent join` does."""
         await asyncio.to_thread(enrolled, self._url("console"), TOKEN, node, state_dir)
+
+    async def add_node(self, node: str) -> None:
+        """A node that has joined, with its agent and its link to the broker."""
+        link = self.links[node] = Link("127.0.0.1", self.ports["amqp" if self._tls is None else "amqps"])
+        await asyncio.gather(link.start(), self.join(node, self.home / node / "state"))
+        await self.launch(node, "node_agent", self._agent_environment(node))
 
     async def kill(self, name: str) -> None:
         """SIGKILL, as a power cut would end it."""
@@ -276,6 +286,11 @@ class Fleet:
             "CALLBOARD_DEPLOYER_URL": self._url("deployer"),
             "CALLBOARD_HTTP_PORT": str(self.ports[service]),
             "CALLBOARD_LEASE_SECONDS": str(LEASE_SECONDS),
+            "CALLBOARD_DRIFT_MARGIN_SECONDS": str(DRIFT_MARGIN_SECONDS),
+            "CALLBOARD_VERDICT_MARGIN_SECONDS": "1",
+            "CALLBOARD_SWEEP_SECONDS": "0.5",
+            "CALLBOARD_TELEGRAM__SERVER_ADDRESS": "127.0.0.1",
+            "CALLBOARD_TELEGRAM__SERVER_PORT": str(self.ports["mtproto"]),
             "CALLBOARD_RESEND_FIRST_SECONDS": "2",
             "CALLBOARD_RESEND_MOST_SECONDS": "5",
             "CALLBOARD_DRIFT_SETTLE_SECONDS": "3",
@@ -299,10 +314,12 @@ class Fleet:
     def _agent_environment(self, node: str) -> dict[str, str]:
         return {
             "CALLBOARD_NODE_ID": node,
+            "CALLBOARD_AMQP_URL": f"{'amqp' if self._tls is None else 'amqps'}://127.0.0.1:{self.links[node].port}/",
             "CALLBOARD_STATE_DIR": str(self.home / node / "state"),
             "CALLBOARD_SESSIONS_DIR": str(self.home / node / "sessions"),
             "CALLBOARD_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
             "CALLBOARD_SCRIPT_CHECK_SECONDS": "1",
+            "CALLBOARD_LOGIN_SYNC_SECONDS": "10",
             "CALLBOARD_TELEGRAM__API_ID": "1",
             "CALLBOARD_TELEGRAM__API_HASH": "0" * 32,
             "CALLBOARD_TELEGRAM__SERVER_ADDRESS": "127.0.0.1",
@@ -318,6 +335,7 @@ class Fleet:
             "CALLBOARD_SANDBOX_ADMIN_PORT": str(self.ports["sandbox"]),
             "CALLBOARD_SANDBOX_STATE_DIR": str(self.home / "sandbox"),
             "CALLBOARD_SANDBOX_DC_ID": "2",
+            "CALLBOARD_SANDBOX_DUPLICATE_RULE": "connection",
         }
 
 

@@ -29,15 +29,27 @@ def commands(lines: list[str]) -> list[str]:
 def test_the_first_five_minutes_work_as_they_are_written(demo: Demo, tmp_path: Path) -> None:
     """A reader who copies a command that fails does not copy the next one."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    refused = []
+    refused, said = [], dict[str, str]()
     for line in "".join(blocks("The first five minutes")).splitlines():
         command = line.split("  #")[0].strip()
         if not command or command.startswith("source ") or command in ENDLESS:
             continue
         if "# refused" in line:
             refused.append(command)
-        typed(demo, tmp_path, command, 1 if "# refused" in line else 0)
+        said[command] = typed(demo, tmp_path, command, 1 if "# refused" in line else 0)
     assert refused, "the section shows a script that its own tests refuse"
+    assert "demo_a_1: online on demo-b" in said["callboard accounts assign demo_a_1 demo-b --wait"]
+    [there] = [line for line in said["callboard accounts --node demo-b"].splitlines() if "demo_a_1" in line]
+    assert "online" in there
+
+
+def test_the_first_five_minutes_in_the_other_language_work_too(demo: Demo, tmp_path: Path) -> None:
+    """The page in Chinese has a section of its own, and nobody who reads English types it."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    typed(demo, tmp_path, "callboard accounts assign demo_a_1 demo-a --wait")  # the English page moved it away
+    for command in commands(blocks("最初五分鐘", "README.zh-TW.md")):
+        if not command.startswith("source ") and command not in ENDLESS:
+            typed(demo, tmp_path, command)
 
 
 def test_a_rollout_with_care_works_as_it_is_written(demo: Demo, tmp_path: Path) -> None:

@@ -17,9 +17,8 @@ import httpx
 from services.cli.paths import DEPLOY, DEPLOYMENTS, SCRIPTS
 from services.cli.problems import read_problem
 from services.cli.stack.events import Listener, Said
-from services.cli.stack.fleet import UNREADABLE, FleetApi, refusal
+from services.cli.stack.fleet import ASK_SECONDS, UNREADABLE, FleetApi, refusal
 
-ASK_SECONDS = 1.0
 # What the registry has committed reaches the deployer in less than a second. Were that event lost with the broker, the
 # node is told again within a minute, as every node is.
 KNOWN_SECONDS = 90.0
@@ -29,7 +28,7 @@ YAML = {"Content-Type": "application/yaml"}
 
 async def push_first_script(api: FleetApi, script: Path, node_ids: Sequence[str], tell: Listener) -> None:
     """Wait for the nodes, then upload and deploy. A refusal is told; it does not end the stack."""
-    await _wait_online(api, frozenset(node_ids))
+    await api.until_online(frozenset(node_ids))
     again = f"`callboard scripts push {script} --deploy --nodes {','.join(node_ids)}` does it"
     try:
         if await api.rows(DEPLOYMENTS):
@@ -43,16 +42,6 @@ async def push_first_script(api: FleetApi, script: Path, node_ids: Sequence[str]
         tell(Said(f"The first script was not pushed: {refusal(refused)}; {again}"))
     except (OSError, *UNREADABLE) as error:
         tell(Said(f"The first script was not pushed ({error!r}); {again}"))
-
-
-async def _wait_online(api: FleetApi, node_ids: frozenset[str]) -> None:
-    while True:
-        try:
-            if node_ids <= await api.online_nodes():
-                return
-        except UNREADABLE:
-            pass  # The console is not there yet, or restarting: ask again.
-        await asyncio.sleep(ASK_SECONDS)
 
 
 async def _deploy(api: FleetApi, path: str, order: Mapping[str, Any]) -> None:

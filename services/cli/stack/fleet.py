@@ -4,6 +4,7 @@ Reads are tolerant: only the fields that are shown are looked at. What does not 
 says what is away, and is asked for again.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -15,6 +16,8 @@ from services.cli.paths import DEPLOYMENTS, READY, SUMMARY, WORKERS
 from services.cli.problems import read_problem
 
 REQUEST_SECONDS = 5.0
+# How often something is asked for that comes by itself.
+ASK_SECONDS = 1.0
 PAGE = 200
 # A summary of more than this is no use on a terminal; the lists page through all.
 MOST_PAGES = 50
@@ -77,6 +80,16 @@ class FleetApi:
     async def online_nodes(self) -> set[str]:
         """The ids of the nodes that are online."""
         return {str(row["node_id"]) for row in await self.rows(WORKERS) if row.get("status") == "online"}
+
+    async def until_online(self, node_ids: frozenset[str]) -> None:
+        """Wait for these nodes, for as long as it takes. Raises nothing."""
+        while True:
+            try:
+                if node_ids <= await self.online_nodes():
+                    return
+            except UNREADABLE:
+                pass  # The console is not there yet, or restarting: ask again.
+            await asyncio.sleep(ASK_SECONDS)
 
     async def rows(self, path: str) -> list[dict[str, Any]]:
         """All pages of a list."""

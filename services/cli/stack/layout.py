@@ -70,5 +70,5 @@ class Home:
         return self.state(node_id) / "identity.json"
 
     def sessions(self, node_id: str) -> Path:
-        """An agent's session files."""
+        """An agent's session files; the demo has none, its logins are in the vault."""
         return self.agent(node_id) / "sessions"

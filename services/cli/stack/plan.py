@@ -4,9 +4,10 @@ Pure: from facts to a list of plans, no file, port or process is touched. Every 
 and no more; in particular agents get no database, no operator token and no login at the broker but their own.
 
     postgres ─┬─ registry-migrations ── registry ─┐
-              └─ deployer-migrations ── deployer ─┼─ console ── demo-nodes ─┬─ demo-a
-    rabbitmq ────── (registry, deployer) ─────────┘                         ├─ demo-b
-    telegram-sandbox ── demo-world ─────────────────────────────────────────┘
+              └─ deployer-migrations ── deployer ─┼─ console ─┬─ demo-nodes ─┬─ demo-a
+    rabbitmq ────── (registry, deployer) ─────────┘           │              ├─ demo-b
+    telegram-sandbox ── demo-world ───────────────────────────┼──────────────┘
+                                                              └─ demo-logins
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from services.cli.stack.layout import Home
 from services.cli.stack.options import StackOptions
 
 POSTGRES, RABBITMQ, SANDBOX = "postgres", "rabbitmq", "telegram-sandbox"
-DEMO_WORLD, DEMO_NODES = "demo-world", "demo-nodes"
+DEMO_WORLD, DEMO_NODES, DEMO_LOGINS = "demo-world", "demo-nodes", "demo-logins"
 REGISTRY, DEPLOYER, CONSOLE = "registry", "deployer", "console"
 REGISTRY_MIGRATIONS, DEPLOYER_MIGRATIONS = "registry-migrations", "deployer-migrations"
 

@@ -8,6 +8,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.connection_file import KeptConnection, SandboxAdmin, kept_token, write_connection
@@ -18,8 +19,9 @@ from services.cli.embedded.ports import LOOPBACK, free_port, obstacle, port_or_f
 from services.cli.embedded.postgres import EmbeddedPostgres
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.kept import kept_secret
+from services.cli.stack.demo_logins import assign_at_first, fill_vault
 from services.cli.stack.demo_nodes import join_demo_nodes
-from services.cli.stack.demo_world import prepare_demo_world
+from services.cli.stack.demo_world import DemoLogin, prepare_demo_world
 from services.cli.stack.events import Event, Listener, Said, Stopping
 from services.cli.stack.first_script import push_first_script
 from services.cli.stack.fleet import Away, FleetApi
@@ -30,6 +32,7 @@ from services.cli.stack.parts import ChildPart, Part, ServerPart, StepPart
 from services.cli.stack.plan import (
     CONSOLE,
     DEMO_AGENTS,
+    DEMO_LOGINS,
     DEMO_NODES,
     DEMO_WORLD,
     POSTGRES,
@@ -78,10 +81,10 @@ async def _run(home: Home, options: StackOptions, screen: Screen) -> int:
     except StartFailed as failed:
         return _give_up(screen, str(failed), failed.log_tail)
     screen.tell(Said(f"RabbitMQ: {broker.origin}"))
-    connection = _connection(home, ports, broker)
+    demo = _Demo(home, ports, _connection(home, ports, broker))
     ended: list[str] = []
-    supervisor = Supervisor(_parts(home, ports, options, broker, connection), _noting_ends(screen.tell, ended))
-    shown = _after_start(supervisor, connection, options, screen, home)
+    supervisor = Supervisor(_parts(demo, options, broker), _noting_ends(screen.tell, ended))
+    shown = _after_start(supervisor, demo, options, screen)
     status = await _live(supervisor, stopped, screen, shown)
     screen.last_words(ended, home.path, broker.erased_with)
     return status
@@ -126,15 +129,14 @@ async def _stop(supervisor: Supervisor, stopped: "_Signals") -> None:
     await stopping
 
 
-def _after_start(
-    supervisor: Supervisor, connection: KeptConnection, options: StackOptions, screen: Screen, home: Home
-) -> asyncio.Task[None]:
-    """A task: how to sign in once all is ready, the first script, and then the summary for ever."""
+def _after_start(supervisor: Supervisor, demo: "_Demo", options: StackOptions, screen: Screen) -> asyncio.Task[None]:
+    """A task: how to sign in once all is ready, the first accounts and script, and then the summary for ever."""
 
     async def show() -> None:
         await supervisor.all_ready()
-        screen.sign_in(connection, home.path)
-        async with FleetApi(connection) as api, asyncio.TaskGroup() as group:
+        screen.sign_in(demo.connection, demo.home.path)
+        async with FleetApi(demo.connection) as api, asyncio.TaskGroup() as group:
+            group.create_task(assign_at_first(api, demo.logins, screen.tell))
             if options.first_script is not None:
                 script = PROJECT / options.first_script
                 group.create_task(push_first_script(api, script, _NODE_IDS, screen.tell))
@@ -197,9 +199,31 @@ def _connection(home: Home, ports: StackPorts, broker: Broker) -> KeptConnection
     return connection
 
 
-def _parts(
-    home: Home, ports: StackPorts, options: StackOptions, broker: Broker, connection: KeptConnection
-) -> Sequence[Part]:
+@dataclass
+class _Demo:
+    """This start of the demo: where it lies, how to reach it, and the logins that the sandbox gave."""
+
+    home: Home
+    ports: StackPorts
+    connection: KeptConnection
+    logins: Sequence[DemoLogin] = ()
+
+    async def make_world(self) -> None:
+        """The chat and its accounts. Raises StartFailed, as all of them do."""
+        admin = sandbox_admin_url(self.ports)
+        self.logins = await prepare_demo_world(admin, self.connection.token, self.home, _NODE_IDS)
+
+    async def join(self) -> None:
+        """The machines become nodes."""
+        await join_demo_nodes(self.connection, self.home, DEMO_AGENTS)
+
+    async def fill_vault(self) -> None:
+        """The logins go where logins are kept."""
+        await fill_vault(self.connection, self.logins)
+
+
+def _parts(demo: _Demo, options: StackOptions, broker: Broker) -> Sequence[Part]:
+    home, ports = demo.home, demo.ports
     postgres = EmbeddedPostgres(home.postgres, port=ports.postgres)
     facts = StackFacts(
         home=home,
@@ -207,22 +231,16 @@ def _parts(
         options=options,
         amqp_url=broker.url,
         database_url=postgres.url,
-        token=connection.token,
+        token=demo.connection.token,
         management_url=options.management_url or (broker.management.url if broker.management else None),
         download_secret=kept_secret(home.download_secret),
     )
-
-    async def make_world() -> None:
-        await prepare_demo_world(sandbox_admin_url(ports), connection.token, home, _NODE_IDS)
-
-    async def join() -> None:
-        await join_demo_nodes(connection, home, DEMO_AGENTS)
-
     return [
         ServerPart(POSTGRES, postgres),
         ServerPart(RABBITMQ, broker, owned=broker.owned),
-        StepPart(DEMO_WORLD, make_world, after=frozenset({SANDBOX})),
-        StepPart(DEMO_NODES, join, after=frozenset({CONSOLE})),
+        StepPart(DEMO_WORLD, demo.make_world, after=frozenset({SANDBOX})),
+        StepPart(DEMO_NODES, demo.join, after=frozenset({CONSOLE})),
+        StepPart(DEMO_LOGINS, demo.fill_vault, after=frozenset({CONSOLE, DEMO_WORLD})),
         *(ChildPart(plan, home) for plan in plan_children(facts)),
     ]
 

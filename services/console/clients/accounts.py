@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 from shared.contracts.accounts import AccountStatus
 
 PATH = "/api/v1/group-ai/accounts"
@@ -26,6 +25,7 @@ class Account(View):
     script_hash: str | None
     message_count: int
     reply_count: int
+    uncertain_count: int = 0
     last_activity: datetime | None
     session_file: str | None
     epoch: int | None = None
@@ -33,14 +33,8 @@ class Account(View):
     assignment: str | None = None
     assigned_to: str | None = None
     target: str | None = None
+    stranded: bool = False
     updated_at: datetime
-
-
-class AccountPage(View):
-    """A page of accounts."""
-
-    items: list[Account]
-    next_cursor: str | None
 
 
 class Change(View):
@@ -55,8 +49,20 @@ class Change(View):
     recorded_at: datetime
 
 
-class _Changes(View):
-    items: list[Change]
+class Cause(View):
+    """How many accounts are in one state for one reason."""
+
+    status: AccountStatus
+    reason: str | None
+    accounts: int
+
+
+class Count(View):
+    """What an account heard and sent in an hour."""
+
+    hour: datetime
+    messages: int
+    replies: int
 
 
 class Summary(View):
@@ -74,9 +80,9 @@ class Accounts:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> AccountPage:
+    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> Paged[Account]:
         """The accounts that the question asks for."""
-        return await self._api.get(PATH, AccountPage, {**question, "cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Account], {**question, "cursor": cursor, "limit": limit})
 
     async def all(self, question: Mapping[str, object]) -> AsyncIterator[Account]:
         """All of them, page by page."""
@@ -93,11 +99,20 @@ class Accounts:
         """Nodes and accounts by status."""
         return await self._api.get(f"{PATH}/summary", Summary)
 
+    async def causes(self) -> list[Cause]:
+        """Why accounts are in error or limited, the most frequent reason first."""
+        return (await self._api.get(f"{PATH}/causes", Paged[Cause])).items
+
     async def one(self, node_id: str, account_id: str) -> Account:
         """An account on a node."""
-        return await self._api.get(f"{PATH}/{quote(account_id, safe='')}", Account, {"node_id": node_id})
+        return await self._api.get(below(PATH, account_id), Account, {"node_id": node_id})
 
     async def changes(self, node_id: str, account_id: str, limit: int) -> list[Change]:
         """Its history, newest first."""
-        path = f"{PATH}/{quote(account_id, safe='')}/changes"
-        return (await self._api.get(path, _Changes, {"node_id": node_id, "limit": limit})).items
+        path = below(PATH, account_id, "changes")
+        return (await self._api.get(path, Paged[Change], {"node_id": node_id, "limit": limit})).items
+
+    async def counts(self, node_id: str, account_id: str, hours: int) -> list[Count]:
+        """What it heard and sent by hours, the newest first; hours without either are left out."""
+        path = below(PATH, account_id, "counts")
+        return (await self._api.get(path, Paged[Count], {"node_id": node_id, "hours": hours})).items

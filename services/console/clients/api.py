@@ -5,9 +5,10 @@ always is: there. `Away` names the service that cannot answer now, `Refused` car
 place of what was asked for. Answers are read tolerantly: a newer service may say more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 import structlog
@@ -19,9 +20,12 @@ log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
 Query = Mapping[str, object]
+Content = bytes | AsyncIterator[bytes]
 
 # A person waits; what takes longer is told to be away and asked for again.
 WITHIN = httpx.Timeout(10.0, connect=2.0, pool=2.0)
+# A whole vault on its way: it is read, unlocked and checked before anything is said.
+AT_LENGTH = httpx.Timeout(120.0, connect=2.0, pool=2.0)
 
 
 class Away(Exception):
@@ -50,6 +54,18 @@ class View(BaseModel):
     """The base of what the services show."""
 
 
+class Paged(View, Generic[Answer]):
+    """A part of a list, and where its next one begins. A list that is not paged has none."""
+
+    items: list[Answer]
+    next_cursor: str | None = None
+
+
+def below(path: str, *names: str) -> str:
+    """The path of something below another one, by the names that lead to it."""
+    return "/".join((path, *(quote(name, safe="") for name in names)))
+
+
 class Api:
     """The API of all services; `headers` say in whose name."""
 
@@ -69,23 +85,25 @@ class Api:
 
     async def post(self, path: str, kind: type[Answer], body: object = None) -> Answer:
         """Order something."""
-        return _read(kind, await self._ask("POST", path, body=body))
+        return _read(kind, await self._ask("POST", path, body={"json": body}))
 
     async def put(self, path: str, kind: type[Answer], body: object = None) -> Answer:
         """Set something."""
-        return _read(kind, await self._ask("PUT", path, body=body))
+        return _read(kind, await self._ask("PUT", path, body={"json": body}))
 
-    async def upload(self, path: str, kind: type[Answer], content: bytes, media_type: str) -> Answer:
-        """Order something whose body is a text or a file."""
-        return _read(kind, await self._ask("POST", path, content=content, media_type=media_type))
+    async def upload(self, path: str, kind: type[Answer], content: Content, media_type: str) -> Answer:
+        """Order something whose body is a text or a file, which may still be coming in."""
+        body = {"content": content, "headers": [(b"content-type", media_type.encode())]}
+        within = WITHIN if isinstance(content, bytes) else AT_LENGTH
+        return _read(kind, await self._ask("POST", path, body=body, within=within))
 
     async def delete(self, path: str) -> None:
         """Remove something."""
         await self._ask("DELETE", path)
 
-    async def bytes_of(self, path: str, body: object = None, method: str = "POST") -> httpx.Response:
-        """An answer that is a file."""
-        return await self._ask(method, path, body=body)
+    async def file(self, path: str, body: object = None, method: str = "POST") -> httpx.Response:
+        """An answer that is a file, still to be read; close it."""
+        return await self._ask(method, path, body={"json": body}, within=AT_LENGTH, stream=True)
 
     async def _ask(
         self,
@@ -93,23 +111,22 @@ class Api:
         path: str,
         query: Query | None = None,
         *,
-        body: object = None,
-        content: bytes | None = None,
-        media_type: str | None = None,
+        body: Mapping[str, Any] | None = None,
+        within: httpx.Timeout = WITHIN,
+        stream: bool = False,
     ) -> httpx.Response:
         upstream = next(one for one in self._upstreams if one.owns(path.partition("?")[0]))
-        headers = self._headers + ([(b"content-type", media_type.encode())] if media_type else [])
+        client, given = self._clients[upstream.name], dict(body or {})
+        headers = [*self._headers, *given.pop("headers", ())]
+        # None leaves what stands in the path's own query as it is.
+        params = httpx.QueryParams(_given(query)) if query else None
         try:
-            answer = await self._clients[upstream.name].request(
-                method,
-                upstream.url + path,
-                # None leaves what stands in the path's own query as it is.
-                params=httpx.QueryParams(_given(query)) if query else None,
-                json=body,
-                content=content,
-                headers=headers,
-                timeout=WITHIN,
+            request = client.build_request(
+                method, upstream.url + path, params=params, headers=headers, timeout=within, **given
             )
+            answer = await client.send(request, stream=stream)
+            if stream and not answer.is_success:
+                await answer.aread()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             log.warning("service_away", service=upstream.name, reason=repr(error))
             raise Away(upstream.name) from error
@@ -145,6 +162,8 @@ def _refusal(answer: httpx.Response) -> Refused:
     try:
         told = answer.json()
         slug = str(told["type"]).rpartition(":")[2]
-        return Refused(answer.status_code, slug, str(told["detail"]), told.get("errors", ()))
+        # What a program is told to ask next is no help to whoever reads a page.
+        detail = str(told["detail"]).partition("; GET /")[0]
+        return Refused(answer.status_code, slug, detail, told.get("errors", ()))
     except (ValueError, KeyError, TypeError):
         return Refused(answer.status_code, "unknown", f"the service answers with status {answer.status_code}")

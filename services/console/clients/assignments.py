@@ -1,9 +1,8 @@
 """Who runs which account: `…/accounts/{id}/assignment`, `…/workers/{id}/drain`."""
 
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, Refused, View
+from services.console.clients.api import Api, Refused, View, below
 
 ACCOUNTS = "/api/v1/group-ai/accounts"
 NODES = "/api/v1/workers"
@@ -65,16 +64,16 @@ class Assignments:
 
     async def drain_of(self, node_id: str) -> Drain:
         """How far a node is drained."""
-        return await self._api.get(f"{NODES}/{quote(node_id, safe='')}/drain", Drain)
+        return await self._api.get(below(NODES, node_id, "drain"), Drain)
 
     async def drain(self, node_id: str) -> Drain:
         """Send the node's accounts to others."""
-        return await self._api.post(f"{NODES}/{quote(node_id, safe='')}/drain", Drain, {})
+        return await self._api.post(below(NODES, node_id, "drain"), Drain, {})
 
     async def undrain(self, node_id: str) -> None:
         """Let it have accounts again."""
-        await self._api.delete(f"{NODES}/{quote(node_id, safe='')}/drain")
+        await self._api.delete(below(NODES, node_id, "drain"))
 
 
 def _path(account_id: str) -> str:
-    return f"{ACCOUNTS}/{quote(account_id, safe='')}/assignment"
+    return below(ACCOUNTS, account_id, "assignment")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 
 PATH = "/api/v1/audit"
 SERVICES = ("registry", "deployer")
@@ -28,19 +28,15 @@ class AuditRow(View):
     address: str | None
 
 
-class AuditPage(View):
-    """A page of a chain, the newest first."""
-
-    items: list[AuditRow]
-    next_cursor: str | None
-
-
 class Audit:
     """The API of the audit log."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, service: str, question: Mapping[str, object], cursor: str | None, limit: int) -> AuditPage:
+    async def page(
+        self, service: str, question: Mapping[str, object], cursor: str | None, limit: int
+    ) -> Paged[AuditRow]:
         """Rows of a service's chain."""
-        return await self._api.get(f"{PATH}/{service}", AuditPage, {**question, "cursor": cursor, "limit": limit})
+        asked = {**question, "cursor": cursor, "limit": limit}
+        return await self._api.get(below(PATH, service), Paged[AuditRow], asked)

@@ -1,8 +1,6 @@
 """`/api/v1/dead-letters`: what could not be handled, and why."""
 
-from urllib.parse import quote
-
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 
 PATH = "/api/v1/dead-letters"
 
@@ -21,10 +19,6 @@ class Letter(View):
     encoding: str
 
 
-class _Letters(View):
-    items: list[Letter]
-
-
 class _Settled(View):
     outcome: str
 
@@ -37,7 +31,7 @@ class DeadLetters:
 
     async def listed(self, limit: int) -> list[Letter]:
         """The oldest letters."""
-        return (await self._api.get(PATH, _Letters, {"limit": limit})).items
+        return (await self._api.get(PATH, Paged[Letter], {"limit": limit})).items
 
     async def one(self, letter_id: str) -> Letter:
         """A letter."""
@@ -53,4 +47,4 @@ class DeadLetters:
 
 
 def _path(letter_id: str) -> str:
-    return f"{PATH}/{quote(letter_id, safe='')}"
+    return below(PATH, letter_id)

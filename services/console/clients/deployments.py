@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 from shared.contracts.deployments import DeliveryState, DeploymentState
 
 PREFIX = "/api/v1/group-ai/script-deployment"
@@ -68,13 +67,6 @@ class DeploymentDetail(Deployment):
     """A deployment with a page of its deliveries."""
 
     deliveries: list[Delivery]
-    next_cursor: str | None
-
-
-class DeploymentPage(View):
-    """A page of deployments, the newest first."""
-
-    items: list[Deployment]
     next_cursor: str | None
 
 
@@ -152,9 +144,9 @@ class Deployments:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> DeploymentPage:
+    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> Paged[Deployment]:
         """Deployments, the newest first."""
-        return await self._api.get(PATH, DeploymentPage, {**question, "cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Deployment], {**question, "cursor": cursor, "limit": limit})
 
     async def one(self, deployment_id: str, cursor: str | None, limit: int) -> DeploymentDetail:
         """A deployment with a page of its deliveries."""
@@ -166,7 +158,7 @@ class Deployments:
 
     async def plan(self, script_id: str, body: Mapping[str, object]) -> Ordered:
         """Store what an order would do, and do nothing yet."""
-        return await self._api.post(f"{PREFIX}/plan/{quote(script_id, safe='')}", Ordered, body)
+        return await self._api.post(below(PREFIX, "plan", script_id), Ordered, body)
 
     async def approve(self, deployment_id: str, plan_hash: str) -> Deployment:
         """Begin exactly the plan of this hash."""
@@ -182,4 +174,4 @@ class Deployments:
 
 
 def _path(deployment_id: str) -> str:
-    return f"{PATH}/{quote(deployment_id, safe='')}"
+    return below(PATH, deployment_id)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 
 PATH = "/api/v1/group-ai/script-deployment/drift"
 
@@ -42,23 +41,16 @@ class Drift(View):
     next_look_at: datetime | None
 
 
-class DriftPage(View):
-    """A page of differences."""
-
-    items: list[Drift]
-    next_cursor: str | None
-
-
 class Drifts:
     """The API of drift."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> DriftPage:
+    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> Paged[Drift]:
         """Differences by node and script."""
-        return await self._api.get(PATH, DriftPage, {**question, "cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Drift], {**question, "cursor": cursor, "limit": limit})
 
     async def settle(self, node_id: str, script_id: str, how: Literal["adopt", "overwrite"]) -> Drift:
         """Desire what the node has, or bring back what it should have."""
-        return await self._api.post(f"{PATH}/{quote(node_id, safe='')}/{quote(script_id, safe='')}/{how}", Drift)
+        return await self._api.post(below(PATH, node_id, script_id, how), Drift)

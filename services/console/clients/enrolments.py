@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, View, below
 
 PATH = "/api/v1/workers"
 
@@ -34,4 +33,4 @@ class Enrolments:
 
     async def revoke(self, node_id: str) -> None:
         """Cut a node off."""
-        await self._api.post(f"{PATH}/{quote(node_id, safe='')}/revoke", _Revoked)
+        await self._api.post(below(PATH, node_id, "revoke"), _Revoked)

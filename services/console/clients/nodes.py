@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 from shared.contracts.fleet import NodeStatus
+from shared.contracts.heartbeats import Resources
 
 PATH = "/api/v1/workers"
+# More than that are not chosen from a list.
+MOST_HOSTS = 500
 
 
 class Tally(View):
@@ -45,17 +47,11 @@ class Node(View):
     excluded: tuple[str, ...] = ()
     capacity: int | None = None
     draining: bool = False
+    resources: Resources | None = None
     lease_until: datetime | None
     last_heartbeat_at: datetime | None
     created_at: datetime
     updated_at: datetime
-
-
-class NodePage(View):
-    """A page of nodes."""
-
-    items: list[Node]
-    next_cursor: str | None
 
 
 class Nodes:
@@ -64,10 +60,15 @@ class Nodes:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> NodePage:
+    async def page(self, question: Mapping[str, object], cursor: str | None, limit: int) -> Paged[Node]:
         """Nodes by id."""
-        return await self._api.get(PATH, NodePage, {**question, "cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Node], {**question, "cursor": cursor, "limit": limit})
 
     async def one(self, node_id: str) -> Node:
         """A node."""
-        return await self._api.get(f"{PATH}/{quote(node_id, safe='')}", Node)
+        return await self._api.get(below(PATH, node_id), Node)
+
+    async def hosts(self) -> list[Node]:
+        """The first of the nodes that an account may be given to."""
+        online = await self.page({"status": "online"}, None, MOST_HOSTS)
+        return [node for node in online.items if node.takes_assignments]

@@ -1,9 +1,8 @@
 """`/api/v1/group-ai/scripts`: scripts and their immutable versions."""
 
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 
 PATH = "/api/v1/group-ai/scripts"
 
@@ -17,13 +16,6 @@ class ScriptItem(View):
     hash: str
     created_at: datetime
     updated_at: datetime
-
-
-class ScriptPage(View):
-    """A page of scripts."""
-
-    items: list[ScriptItem]
-    next_cursor: str | None
 
 
 class Version(View):
@@ -67,9 +59,9 @@ class Scripts:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, cursor: str | None, limit: int) -> ScriptPage:
+    async def page(self, cursor: str | None, limit: int) -> Paged[ScriptItem]:
         """Scripts by id."""
-        return await self._api.get(PATH, ScriptPage, {"cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[ScriptItem], {"cursor": cursor, "limit": limit})
 
     async def one(self, script_id: str) -> Script:
         """A script with its versions."""
@@ -90,4 +82,4 @@ class Scripts:
 
 
 def _path(script_id: str) -> str:
-    return f"{PATH}/{quote(script_id, safe='')}"
+    return below(PATH, script_id)

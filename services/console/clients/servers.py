@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 
 PATH = "/api/v1/group-ai/servers"
 
@@ -31,13 +30,6 @@ class Server(View):
     host_key: HostKey
     created_at: datetime
     updated_at: datetime
-
-
-class ServerPage(View):
-    """A page of servers."""
-
-    items: list[Server]
-    next_cursor: str | None
 
 
 class Greeting(View):
@@ -89,9 +81,9 @@ class Servers:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, cursor: str | None, limit: int) -> ServerPage:
+    async def page(self, cursor: str | None, limit: int) -> Paged[Server]:
         """Servers by id."""
-        return await self._api.get(PATH, ServerPage, {"cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Server], {"cursor": cursor, "limit": limit})
 
     async def one(self, server_id: str) -> Server:
         """A server."""
@@ -131,4 +123,4 @@ class Servers:
 
 
 def _path(server_id: str) -> str:
-    return f"{PATH}/{quote(server_id, safe='')}"
+    return below(PATH, server_id)

@@ -1,9 +1,12 @@
 """`/api/v1/group-ai/sessions`: the vault. A login goes in here and comes out in downloads alone."""
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from services.console.clients.api import Api, View
+import httpx
+
+from services.console.clients.api import Api, Paged, Refused, View, below
 
 PATH = "/api/v1/group-ai/sessions"
 
@@ -44,15 +47,13 @@ class Session(View):
     updated_at: datetime
 
 
-class SessionPage(View):
-    """A page of sessions."""
+class Sync(View):
+    """What was asked of an account's node, and what came of it: a version, a problem, or nothing yet."""
 
-    items: list[Session]
-    next_cursor: str | None
-
-
-class _Versions(View):
-    items: list[SessionVersion]
+    node_id: str
+    asked_at: datetime
+    version: int | None
+    problem: str | None
 
 
 class Uploaded(View):
@@ -74,15 +75,33 @@ class UploadResult(View):
     items: list[Uploaded]
 
 
+class Restoring(View):
+    """What a restore did with an account, or would do."""
+
+    account_id: str
+    added: int
+    there: int
+    current: int
+
+
+class RestoreResult(View):
+    """What a restore did, or with `checked_only` would do."""
+
+    checked_only: bool
+    added: int
+    there: int
+    items: list[Restoring]
+
+
 class Sessions:
     """The API of the vault."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, cursor: str | None, limit: int) -> SessionPage:
+    async def page(self, cursor: str | None, limit: int) -> Paged[Session]:
         """Sessions by account."""
-        return await self._api.get(PATH, SessionPage, {"cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Session], {"cursor": cursor, "limit": limit})
 
     async def one(self, account_id: str) -> Session:
         """An account's login."""
@@ -90,7 +109,7 @@ class Sessions:
 
     async def versions(self, account_id: str, limit: int) -> list[SessionVersion]:
         """Its versions, the newest first."""
-        return (await self._api.get(f"{_path(account_id)}/versions", _Versions, {"limit": limit})).items
+        return (await self._api.get(f"{_path(account_id)}/versions", Paged[SessionVersion], {"limit": limit})).items
 
     async def upload(self, file_name: str, content: bytes) -> UploadResult:
         """Store a file's logins; its name says whose they are."""
@@ -105,6 +124,19 @@ class Sessions:
         """Make a version current."""
         return await self._api.post(f"{_path(account_id)}/use", SessionVersion, {"version": version})
 
+    async def sync(self, account_id: str) -> Sync:
+        """Let the node that runs the account hand its present state back."""
+        return await self._api.post(f"{_path(account_id)}/sync", Sync)
+
+    async def sync_of(self, account_id: str) -> Sync | None:
+        """What came of the newest such order; None where there was none."""
+        try:
+            return await self._api.get(f"{_path(account_id)}/sync", Sync)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return None
+
     async def remove(self, account_id: str) -> None:
         """Forget a login with all its versions."""
         await self._api.delete(_path(account_id))
@@ -112,8 +144,17 @@ class Sessions:
     async def download(self, account_id: str, version: int | None) -> bytes:
         """A login in the clear."""
         query = f"?version={version}" if version else ""
-        return (await self._api.bytes_of(f"{_path(account_id)}/download{query}", method="GET")).content
+        return await (await self._api.file(f"{_path(account_id)}/download{query}", method="GET")).aread()
+
+    async def back_up(self, body: Mapping[str, object]) -> httpx.Response:
+        """The logins in one locked archive, still to be read; close it."""
+        return await self._api.file(f"{PATH}/backup", body)
+
+    async def restore(self, form: AsyncIterator[bytes], media_type: str, check_only: bool) -> RestoreResult:
+        """Bring back what is missing of an archive. `form` has it with what opens it, and goes on as it comes in."""
+        path = f"{PATH}/restore?check_only={'true' if check_only else 'false'}"
+        return await self._api.upload(path, RestoreResult, form, media_type)
 
 
 def _path(account_id: str) -> str:
-    return f"{PATH}/{quote(account_id, safe='')}"
+    return below(PATH, account_id)

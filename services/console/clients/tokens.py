@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import quote
 
-from services.console.clients.api import Api, View
+from services.console.clients.api import Api, Paged, View, below
 from shared.contracts.roles import Role
 
 PATH = "/api/v1/tokens"
@@ -32,22 +31,15 @@ class MadeToken(Token):
     token: str
 
 
-class TokenPage(View):
-    """A page of tokens."""
-
-    items: list[Token]
-    next_cursor: str | None
-
-
 class Tokens:
     """The API of tokens."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def page(self, cursor: str | None, limit: int) -> TokenPage:
+    async def page(self, cursor: str | None, limit: int) -> Paged[Token]:
         """Tokens by name."""
-        return await self._api.get(PATH, TokenPage, {"cursor": cursor, "limit": limit})
+        return await self._api.get(PATH, Paged[Token], {"cursor": cursor, "limit": limit})
 
     async def make(self, body: Mapping[str, object]) -> MadeToken:
         """Make one."""
@@ -55,4 +47,4 @@ class Tokens:
 
     async def revoke(self, token_id: str) -> None:
         """Let its bearer in nowhere any more."""
-        await self._api.post(f"{PATH}/{quote(token_id, safe='')}/revoke", Token)
+        await self._api.post(below(PATH, token_id, "revoke"), Token)

@@ -1,13 +1,15 @@
-"""Bars and the chart of rates, as points and widths; templates write the SVG. Pure."""
+"""Bars, the chart of rates and that of hours, as points and widths; templates write the SVG. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.console.clients.accounts import Count
 from services.console.live.rates import KEPT_SECONDS, LOOK_EVERY, Rate
 from services.console.texts.words import tone_of
 
 WIDTH, HEIGHT = 640.0, 120.0
+HOURS_SHOWN, HOUR_WIDTH, HOURS_HEIGHT = 48, 20, 100.0
 _TONES = ("good", "busy", "warn", "bad", "quiet")
 
 
@@ -60,6 +62,60 @@ def chart(rates: Sequence[Rate], now: datetime) -> Chart | None:
     )
 
 
+@dataclass(frozen=True)
+class Sum:
+    """What was heard and sent in a time."""
+
+    messages: int
+    replies: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """An hour of the chart: where it stands, and how high its two columns are."""
+
+    ago: int
+    messages: int
+    replies: int
+    x: float
+    heard: float
+    sent: float
+
+
+@dataclass(frozen=True)
+class HourChart:
+    """The last two days by hours; `top` is the value of the upper edge. `shown`, `day` and `week` are sums."""
+
+    hours: list[Column]
+    top: float
+    shown: Sum
+    day: Sum
+    week: Sum
+
+
+def by_hours(counts: Sequence[Count], now: datetime) -> HourChart | None:
+    """The chart of an account's hours; None before anything was counted."""
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    ago = {int((this_hour - one.hour).total_seconds() // 3600): one for one in counts}
+    shown = {hours: one for hours, one in ago.items() if 0 <= hours < HOURS_SHOWN}
+    if not any(one.messages or one.replies for one in counts):
+        return None
+    top = _round_up(max(1.0, *(max(one.messages, one.replies) for one in shown.values()), 1.0))
+    columns = [
+        Column(
+            hours, one.messages, one.replies, HOUR_WIDTH * (HOURS_SHOWN - 1 - hours) + 1,
+            round(HOURS_HEIGHT * one.messages / top, 1), round(HOURS_HEIGHT * one.replies / top, 1),
+        )
+        for hours, one in sorted(shown.items(), reverse=True)
+    ]  # fmt: skip
+    return HourChart(columns, top, _sum(ago, HOURS_SHOWN), _sum(ago, 24), _sum(ago, 168))
+
+
+def _sum(ago: Mapping[int, Count], hours: int) -> Sum:
+    within = [one for at, one in ago.items() if at < hours]
+    return Sum(sum(one.messages for one in within), sum(one.replies for one in within))
+
+
 def _lines(points: Sequence[tuple[datetime, float]], now: datetime, top: float) -> list[str]:
     lines: list[list[str]] = []
     before: datetime | None = None
@@ -73,10 +129,10 @@ def _lines(points: Sequence[tuple[datetime, float]], now: datetime, top: float) 
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50 …"""
+    """The next of 1, 2, 4, 6, 8, 10, 20 …: its half is a round number too."""
     unit = 1.0
     while True:
-        for step in (1, 2, 5):
+        for step in (1, 2, 4, 6, 8):
             if value <= step * unit:
                 return step * unit
         unit *= 10

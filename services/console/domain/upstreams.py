@@ -29,9 +29,12 @@ DEPLOYER_PREFIXES = (
     "/api/v1/audit/deployer",
 )
 # In bytes; what the deployer takes on these paths is judged there, and streams through here.
+_UPLOADS, _ARCHIVES = 33 * 1024 * 1024, 1025 * 1024 * 1024
 LARGER_BODIES = {
-    "/api/v1/group-ai/sessions": 33 * 1024 * 1024,
-    "/api/v1/group-ai/sessions/restore": 1025 * 1024 * 1024,
+    "/api/v1/group-ai/sessions": _UPLOADS,
+    "/api/v1/group-ai/sessions/restore": _ARCHIVES,
+    "/sessions/upload": _UPLOADS,
+    "/sessions/restore": _ARCHIVES,
 }
 # Nodes without AMQP wait here for their orders, each with a connection for as long as it lives.
 POLLED = r"/api/v1/workers/[^/]+/commands"

@@ -76,6 +76,6 @@ class Follower:
         if event.event == MISSED:
             self._last_id = ""
             self._hub.reset()
-        elif not event.event.startswith("stream."):
+        elif event.data and not event.event.startswith("stream."):
             self._window.add(event.event, event.data)
             self._hub.tell(*news_of(event.event, event.data))

@@ -9,15 +9,19 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from services.console.clients.accounts import Account
+from services.console.clients.api import Refused
 from services.console.clients.fleet import Fleet
+from services.console.clients.sessions import SessionVersion
+from services.console.components.charts import by_hours
 from services.console.pages.desk import Desk, Page, Region
 from services.console.pages.listing import ROWS, Listing, read_listing
 from services.console.pages.screen import SAFE_HEADERS
 from services.console.texts.catalogue import marked as _
 
-FILTERS = ("q", "status", "source", "node_id", "script_id", "label", "sort")
+FILTERS = ("q", "status", "source", "node_id", "script_id", "label", "reason", "sort")
 STATUSES = ("online", "connecting", "waiting", "limited", "error", "offline", "stopped")
-CHANGES = 100
+CHANGES, VERSIONS = 100, 10
+A_WEEK = 168
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -32,8 +36,7 @@ def accounts_pages(desk: Desk) -> APIRouter:
         listing, fleet = read_listing(request, FILTERS), desk.fleet(visitor)
 
         async def table() -> dict[str, Any]:
-            page = await fleet.accounts.page(listing.question, listing.cursor, ROWS)
-            return {"rows": page.items, "next": listing.next(page.next_cursor), "listing": listing}
+            return listing.told(await fleet.accounts.page(listing.question, listing.cursor, ROWS))
 
         async def tabs() -> dict[str, Any]:
             summary = await fleet.accounts.summary()
@@ -63,14 +66,36 @@ def accounts_pages(desk: Desk) -> APIRouter:
                 "assignment": await fleet.assignments.one(account_id),
             }
 
+        async def counts() -> dict[str, Any]:
+            found = await fleet.accounts.counts(node_id, account_id, A_WEEK)
+            return {"chart": by_hours(found, desk.clock.now())}
+
+        async def versions() -> dict[str, Any]:
+            return {"versions": await _versions(fleet, account_id), "most": VERSIONS}
+
         async def history() -> dict[str, Any]:
             return {"changes": await fleet.accounts.changes(node_id, account_id, CHANGES), "most": CHANGES}
 
-        regions = [Region("now", now, "accounts counters? nodes"), Region("history", history, "accounts?")]
+        regions = [
+            Region("now", now, "accounts counters? nodes"),
+            Region("counts", counts),
+            Region("history", history, "accounts?"),
+            Region("versions", versions, "sessions"),
+        ]
         page = Page("account", account_id, regions, "accounts")
         return await desk.show(request, visitor, page, node_id=node_id, account_id=account_id)
 
     return router
+
+
+async def _versions(fleet: Fleet, account_id: str) -> list[SessionVersion] | None:
+    """The versions of the account's login; None where the vault has none."""
+    try:
+        return await fleet.sessions.versions(account_id, VERSIONS)
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return None
 
 
 async def _csv(fleet: Fleet, listing: Listing) -> AsyncIterator[str]:

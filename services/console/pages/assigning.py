@@ -3,11 +3,10 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.console.clients.api import Refused
-from services.console.pages.desk import Desk
+from services.console.pages.desk import Desk, act_of
 from services.console.texts.catalogue import marked as _
 
-MOST_LISTED = 500
+ACTS = ("drain", "undrain", "revoke")
 
 
 def assigning_pages(desk: Desk) -> APIRouter:
@@ -18,11 +17,10 @@ def assigning_pages(desk: Desk) -> APIRouter:
     async def where(request: Request, node_id: str, account_id: str) -> Response:
         visitor = await desk.visitor(request)
         fleet = desk.fleet(visitor)
-        nodes = await fleet.nodes.page({"status": "online"}, None, MOST_LISTED)
         assignment = await fleet.assignments.one(account_id)
         return await desk.ask(
-            request, visitor, "account/assign.html", account_id=account_id, assignment=assignment,
-            nodes=[node for node in nodes.items if node.takes_assignments], back=f"/accounts/{node_id}/{account_id}",
+            request, visitor, "account/assign.html", account_id=account_id, here=node_id, assignment=assignment,
+            nodes=await fleet.nodes.hosts(), back=f"/accounts/{node_id}/{account_id}",
         )  # fmt: skip
 
     @router.post("/accounts/{node_id}/{account_id}/assign")
@@ -53,7 +51,7 @@ def assigning_pages(desk: Desk) -> APIRouter:
     async def ask(request: Request, node_id: str, what: str) -> Response:
         visitor = await desk.visitor(request)
         fleet = desk.fleet(visitor)
-        node = await fleet.nodes.one(_known(what) and node_id)
+        node = await fleet.nodes.one(act_of(what, ACTS, "a node") and node_id)
         return await desk.ask(request, visitor, "node/ask.html", node=node, what=what, back=f"/nodes/{node_id}")
 
     @router.post("/nodes/{node_id}/{what}")
@@ -61,7 +59,7 @@ def assigning_pages(desk: Desk) -> APIRouter:
         visitor = await desk.visitor(request)
         await desk.form(request)
         fleet = desk.fleet(visitor)
-        match _known(what):
+        match act_of(what, ACTS, "a node"):
             case "drain":
                 await fleet.assignments.drain(node_id)
                 said = _("It is being drained: its accounts go to other nodes.")
@@ -74,9 +72,3 @@ def assigning_pages(desk: Desk) -> APIRouter:
         return desk.done(request, f"/nodes/{node_id}", desk.told(request, said))
 
     return router
-
-
-def _known(what: str) -> str:
-    if what not in ("drain", "undrain", "revoke"):
-        raise Refused(404, "no-such-act", f"nothing called {what[:40]!r} can be done with a node")
-    return what

@@ -26,8 +26,7 @@ def audit_pages(desk: Desk) -> APIRouter:
 
         async def table() -> dict[str, Any]:
             question = {name: listing.asked(name) for name in ("actor", "phase")}
-            page = await fleet.audit.page(service, question, listing.cursor, ROWS)
-            return {"rows": page.items, "next": listing.next(page.next_cursor), "listing": listing}
+            return listing.told(await fleet.audit.page(service, question, listing.cursor, ROWS))
 
         page = Page("audit", desk.told(request, _("Audit log")), [Region("table", table)], "audit")
         return await desk.show(request, visitor, page, listing=listing, chains=SERVICES, service=service, phases=PHASES)

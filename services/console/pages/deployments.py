@@ -33,8 +33,7 @@ def deployments_pages(desk: Desk) -> APIRouter:
         listing, fleet = read_listing(request, FILTERS), desk.fleet(visitor)
 
         async def table() -> dict[str, Any]:
-            page = await fleet.deployments.page(listing.question, listing.cursor, ROWS)
-            return {"rows": page.items, "next": listing.next(page.next_cursor), "listing": listing}
+            return listing.told(await fleet.deployments.page(listing.question, listing.cursor, ROWS))
 
         regions = [Region("table", table, "deployments deliveries")]
         page = Page("deployments", desk.told(request, _("Deployments")), regions, "deployments")

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.console.api.headers import way_of
 from services.console.api.signing_in import SignIn
-from services.console.clients.api import Api, Away
+from services.console.clients.api import Api, Away, Refused
 from services.console.clients.fleet import Fleet
 from services.console.domain.upstreams import Upstream
 from services.console.domain.visitor import Visitor
@@ -122,4 +122,11 @@ class Desk:
         return response
 
 
-__all__ = ["Desk", "Form", "Page", "Region"]
+def act_of(what: str, acts: Sequence[str], thing: str) -> str:
+    """What the address asks to be done with a thing. Raises Refused for what nobody can do with it."""
+    if what not in acts:
+        raise Refused(404, "no-such-act", f"nothing called {what[:40]!r} can be done with {thing}")
+    return what
+
+
+__all__ = ["Desk", "Form", "Page", "Region", "act_of"]

@@ -23,8 +23,7 @@ def drift_pages(desk: Desk) -> APIRouter:
         listing, fleet = read_listing(request, FILTERS), desk.fleet(visitor)
 
         async def table() -> dict[str, Any]:
-            page = await fleet.drift.page(listing.question, listing.cursor, ROWS)
-            return {"rows": page.items, "next": listing.next(page.next_cursor), "listing": listing}
+            return listing.told(await fleet.drift.page(listing.question, listing.cursor, ROWS))
 
         page = Page("drift", desk.told(request, _("Drift")), [Region("table", table, "drift")], "drift")
         return await desk.show(request, visitor, page, listing=listing)

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
+from services.console.clients.api import Paged
+
 ROWS = 50
 
 
@@ -41,6 +43,10 @@ class Listing:
         if cursor is None:
             return None
         return _address(self.path, {**self.question, "cursor": cursor, "page": self.page + 1})
+
+    def told(self, page: Paged[Any]) -> dict[str, Any]:
+        """What a table's template is told of a page."""
+        return {"rows": page.items, "next": self.next(page.next_cursor), "listing": self}
 
     @property
     def filtered(self) -> bool:

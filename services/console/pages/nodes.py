@@ -23,8 +23,7 @@ def nodes_pages(desk: Desk) -> APIRouter:
         listing, fleet = read_listing(request, FILTERS), desk.fleet(visitor)
 
         async def table() -> dict[str, Any]:
-            page = await fleet.nodes.page(listing.question, listing.cursor, ROWS)
-            return {"rows": page.items, "next": listing.next(page.next_cursor), "listing": listing}
+            return listing.told(await fleet.nodes.page(listing.question, listing.cursor, ROWS))
 
         page = Page("nodes", desk.told(request, _("Nodes")), [Region("table", table, "nodes~ drift~")], "nodes")
         return await desk.show(request, visitor, page, listing=listing)

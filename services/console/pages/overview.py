@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from services.console.clients.api import Away, Refused
 from services.console.clients.fleet import Fleet
 from services.console.components.charts import chart
+from services.console.components.formats import count
 from services.console.pages.desk import Desk, Page, Region
 from services.console.texts.catalogue import marked as _
 
@@ -73,6 +75,7 @@ async def _attention(desk: Desk, request: Request, fleet: Fleet) -> dict[str, An
     questions: list[Callable[[Desk, Request, Fleet], Awaitable[list[Finding]]]] = [
         _errors,
         _silent,
+        _stranded,
         _drifted,
         _paused,
         _dead,
@@ -94,27 +97,20 @@ async def _attention(desk: Desk, request: Request, fleet: Fleet) -> dict[str, An
 
 
 async def _errors(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:
-    page = await fleet.accounts.page({"status": ["error", "limited"]}, None, MOST_LOOKED_AT)
-    causes: dict[tuple[str, str], int] = {}
-    for account in page.items:
-        key = (account.status.value, account.status_reason or "")
-        causes[key] = causes.get(key, 0) + 1
-    # Beyond what was looked at there may be more of each.
-    more = "+" if page.next_cursor else ""
+    causes = await fleet.accounts.causes()
     titles = {
         "error": desk.told(request, _("Accounts in error")),
         "limited": desk.told(request, _("Accounts limited by Telegram")),
     }
-    largest = sorted(causes.items(), key=lambda one: -one[1])[:MOST_FINDINGS]
     return [
         Finding(
-            titles[status],
-            reason,
-            f"{number}{more}",
-            f"/accounts?status={status}",
-            "bad" if status == "error" else "warn",
+            titles[one.status],
+            one.reason or "",
+            count(one.accounts),
+            "/accounts?" + urlencode({"status": one.status.value} | ({"reason": one.reason} if one.reason else {})),
+            "bad" if one.status == "error" else "warn",
         )
-        for (status, reason), number in largest
+        for one in causes[:MOST_FINDINGS]
     ]
 
 
@@ -125,6 +121,16 @@ async def _silent(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:
     title = desk.told(request, _("Silent nodes"))
     detail = desk.told(request, _("Their lease has ended; their accounts count as offline."))
     return [Finding(title, detail, str(silent), "/nodes?status=offline", "bad")]
+
+
+async def _stranded(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:
+    page = await fleet.accounts.page({"status": ["offline"]}, None, MOST_LOOKED_AT)
+    number = sum(account.stranded for account in page.items)
+    if not number:
+        return []
+    title = desk.told(request, _("Accounts without a place"))
+    detail = desk.told(request, _("Their node is dead and they shall move, but no other node takes them."))
+    return [Finding(title, detail, f"{number}{'+' if page.next_cursor else ''}", "/accounts?status=offline", "bad")]
 
 
 async def _drifted(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:

@@ -87,6 +87,9 @@ class Screen:
         outcomes = await asyncio.gather(*(self._region(one, page, language, every | context) for one in regions))
         status = max([page.status, *(status for _, status in outcomes)])
         parts = {one.name: html for one, (html, _) in zip(regions, outcomes, strict=True)}
+        if wanted is None and outcomes and outcomes[0][1] == 404:
+            # What the page is about is not there: once is enough to say so.
+            parts |= dict.fromkeys([one.name for one in regions[1:]], "")
         if wanted is not None:
             return HTMLResponse("\n".join(parts.values()), headers=SAFE_HEADERS)
         template = self._environments[language.tag].get_template(f"{page.folder}/page.html")

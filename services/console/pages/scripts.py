@@ -59,8 +59,7 @@ def scripts_pages(desk: Desk) -> APIRouter:
         listing, fleet = read_listing(request, ()), desk.fleet(visitor)
 
         async def table() -> dict[str, Any]:
-            page = await fleet.scripts.page(listing.cursor, ROWS)
-            return {"rows": page.items, "next": listing.next(page.next_cursor), "listing": listing}
+            return listing.told(await fleet.scripts.page(listing.cursor, ROWS))
 
         page = Page("scripts", desk.told(request, _("Scripts")), [Region("table", table, "deployments~")], "scripts")
         return await desk.show(request, visitor, page)

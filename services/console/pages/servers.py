@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from services.console.clients.api import Refused
 from services.console.clients.fleet import Fleet
-from services.console.pages.desk import Desk, Form, Page, Region
+from services.console.pages.desk import Desk, Form, Page, Region, act_of
 from services.console.pages.listing import ROWS, read_listing
 from services.console.texts.catalogue import marked as _
 
@@ -24,8 +24,7 @@ def servers_pages(desk: Desk) -> APIRouter:
         listing, fleet = read_listing(request, ()), desk.fleet(visitor)
 
         async def table() -> dict[str, Any]:
-            page = await fleet.servers.page(listing.cursor, ROWS)
-            return {"rows": page.items, "next": listing.next(page.next_cursor), "listing": listing}
+            return listing.told(await fleet.servers.page(listing.cursor, ROWS))
 
         page = Page("servers", desk.told(request, _("Servers")), [Region("table", table)], "servers")
         return await desk.show(request, visitor, page)
@@ -69,7 +68,7 @@ def servers_pages(desk: Desk) -> APIRouter:
     async def ask(request: Request, server_id: str, what: str) -> Response:
         visitor = await desk.visitor(request)
         one = await desk.fleet(visitor).servers.one(server_id)
-        _known(what)
+        act_of(what, ACTS, "a server")
         return await desk.ask(request, visitor, "server/ask.html", server=one, what=what, back=f"/servers/{server_id}")
 
     @router.post("/servers/{server_id}/{what}")
@@ -77,7 +76,7 @@ def servers_pages(desk: Desk) -> APIRouter:
         visitor = await desk.visitor(request)
         form, servers = await desk.form(request), desk.fleet(visitor).servers
         to, said = f"/servers/{server_id}", ""
-        match _known(what):
+        match act_of(what, ACTS, "a server"):
             case "confirm":
                 await servers.confirm(server_id, form.one("fingerprint"))
                 said = desk.told(request, _("The host key is confirmed: from now on the server must show it."))
@@ -141,9 +140,3 @@ def _settings(text: str) -> dict[str, str] | None:
     """Lines of NAME=value; None for no line."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)} or None
-
-
-def _known(what: str) -> str:
-    if what not in ACTS:
-        raise Refused(404, "no-such-act", f"nothing called {what[:40]!r} can be done with a server")
-    return what

@@ -9,6 +9,7 @@ from services.console.pages import problems
 from services.console.pages.accounts import accounts_pages
 from services.console.pages.assigning import assigning_pages
 from services.console.pages.audit import audit_pages
+from services.console.pages.changing import changing_pages
 from services.console.pages.dead_letters import dead_letters_pages
 from services.console.pages.deployments import deployments_pages
 from services.console.pages.desk import Desk
@@ -25,6 +26,7 @@ from services.console.pages.sessions import sessions_pages
 from services.console.pages.sign_in import sign_in_pages
 from services.console.pages.stream import stream_pages
 from services.console.pages.tokens import tokens_pages
+from services.console.pages.vault import vault_pages
 
 PAGES = (
     sign_in_pages,
@@ -34,6 +36,8 @@ PAGES = (
     enrolling_pages,
     nodes_pages,
     assigning_pages,
+    changing_pages,
+    vault_pages,
     sessions_pages,
     servers_pages,
     scripts_pages,

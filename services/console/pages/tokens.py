@@ -22,8 +22,7 @@ def tokens_pages(desk: Desk) -> APIRouter:
         listing, fleet = read_listing(request, ()), desk.fleet(visitor)
 
         async def table() -> dict[str, Any]:
-            page = await fleet.tokens.page(listing.cursor, ROWS)
-            return {"rows": page.items, "next": listing.next(page.next_cursor), "listing": listing}
+            return listing.told(await fleet.tokens.page(listing.cursor, ROWS))
 
         page = Page("tokens", desk.told(request, _("Tokens")), [Region("table", table)], "tokens")
         return await desk.show(request, visitor, page)

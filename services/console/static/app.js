@@ -4,6 +4,7 @@ import { openDialogs } from "./dialogs.js";
 import { liveFilters } from "./filters.js";
 import { rememberColumns } from "./columns.js";
 import { copyOnClick } from "./copy.js";
+import { followChoices } from "./choices.js";
 import { keepTimesFresh } from "./times.js";
 
 document.documentElement.classList.add("js");
@@ -12,6 +13,7 @@ openDialogs();
 liveFilters();
 rememberColumns();
 copyOnClick();
+followChoices();
 followChanges();
 
 const parts = { "#editor": "./editor.js", "#push": "./push.js", "[data-upload]": "./upload.js" };

@@ -1,6 +1,7 @@
 // A link with `data-dialog` is opened in a dialog; the form in it is sent from there, and a refusal is shown in it.
 import { parsed, read, words } from "./page.js";
 import { humanise } from "./times.js";
+import { showChosen } from "./choices.js";
 
 const dialog = document.getElementById("dialog");
 
@@ -15,6 +16,8 @@ export function openDialogs() {
   });
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented) return;
+    // What answers with a file is the browser's: it saves it, and the page stays.
+    if ("download" in event.target.dataset) return dialog.close();
     if (dialog.contains(event.target)) {
       event.preventDefault();
       send(event.target, event.submitter);
@@ -27,6 +30,7 @@ async function open(link) {
   try {
     const answer = await read(link.href, { "x-dialog": "1" });
     dialog.replaceChildren(...parsed(await answer.text()));
+    for (const form of dialog.querySelectorAll("form")) showChosen(form);
   } catch {
     dialog.replaceChildren(complaint());
   } finally {
@@ -38,9 +42,11 @@ async function open(link) {
 
 async function send(form, button) {
   button?.classList.add("working");
-  const body = new URLSearchParams(new FormData(form, button));
+  const given = new FormData(form, button);
+  const body = form.enctype === "multipart/form-data" ? given : new URLSearchParams(given);
+  const address = button?.hasAttribute("formaction") ? button.formAction : form.action;
   try {
-    const answer = await read(form.action, { "x-dialog": "1" }, { method: "POST", body });
+    const answer = await read(address, { "x-dialog": "1" }, { method: "POST", body });
     if (answer.headers.has("x-location")) return void location.assign(answer.headers.get("x-location"));
     const nodes = parsed(await answer.text());
     // A refusal is a notice, which has its place in the form; anything else takes the form's place.

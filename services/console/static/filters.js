@@ -7,6 +7,8 @@ let shown = place();
 export function liveFilters() {
   const form = document.querySelector("form[data-filters]");
   const names = form ? form.dataset.filters.split(" ") : ["table", "deliveries"];
+  // What is beside a list does not change with its page.
+  const turned = form ? names.slice(0, 1) : names;
   let timer = 0;
   form?.addEventListener("input", (event) => {
     clearTimeout(timer);
@@ -22,10 +24,11 @@ export function liveFilters() {
     if (!link || event.metaKey || event.ctrlKey) return;
     event.preventDefault();
     const order = new URL(link.href).searchParams.get("sort");
+    const sorted = order !== new URL(location.href).searchParams.get("sort");
     const field = form?.querySelector("[name=sort]");
     if (field) field.value = order ?? "";
     else if (order && form) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "sort", value: order }));
-    go(link.href, names, true);
+    go(link.href, sorted ? names : turned, true);
   });
   // A link within the page comes here too, and has nothing to read.
   addEventListener("popstate", () => place() === shown || location.reload());

@@ -35,7 +35,9 @@ export function morph(old, fresh) {
   if (!old.matches("input, textarea, select")) morphChildren(old, fresh);
 }
 
-const kept = (node, name) => name === "open" || (name === "class" && node.matches("table")) || node === document.activeElement;
+// What the reader has opened, chosen or is typing in.
+const kept = (node, name) =>
+  name === "open" || (name === "class" && node.matches("table")) || (node === document.activeElement && node.matches("input, textarea, select"));
 
 function morphChildren(old, fresh) {
   const keyed = new Map();

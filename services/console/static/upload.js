@@ -29,7 +29,8 @@ function send(file, item, bar) {
     request.onload = () => {
       bar.remove();
       if (request.status === 401) return location.reload();
-      item.append(...parsed(request.responseText));
+      const told = (request.getResponseHeader("content-type") ?? "").startsWith("text/html");
+      item.append(...(told ? parsed(request.responseText) : [box.dataset.tooLarge]));
       readRegions([box.dataset.regionAfter]).finally(done);
     };
     request.onerror = () => {

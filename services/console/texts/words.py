@@ -64,7 +64,7 @@ STATES: dict[str, tuple[str, str]] = {
     "intent": (_("about to"), "quiet"),
     "outcome": (_("done"), "good"),
     "refused": (_("refused"), "bad"),
-    "sign-in": (_("failed sign-in"), "bad"),
+    "sign-in": (_("sign-in"), "quiet"),
     # causes of failed deliveries
     "hash_mismatch": (_("the content arrived damaged"), "bad"),
     "download_failed": (_("the download failed"), "bad"),

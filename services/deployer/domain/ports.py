@@ -23,6 +23,7 @@ from services.deployer.domain.servers import ServerRows
 from services.deployer.domain.sessions import SessionRows
 from services.deployer.domain.sign_ins import SignInRows
 from services.deployer.domain.signing_keys import Keys
+from services.deployer.domain.syncs import SyncRows
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bind, Bindings
 from shared.contracts.contract import Contract
@@ -398,6 +399,11 @@ class Transaction(Protocol):
     @property
     def sign_ins(self) -> SignInRows:
         """Sign-ins on nodes."""
+        ...
+
+    @property
+    def syncs(self) -> SyncRows:
+        """Orders to hand a login's state back."""
         ...
 
     @property

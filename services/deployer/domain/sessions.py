@@ -7,6 +7,7 @@ the newest epoch that is known; a node's state becomes current only if nothing n
 | the current version        | a node's state at (epoch, boot, number) becomes current if                   |
 | -------------------------- | ---------------------------------------------------------------------------- |
 | none                       | always                                                                       |
+| an operator's, and first   | it is of the same key: what a node runs from its folder is newer than a copy |
 | chosen by an operator      | its epoch is above the one noted then: the node started with what was chosen |
 | a node's state             | it is newer: (epoch, boot, number) is above, and so is the epoch noted, if any |
 
@@ -82,13 +83,17 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The node that has an account in an epoch, as the registry said; `held` is False once it has given it back."""
+    """The node that has an account in an epoch, as the registry said; `held` is False once it has given it back.
+
+    `awaits` names the state that the node before it has handed back, if the registry said so.
+    """
 
     account_id: str
     epoch: int
     node_id: str
     said_at: datetime
     held: bool = True
+    awaits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +107,12 @@ class Destination:
     sealing_key: str
 
 
-def overtakes(session: Session, current: SessionVersion | None, place: SyncPlace) -> bool:
-    """Whether a node's state becomes current; see the table above."""
+def overtakes(session: Session, current: SessionVersion | None, place: SyncPlace, fingerprint: bytes) -> bool:
+    """Whether a node's state of this key becomes current; see the table above."""
     if current is None:
         return True
+    if session.chosen_at_epoch is None and current.place is None:
+        return fingerprint == current.fingerprint
     if session.chosen_at_epoch is not None and place.epoch <= session.chosen_at_epoch:
         return False
     return current.place is None or place > current.place
@@ -216,6 +223,10 @@ class SessionRows(Protocol):
 
     async def newest_holder(self, account_id: str) -> Holder | None:
         """Who had it last."""
+        ...
+
+    async def is_awaited(self, account_id: str, hash_: str) -> bool:
+        """Whether the registry has said that this state is on its way."""
         ...
 
     async def owners(self, fingerprints: Collection[bytes]) -> Mapping[bytes, str]:

@@ -4,6 +4,8 @@ A handler submits its message to the intake's batch and returns when the batch i
 only after it is durable. It raises what became of its own message: Rejected, or an unexpected error.
 """
 
+from collections.abc import Callable
+
 from services.deployer.use_cases.record_reports import Report, Result
 from shared.batching import Batcher
 from shared.contracts.deliveries import DeliveryReported
@@ -16,7 +18,7 @@ PREFETCH = 1_000
 BATCH = 500
 
 
-def reports_route(intake: Batcher[Report, Result]) -> Route:
+def reports_route(intake: Batcher[Report, Result], admits: Callable[[str], bool]) -> Route:
     """The route of the deployer's reports."""
 
     async def on_report(report: Report) -> None:
@@ -24,4 +26,4 @@ def reports_route(intake: Batcher[Report, Result]) -> Route:
         if result is not None:
             raise result
 
-    return Route(deployer_reports_queue(), {DeliveryReported: on_report, NodeObserved: on_report}, prefetch=PREFETCH)
+    return Route(deployer_reports_queue(), {DeliveryReported: on_report, NodeObserved: on_report}, PREFETCH, admits)

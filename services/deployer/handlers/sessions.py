@@ -4,6 +4,8 @@ A message is settled when its transaction is committed. Logins are large and eac
 only some are in work at once.
 """
 
+from collections.abc import Callable
+
 from services.deployer.use_cases.deliver_sessions import DeliverSessions
 from services.deployer.use_cases.record_syncs import RecordSyncs
 from services.deployer.use_cases.sign_in import SignInOnNode
@@ -18,7 +20,9 @@ from shared.messaging import Handler, Route
 PREFETCH = 20
 
 
-def sessions_route(deliver: DeliverSessions, record: RecordSyncs, sign_in: SignInOnNode) -> Route:
+def sessions_route(
+    deliver: DeliverSessions, record: RecordSyncs, sign_in: SignInOnNode, admits: Callable[[str], bool]
+) -> Route:
     """The route of the vault."""
 
     async def on_changed(change: AssignmentChanged) -> None:
@@ -39,4 +43,4 @@ def sessions_route(deliver: DeliverSessions, record: RecordSyncs, sign_in: SignI
         SessionSynced: on_synced,
         LoginReported: on_login,
     }
-    return Route(deployer_sessions_queue(), handlers, prefetch=PREFETCH)
+    return Route(deployer_sessions_queue(), handlers, PREFETCH, admits)

@@ -242,10 +242,17 @@ def _start() -> str:
 
 def _unit() -> str:
     return (
-        f"[Unit]\nDescription=Callboard agent ({HOME})\n\n"
-        f'[Service]\nExecStart="{sys.executable}" "{KEEPER}" run\nRestart=always\nRestartSec=5\n\n'
+        f"[Unit]\nDescription=Callboard agent ({str(HOME).replace('%', '%%')})\n\n"
+        f"[Service]\nExecStart={_word(sys.executable)} {_word(str(KEEPER))} run\nRestart=always\nRestartSec=5\n\n"
         "[Install]\nWantedBy=default.target\n"
     )
+
+
+def _word(text: str) -> str:
+    """One word of a command line of systemd's, in which four signs mean something."""
+    for sign, written in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        text = text.replace(sign, written)
+    return f'"{text}"'
 
 
 def _unit_file() -> Path:

@@ -34,6 +34,7 @@ from services.deployer.store.in_memory_sessions import (
     InMemorySealed,
     InMemorySessions,
     InMemorySignIns,
+    InMemorySyncs,
     VaultTables,
 )
 from shared.contracts.artifacts import Artifact
@@ -82,6 +83,7 @@ class InMemoryTransaction:
         self.servers = _Servers(tables)
         self.sessions = InMemorySessions(tables.vault)
         self.sign_ins = InMemorySignIns(tables.vault)
+        self.syncs = InMemorySyncs(tables.vault)
         self.sealed = InMemorySealed(tables.vault, tables.logins, tables.keys)
         self.keys = _Keys(tables)
 

@@ -1,4 +1,4 @@
-"""The twin of `store.sessions`, `store.sealed` and `store.sign_ins`, on tables of its own."""
+"""The twin of `store.sessions`, `store.sealed`, `store.sign_ins` and `store.syncs`, on tables of its own."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +8,7 @@ from services.deployer.domain.keeping import SealedRow, Shelf
 from services.deployer.domain.sessions import MOST_EPOCHS, Holder, Session, SessionVersion, SessionView
 from services.deployer.domain.sign_ins import SignIn
 from services.deployer.domain.signing_keys import Keys
+from services.deployer.domain.syncs import SyncOrder
 from shared.contracts.sessions import SessionOrigin
 
 _FORM = b"\x02"
@@ -24,6 +25,7 @@ class VaultTables:
     fingerprints: dict[bytes, str] = field(default_factory=dict)
     holders: dict[tuple[str, int], Holder] = field(default_factory=dict)
     sign_ins: dict[str, SignIn] = field(default_factory=dict)
+    syncs: dict[str, SyncOrder] = field(default_factory=dict)
 
     def copy(self) -> "VaultTables":
         """A snapshot: the rows are frozen."""
@@ -136,7 +138,7 @@ class InMemorySessions:
         holders, key = self._tables.holders, (holder.account_id, holder.epoch)
         known = holders.get(key)
         if known is None or known.said_at <= holder.said_at:
-            holders[key] = holder
+            holders[key] = replace(holder, awaits=holder.awaits or (known.awaits if known else None))
         for old in [old for old in holders if old[0] == key[0] and old[1] <= holder.epoch - MOST_EPOCHS]:
             del holders[old]
 
@@ -148,6 +150,11 @@ class InMemorySessions:
         """Who had it last."""
         epochs = [key for key in self._tables.holders if key[0] == account_id]
         return self._tables.holders[max(epochs)] if epochs else None
+
+    async def is_awaited(self, account_id: str, hash_: str) -> bool:
+        """Whether the registry has said that this state is on its way."""
+        every = (one for key, one in self._tables.holders.items() if key[0] == account_id)
+        return any(one.awaits == hash_ for one in every)
 
 
 class InMemorySealed:
@@ -213,3 +220,22 @@ class InMemorySignIns:
         """Write what can change of one."""
         if sign_in.login_id in self._sign_ins:
             self._sign_ins[sign_in.login_id] = sign_in
+
+
+class InMemorySyncs:
+    """Implements `domain.syncs.SyncRows`."""
+
+    def __init__(self, tables: VaultTables) -> None:
+        self._syncs = tables.syncs
+
+    async def put(self, order: SyncOrder) -> None:
+        """Write an order in the place of the account's one before."""
+        self._syncs[order.account_id] = order
+
+    async def one(self, account_id: str) -> SyncOrder | None:
+        """An account's order."""
+        return self._syncs.get(account_id)
+
+    async def lock(self, account_id: str) -> SyncOrder | None:
+        """The same."""
+        return self._syncs.get(account_id)

@@ -20,6 +20,7 @@ from services.deployer.store.sealed import PostgresSealed
 from services.deployer.store.servers import PostgresServers
 from services.deployer.store.sessions import PostgresSessions
 from services.deployer.store.sign_ins import PostgresSignIns
+from services.deployer.store.syncs import PostgresSyncs
 from services.deployer.store.verified_bindings import PostgresVerifiedBindings
 from shared.contracts.contract import Contract
 from shared.db import Database, Outbox
@@ -45,6 +46,7 @@ class PostgresTransaction:
         self.servers = PostgresServers(connection)
         self.sessions = PostgresSessions(connection)
         self.sign_ins = PostgresSignIns(connection)
+        self.syncs = PostgresSyncs(connection)
         self.sealed = PostgresSealed(connection)
         self.keys = PostgresKeys(connection)
 

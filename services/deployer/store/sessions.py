@@ -80,14 +80,19 @@ _BY_HASH = text(f"{_OF} and hash = :hash")
 _VERSIONS = text(f"{_OF} and version < :before order by version desc limit :limit")
 _CONTENT = text("select sealed from deployer.session_contents where account_id = :account_id and version = :version")
 _HOLD = text(
-    "insert into deployer.session_holders as h (account_id, epoch, node_id, held, said_at) "
-    "values (:account_id, :epoch, :node_id, :held, :said_at) on conflict (account_id, epoch) do update set "
-    "node_id = excluded.node_id, held = excluded.held, said_at = excluded.said_at "
+    "insert into deployer.session_holders as h (account_id, epoch, node_id, held, said_at, awaits) "
+    "values (:account_id, :epoch, :node_id, :held, :said_at, :awaits) on conflict (account_id, epoch) do update set "
+    "node_id = excluded.node_id, held = excluded.held, said_at = excluded.said_at, "
+    "awaits = coalesce(excluded.awaits, h.awaits) "
     "where h.said_at <= excluded.said_at"
 )
 _FORGET_HOLDERS = text("delete from deployer.session_holders where account_id = :account_id and epoch <= :oldest")
 _HOLDERS = (
-    "select account_id, epoch, node_id, held, said_at from deployer.session_holders where account_id = :account_id"
+    "select account_id, epoch, node_id, held, said_at, awaits from deployer.session_holders "
+    "where account_id = :account_id"
+)
+_IS_AWAITED = text(
+    "select exists (select from deployer.session_holders where account_id = :account_id and awaits = :hash)"
 )
 _HOLDER = text(f"{_HOLDERS} and epoch = :epoch")
 _NEWEST_HOLDER = text(f"{_HOLDERS} order by epoch desc limit 1")
@@ -200,6 +205,11 @@ class PostgresSessions:
         """Who had it last."""
         return _holder((await self._connection.execute(_NEWEST_HOLDER, {"account_id": account_id})).one_or_none())
 
+    async def is_awaited(self, account_id: str, hash_: str) -> bool:
+        """Whether the registry has said that this state is on its way."""
+        key = {"account_id": account_id, "hash": hash_}
+        return bool((await self._connection.execute(_IS_AWAITED, key)).scalar_one())
+
 
 def _session(row: Any) -> Session | None:
     if row is None:
@@ -246,7 +256,9 @@ def _view(row: Any) -> SessionView:
 
 
 def _holder(row: Any) -> Holder | None:
-    return None if row is None else Holder(row.account_id, row.epoch, row.node_id, row.said_at, row.held)
+    if row is None:
+        return None
+    return Holder(row.account_id, row.epoch, row.node_id, row.said_at, row.held, row.awaits)
 
 
 def _row(version: SessionVersion) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 Only the registry asks, after it has looked who has the account, and it asks again with every beat of a node that lacks
 a login. So what cannot be delivered yet, because the state that the last node handed back has not come in, is simply
-not delivered: the next question finds it. Who has which account is noted on the way. Raises Unavailable.
+not delivered: the next question finds it. Who has which account is noted on the way, and which state is waited for: the
+registry heard of it from the node that had the account, so it is taken whoever the vault was told of, by every replica
+and after every restart. Raises Unavailable.
 """
 
 import base64
-from collections import OrderedDict
 from collections.abc import Callable
 
 import structlog
@@ -23,42 +24,12 @@ log = structlog.get_logger(__name__)
 
 
 UrlOf = Callable[[Destination], str]
-# As many accounts as wait for a state at once; of more, the ones that were asked for last.
-MOST_AWAITED = 10_000
-
-
-class Awaited:
-    """The states that the registry says the last nodes handed back, and that have not come in.
-
-    The registry heard it from the node that had the account, so such a state is taken even if what made that node its
-    holder was never told here: the broker may have lost it. In memory only, because the registry says it again with
-    every beat of the node that waits.
-    """
-
-    def __init__(self) -> None:
-        self._hashes: OrderedDict[str, str] = OrderedDict()
-
-    def note(self, account_id: str, hash_: str) -> None:
-        """This state is waited for."""
-        self._hashes[account_id] = hash_
-        self._hashes.move_to_end(account_id)
-        while len(self._hashes) > MOST_AWAITED:
-            self._hashes.popitem(last=False)
-
-    def expects(self, account_id: str, hash_: str) -> bool:
-        """Whether just this state is waited for."""
-        return self._hashes.get(account_id) == hash_
-
-    def came(self, account_id: str) -> None:
-        """It is there."""
-        self._hashes.pop(account_id, None)
 
 
 class DeliverSessions:
     """See the module's docstring."""
 
-    def __init__(self, store: Store, safe: SessionSafe, url_of: UrlOf, awaited: Awaited, clock: Clock) -> None:
-        self._awaited = awaited
+    def __init__(self, store: Store, safe: SessionSafe, url_of: UrlOf, clock: Clock) -> None:
         self._store = store
         self._safe = safe
         self._url_of = url_of
@@ -77,9 +48,8 @@ class DeliverSessions:
     async def deliver(self, wanted: SessionWanted) -> DeliverSession | None:
         """Send the current version to the node that has the account; None when there is nothing to send yet."""
         async with self._store.begin() as transaction:
-            await transaction.sessions.hold(
-                Holder(wanted.account_id, wanted.epoch, wanted.node_id, wanted.at, held=True)
-            )
+            holder = Holder(wanted.account_id, wanted.epoch, wanted.node_id, wanted.at, awaits=wanted.at_least)
+            await transaction.sessions.hold(holder)
             order = await self._order(transaction, wanted)
             if order is not None:
                 await transaction.announce([order])
@@ -102,10 +72,6 @@ class DeliverSessions:
         missing = wanted.at_least
         if missing and session and await transaction.sessions.by_hash(wanted.account_id, missing) is not None:
             missing = None
-        if missing:
-            self._awaited.note(wanted.account_id, missing)
-        else:
-            self._awaited.came(wanted.account_id)
         if session is None:
             return self._silent(wanted, "the vault has no login of this account")
         if missing:

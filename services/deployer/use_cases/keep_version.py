@@ -75,9 +75,11 @@ class KeepVersion:
         version, added = await self._versioned(transaction, session, brought)
         now = self._clock.now()
         if brought.place is None:
-            after = chosen(session, version, await newest_epoch(transaction, brought.account_id), now)
+            # The first one is no choice against what a node hands back: there was nothing to choose from.
+            epoch = None if before is None else await newest_epoch(transaction, brought.account_id)
+            after = chosen(session, version, epoch, now)
         else:
-            current = overtakes(session, before, brought.place)
+            current = overtakes(session, before, brought.place, brought.login.fingerprint)
             after = synced(session, version, now, current=current)
             await transaction.sessions.forget_syncs(brought.account_id, MOST_SYNCS, after.current_version)
         await transaction.sessions.save(after)

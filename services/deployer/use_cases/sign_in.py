@@ -2,7 +2,8 @@
 handlers.
 
 What is secret is sealed to the node at once and kept nowhere. At the end the node seals the login to the vault; from
-there on it is a version like any other. Raises Unavailable, and Rejected for reports that can never be taken.
+there on it is a version like any other. One that can never be taken is refused: the sign-in has failed, and the node
+says it no more. Raises Unavailable, and Rejected for what was refused.
 """
 
 import base64
@@ -12,7 +13,7 @@ from services.deployer.domain.keeping import NotOpened
 from services.deployer.domain.ports import Store
 from services.deployer.domain.sign_ins import LASTS, SignIn, reported, seen
 from services.deployer.use_cases.keep_version import Brought, KeepVersion, KeyTaken
-from services.deployer.use_cases.record_syncs import OpenSealed
+from services.deployer.use_cases.record_syncs import OpenSealed, refusal_of
 from shared.clock import Clock
 from shared.contracts.logins import AnswerLogin, BeginLogin, LoginKind, LoginReported, LoginState
 from shared.contracts.sessions import SessionOrigin, SessionStored, sealed_for
@@ -131,6 +132,14 @@ class SignInOnNode:
 
     async def record(self, report: LoginReported) -> SignIn:
         """Take in a node's report; one with the login brings it into the vault."""
+        try:
+            return await self._record(report)
+        except Rejected as refused:
+            if report.hash is not None:
+                await self._refuse(report, report.hash, str(refused))
+            raise
+
+    async def _record(self, report: LoginReported) -> SignIn:
         brought = await self._brought(report)
         async with self._store.begin() as transaction:
             sign_in = await transaction.sign_ins.lock(report.login_id)
@@ -148,6 +157,16 @@ class SignInOnNode:
                 await transaction.announce([self._stored(report, kept.version.hash)])
             await transaction.sign_ins.save(after)
         return after
+
+    async def _refuse(self, report: LoginReported, hash_: str, reason: str) -> None:
+        now, why = self._clock.now(), f"the vault did not take the login: {reason}"
+        async with self._store.begin() as transaction:
+            sign_in = await transaction.sign_ins.lock(report.login_id)
+            own = sign_in and (sign_in.node_id, sign_in.account_id) == (report.node_id, report.account_id)
+            if sign_in is not None and own and not sign_in.state.final:
+                failed = replace(sign_in, state=LoginState.FAILED, reason=why, updated_at=now)
+                await transaction.sign_ins.save(failed)
+            await transaction.announce([refusal_of(report, 0, hash_, reason, now)])
 
     async def _brought(self, report: LoginReported) -> Brought | None:
         if report.state is not LoginState.SIGNED_IN:

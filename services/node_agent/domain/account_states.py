@@ -6,7 +6,7 @@ Read from the left to the top; a dash cannot be.
 | ----------- | ------- | ---------- | --------- | ------- | ------- | ----- |
 | stopped     | halt    | start      | -         | -       | -       | -     |
 | connecting  | halt    | retry      | connected | wait    | -       | death |
-| online      | halt    | cut        | -         | wait    | limit   | death |
+| online      | halt    | cut        | news      | wait    | limit   | death |
 | waiting     | halt    | cut        | over      | wait    | limit   | death |
 | limited     | halt    | cut        | over      | wait    | limit   | death |
 | error       | halt    | start      | -         | -       | -       | death |
@@ -14,6 +14,7 @@ Read from the left to the top; a dash cannot be.
 - *start*: the lease is valid, the session file is there and, after an error, is another file than before
 - *connected*: Telegram answered · *retry*: it could not be reached, or did not answer · *cut*: the connection ended
 - *wait*: Telegram said how long to wait · *limit*: Telegram lets the account write to nobody · *over*: that is over
+- *news*: the vault does not take the login's newest state, or takes it again
 - *death*: the login is dead, or its file unusable
 - *halt*: no lease, the file is gone or was replaced, the agent was stopped
 
@@ -38,7 +39,7 @@ _MOST_REASON = 500
 FOLLOWERS: dict[AccountStatus, frozenset[AccountStatus]] = {
     STOPPED: frozenset({STOPPED, CONNECTING}),
     CONNECTING: frozenset({STOPPED, CONNECTING, ONLINE, WAITING, ERROR}),
-    ONLINE: frozenset({STOPPED, CONNECTING, WAITING, LIMITED, ERROR}),
+    ONLINE: frozenset({STOPPED, CONNECTING, ONLINE, WAITING, LIMITED, ERROR}),
     WAITING: frozenset({STOPPED, CONNECTING, ONLINE, WAITING, LIMITED, ERROR}),
     LIMITED: frozenset({STOPPED, CONNECTING, ONLINE, WAITING, LIMITED, ERROR}),
     ERROR: frozenset({STOPPED, CONNECTING, ERROR}),

@@ -84,6 +84,7 @@ class Account:
     epoch: int | None = None
     session_version: int | None = None
     session_hash: str | None = None
+    uncertain_count: int = 0
 
     @property
     def station(self) -> Station:
@@ -111,6 +112,7 @@ class Account:
             script_hash=artifact.hash if artifact else None,
             message_count=self.message_count,
             reply_count=self.reply_count,
+            uncertain_count=self.uncertain_count,
             last_activity=self.last_activity,
             session_file=self.session_file,
             user_id=self.user_id,

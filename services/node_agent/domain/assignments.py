@@ -25,6 +25,7 @@ released or its lease has ended. Logins of the session folder are of epoch 0 and
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from shared.contracts.assignments import (
@@ -144,8 +145,7 @@ class Assignments:
         self._rows = {each.account_id: each for each in order.accounts}
         self._excluded = frozenset(order.excluded)
         self._told = True
-        for each in self._given_back.keys() - self._rows.keys():
-            del self._given_back[each]
+        self._given_back = {each: given for each, given in self._given_back.items() if self._still_counts(given)}
         return Taken(self.named)
 
     def granted(self, seq: int, named: AssignmentSet | None) -> bool:
@@ -178,6 +178,11 @@ class Assignments:
         found = self._epoch_of(account_id)
         return FOLDER_EPOCH if found is None else found
 
+    def silent_before(self, account_id: str) -> datetime | None:
+        """What the account hears from until then, by Telegram's clock, may have been answered on another node."""
+        row = self._rows.get(account_id)
+        return None if row is None else row.silent_before
+
     def judge(self, account_id: str, running: int | None, *, has_login: bool) -> Verdict:
         """What follows for an account. `running` is the epoch in which it runs here, None when it does not."""
         return verdict(self.says(account_id), self._condition(account_id, running, has_login=has_login))
@@ -199,10 +204,12 @@ class Assignments:
         given = self._given_back.get(account_id)
         return given is not None and given.epoch >= self.epoch(account_id)
 
-    def give_back(self, account: AssignedAccount, session_hash: str | None) -> None:
+    def give_back(
+        self, account: AssignedAccount, session_hash: str | None, heard_until: datetime | None = None
+    ) -> None:
         """The account is disconnected, its newest state kept for the vault; in this epoch it is never started again."""
         self._given_back[account.account_id] = ReleasedAccount(
-            account_id=account.account_id, epoch=account.epoch, session_hash=session_hash
+            account_id=account.account_id, epoch=account.epoch, session_hash=session_hash, heard_until=heard_until
         )
 
     def released(self) -> list[ReleasedAccount]:
@@ -226,6 +233,19 @@ class Assignments:
     def _epoch_of(self, account_id: str) -> int | None:
         row = self._rows.get(account_id)
         return None if row is None else row.epoch
+
+    def _still_counts(self, given: ReleasedAccount) -> bool:
+        """Whether what was given back before this set came stays given back.
+
+        A file that had gone from the folder, and was given back without a login, may be claimed again in epoch 0, and
+        the set between, which did not have the account, may be lost. A login that was handed back is the vault's: no
+        registry has it in that epoch again, unless its database is an older copy, which must not start it here.
+        """
+        row = self._rows.get(given.account_id)
+        if row is None:
+            return False
+        claimed_again = row.epoch == FOLDER_EPOCH and not row.release and given.session_hash is None
+        return not claimed_again
 
     def _condition(self, account_id: str, running: int | None, *, has_login: bool) -> Condition:
         if running is not None:

@@ -48,7 +48,10 @@ def state_of(content: bytes) -> LoginState:
 
 @dataclass(frozen=True)
 class HandedBack:
-    """A state on its way to the vault, `sealed` to it. `(epoch, boot, number)` rises for each account."""
+    """A state on its way to the vault, `sealed` to it. `(epoch, boot, number)` rises for each account.
+
+    `answers` is the vault's order that it answers.
+    """
 
     account_id: str
     epoch: int
@@ -59,6 +62,7 @@ class HandedBack:
     final: bool
     at: datetime
     sealed: bytes
+    answers: str | None = None
 
     def __repr__(self) -> str:
         return f"HandedBack({self.account_id!r}, {self.epoch}, {self.hash})"
@@ -72,6 +76,7 @@ class PendingState:
     epoch: int
     boot: int
     number: int
+    hash: str
 
 
 class UnusableLogin(Exception):

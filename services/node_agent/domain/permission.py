@@ -1,7 +1,9 @@
 """Whether an account may be connected and may speak: the node's lease, and the account's place in the node's set.
 
-Asked before every connection and before every message. Pure.
+Asked before every connection and before every message. Also: what an account may not answer any more. Pure.
 """
+
+from datetime import datetime
 
 from services.node_agent.domain.assignments import Assignments, Verdict
 from services.node_agent.domain.lease import Lease
@@ -26,3 +28,7 @@ class Permission:
     def may_run(self, account_id: str, epoch: int, now: float) -> bool:
         """Whether the account, which was started in this epoch, may be connected and may speak."""
         return self._lease.may_run(now) and self._assignments.may_run(account_id, epoch)
+
+    def silent_before(self, account_id: str) -> datetime | None:
+        """Until when what the account hears may have been answered by a node that fell silent."""
+        return self._assignments.silent_before(account_id)

@@ -37,6 +37,7 @@ LOGIN_WANTED = (
     "The account's login is on its way. Callboard starts it as soon as it is here. If this lasts, look at the vault: "
     "`callboard sessions`."
 )
+_NOT_STORED = "the vault does not take this account's newest login: "
 _TRIES_AGAIN = "Callboard connects again by itself"
 _ASKS_AGAIN = "Callboard asks a few more times, in case Telegram finds it again; if not, it needs a new session file"
 _NETWORK = "if this lasts, look at this machine's way to Telegram: network, firewall, clock"
@@ -68,6 +69,17 @@ def rest_reason(trouble: TelegramTrouble, status: AccountStatus, until: datetime
 def login_refused_reason(why: str) -> str:
     """The reason shown while a login that came could not be taken."""
     return _sentences(f"the account's login came and could not be taken: {why}", "Callboard asks for it again")
+
+
+def not_stored_reason(why: str) -> str:
+    """The reason shown beside an account that runs on while the vault does not take its states."""
+    advice = "the account runs on; when the cause is gone, ask for its state (`callboard sessions sync`)"
+    return _sentences(f"{_NOT_STORED}{why}", "Callboard keeps it, and tries the next one in an hour", advice)
+
+
+def is_not_stored(reason: str | None) -> bool:
+    """Whether a reason is of that kind."""
+    return reason is not None and reason.lower().startswith(_NOT_STORED)
 
 
 def node_taken_reason(newest_boot: int) -> str:

@@ -147,11 +147,11 @@ class TelegramConnection(Protocol):
         """Done when the connection has ended by itself: why. Whoever no longer wants to know cancels it."""
         ...
 
-    async def save(self, durable: Durable) -> None:
+    async def save(self, durable: Durable) -> bool:
         """Write the login's state of this moment back to where it came from, once what was heard until now is durable.
 
         So a crash never leaves a state behind that is ahead of what was heard. What `durable` raises passes through,
-        and then nothing is saved.
+        and then nothing is saved. Whether the state knows of all that was heard.
         """
         ...
 

@@ -20,7 +20,7 @@ from shared.clock import Clock
 from shared.contracts.heartbeats import NodeFacts, RefusedOrders
 from shared.contracts.keys import TrustedKeys
 from shared.contracts.signed import SignedContract
-from shared.signing import BadSignature, check_signature
+from shared.signing import BadSignature, UnknownKey, check_signature
 
 LONGEST_REASON = 500
 
@@ -52,6 +52,10 @@ class Trust:
         known = {key.key_id: base64.b64decode(key.key) for key in self._keys.trusted.signing}
         try:
             check_signature(order, known)
+        except UnknownKey as error:
+            own = self._keys.node_id
+            helps = f"let this node join again, with a token of `callboard nodes enroll --node-id {own}`"
+            return f"{error}. If the deployer was restored from an older copy, {helps}"
         except BadSignature as error:
             return str(error)
         node_id = getattr(order, "node_id", None)

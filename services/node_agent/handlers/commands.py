@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from services.node_agent.use_cases.accept_lease import AcceptLease
 from services.node_agent.use_cases.drop_delivery import DropDelivery
-from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowStored
+from services.node_agent.use_cases.know_assignments import KnowAssignments, KnowRefused, KnowStored
 from services.node_agent.use_cases.know_own_accounts import KnowOwnAccounts
 from services.node_agent.use_cases.sign_ins import SignIns
+from services.node_agent.use_cases.sync_login import SyncLogin
 from services.node_agent.use_cases.take_delivery import TakeDelivery
 from services.node_agent.use_cases.take_login import TakeLogin
 from shared.contracts import names
@@ -16,7 +17,7 @@ from shared.contracts.deliveries import DeliverArtifact, ForgetDelivery, RemoveA
 from shared.contracts.leases import GrantLease, RefuseLease
 from shared.contracts.logins import AnswerLogin, BeginLogin
 from shared.contracts.own_accounts import NameOwnAccounts
-from shared.contracts.sessions import DeliverSession, SessionStored
+from shared.contracts.sessions import DeliverSession, SessionRefused, SessionStored, SyncSession
 from shared.messaging import Handler, Route
 
 # Orders are few; this many may wait for the ledger at once.
@@ -44,10 +45,12 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Vault:
-    """What is done with logins that come, with the word that one has arrived, and with orders to sign in."""
+    """What is done with logins that come, with what the vault says of those on their way back, and with sign-ins."""
 
     take: TakeLogin
     stored: KnowStored
+    refused: KnowRefused
+    sync: SyncLogin
     sign_ins: SignIns
 
 
@@ -99,10 +102,23 @@ def _of_vault(vault: Vault) -> Handlers:
     async def on_stored(message: SessionStored) -> None:
         await vault.stored(message)
 
+    async def on_refused(message: SessionRefused) -> None:
+        await vault.refused(message)
+
+    async def on_sync(message: SyncSession) -> None:
+        await vault.sync(message)
+
     async def on_begin(message: BeginLogin) -> None:
         await vault.sign_ins.begin(message)
 
     async def on_answer(message: AnswerLogin) -> None:
         await vault.sign_ins.answer(message)
 
-    return {DeliverSession: on_login, SessionStored: on_stored, BeginLogin: on_begin, AnswerLogin: on_answer}
+    return {
+        DeliverSession: on_login,
+        SessionStored: on_stored,
+        SessionRefused: on_refused,
+        SyncSession: on_sync,
+        BeginLogin: on_begin,
+        AnswerLogin: on_answer,
+    }

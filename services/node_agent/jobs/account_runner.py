@@ -80,6 +80,8 @@ class AccountRunner:
     """See the module's docstring. `epoch` is the assignment's under which the account runs with this login."""
 
     def __init__(self, account_id: str, file: SessionFile, epoch: int, parts: RunnerParts) -> None:
+        # Whoever answers a guest twice has shown that it is a machine; who was not answered asks again.
+        self._silent_before = parts.permission.silent_before(account_id)
         self._id = account_id
         self._file = file
         self._epoch = epoch
@@ -89,11 +91,18 @@ class AccountRunner:
         self._failures = 0
         self._suspicions = 0
         self._reached = self._held = False
+        self._connection: TelegramConnection | None = None
+        self._saving = asyncio.Lock()
 
     def wake(self) -> None:
         """The script or the binding has changed."""
         self._moved.ring()
         self._voice.wake()
+
+    async def save_now(self) -> None:
+        """Let the login have its state of this moment, if the account is connected."""
+        if self._connection is not None:
+            await self._save(self._connection)
 
     async def run(self) -> None:
         """Live until the login is dead. Cancelling disconnects and saves first."""
@@ -126,7 +135,8 @@ class AccountRunner:
             finally:
                 # Saving may take its time: nobody is connected any more.
                 self._hold(connected=False)
-                await self._save(connection)
+                if await self._save(connection):
+                    parts.roster.saved(self._id)
         finally:
             self._hold(connected=False)
 
@@ -136,8 +146,10 @@ class AccountRunner:
         try:
             await parts.roster.enter(self._id, ONLINE, user_id=connection.user_id)
             self._suspicions = 0
+            self._connection = connection
             return await self._serve(connection)
         finally:
+            self._connection = None
             if parts.clock.monotonic() - began >= STEADY_SECONDS:
                 self._failures = 0
             await connection.disconnect()
@@ -227,6 +239,11 @@ class AccountRunner:
         # Two accounts of one operator that answer each other would never stop.
         if parts.roster.is_own(whose) or parts.clock.now() - heard.at > ANSWER_WITHIN:
             return
+        if self._silent_before is not None and heard.at <= self._silent_before:
+            log.info("left_unanswered", account=self._id, message=heard.message_id, until=str(self._silent_before),
+                     reason="the node before fell silent, and may have answered it")  # fmt: skip
+            parts.roster.uncertain(self._id)
+            return
         self._carry_out(parts.stage.hear(self._id, heard, parts.clock.now().timestamp()))
         self._moved.ring()
 
@@ -260,11 +277,14 @@ class AccountRunner:
             except TelegramTrouble as trouble:
                 return trouble
 
-    async def _save(self, connection: TelegramConnection) -> None:
+    async def _save(self, connection: TelegramConnection) -> bool:
         try:
-            await connection.save(self._parts.roster.flush)
+            # One after the other: a state that is written late would take the place of a newer one.
+            async with self._saving:
+                return await connection.save(self._parts.roster.flush)
         except LedgerAway as error:
             log.error("session_not_saved", account=self._id, reason=str(error))
+            return False
 
     def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:

@@ -83,6 +83,12 @@ class Crew:
         for member in self._members.values():
             member.runner.wake()
 
+    async def save(self, account_id: str) -> None:
+        """Let an account's login have its state of this moment, if it runs."""
+        member = self._members.get(account_id)
+        if member is not None:
+            await member.runner.save_now()
+
     async def run(self) -> None:
         """Keep the crew complete until cancelled; then stop everybody."""
         try:
@@ -171,7 +177,8 @@ class Crew:
         for each in (*asked, *over):
             quarters.logins.forget(each.account_id)
         for each in asked:
-            self._assignments.give_back(each, hashes[each.account_id])
+            heard_until = self._roster.heard_beyond(each.account_id)
+            self._assignments.give_back(each, hashes[each.account_id], heard_until)
             log.info("account_given_back", account=each.account_id, epoch=each.epoch, hash=hashes[each.account_id])
         if asked:
             self.gave_back()

@@ -6,6 +6,7 @@ counted from too early rather than too late. A refused node beats slowly: it is 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -20,7 +21,7 @@ from services.node_agent.use_cases.stage import Stage
 from shared.alarm import Alarm
 from shared.backoff import Backoff
 from shared.clock import Clock
-from shared.contracts.heartbeats import HeartbeatReported, NodeFacts
+from shared.contracts.heartbeats import HeartbeatReported, NodeFacts, Resources
 from shared.messaging import PublishFailed
 from shared.randomness import Randomness
 
@@ -56,13 +57,21 @@ class Standing:
         return due
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a beat says of the node itself."""
+
+    facts: NodeFacts
+    resources: Resources | None
+
+
 class HeartbeatWriter:
     """Makes heartbeats of what the node is now."""
 
     def __init__(
         self,
         node_id: str,
-        facts: Callable[[], NodeFacts],
+        told: Callable[[], Told],
         identity: Identity,
         beats: Beats,
         stage: Stage,
@@ -71,7 +80,7 @@ class HeartbeatWriter:
     ) -> None:
         self._node_id = node_id
         self._roster = roster
-        self._facts = facts
+        self._told = told
         self._identity = identity
         self._beats = beats
         self._stage = stage
@@ -79,7 +88,7 @@ class HeartbeatWriter:
 
     def next(self, clock: Clock) -> HeartbeatReported:
         """The next beat."""
-        beat = self._beats.next()
+        beat, told = self._beats.next(), self._told()
         return HeartbeatReported(
             node_id=self._node_id,
             boot=self._identity.boot,
@@ -91,7 +100,8 @@ class HeartbeatWriter:
             account_count=beat.account_count,
             changed=list(beat.changed),
             removed=list(beat.removed),
-            node=self._facts(),
+            node=told.facts,
+            resources=told.resources,
             artifacts=self._stage.artifacts(),
             own_accounts=self._roster.own_accounts,
             assignments=self._standing.assignments.named,

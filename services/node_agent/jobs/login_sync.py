@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0
 # In one look: a thousand accounts that change all the time are through in five minutes, and nobody is held up.
 MOST_AT_ONCE = 20
+# What the vault has refused once it mostly refuses again, and each refusal is a dead letter. An operator who has mended
+# the cause asks for the state.
+REFUSED_SECONDS = 3600.0
 
 
 class LoginSync:
@@ -30,6 +33,10 @@ class LoginSync:
         self._clock = clock
         self._randomness = randomness
         self._not_before: dict[str, float] = {}
+
+    def refused(self, account_id: str) -> None:
+        """The vault has not taken an account's state: the next one may wait."""
+        self._not_before[account_id] = self._clock.monotonic() + REFUSED_SECONDS
 
     async def run(self) -> None:
         """Look again and again."""

@@ -83,7 +83,7 @@ class ChangeOutbox:
 
 
 class SignInOutbox:
-    """Reports of sign-ins; those with a login in them until the vault has it."""
+    """Reports of sign-ins; those with a login in them until the vault has it, or has refused it since the start."""
 
     def __init__(self, ledger: SignInLedger, publisher: Publisher, clock: Clock, randomness: Randomness) -> None:
         self._ledger = ledger
@@ -91,24 +91,33 @@ class SignInOutbox:
         self._clock = clock
         self._randomness = randomness
         self._sent: dict[str, tuple[int, float]] = {}
+        self._refused: set[str] = set()
+
+    def refused(self, hash_: str) -> None:
+        """The vault does not take this login."""
+        self._refused.add(hash_)
 
     async def send_some(self) -> bool:
         """Publish what is due; there is nothing more then. Raises PublishFailed or LedgerAway."""
         pending, now = await self._ledger.pending(), self._clock.monotonic()
         self._sent = {each.login_id: self._sent[each.login_id] for each in pending if each.login_id in self._sent}
+        self._refused &= {each.hash for each in pending if each.hash is not None}
         for report in pending:
             tries, again = self._sent.get(report.login_id, (0, now))
             if report.sealed is None:
                 await self._publisher.sign_in_reported(report)
                 await self._ledger.told(report)
-            elif again <= now:
+            elif again <= now and report.hash not in self._refused:
                 await self._publisher.sign_in_reported(report)
                 self._sent[report.login_id] = (tries + 1, now + STORED_WITHIN.delay(tries, self._randomness))
         return False
 
 
 class LoginOutbox:
-    """Logins that are handed back."""
+    """Logins that are handed back.
+
+    What the vault has refused stays in the ledger, and is said once more after a restart: the cause may be gone.
+    """
 
     def __init__(self, ledger: HandedBackLedger, publisher: Publisher, clock: Clock, randomness: Randomness) -> None:
         self._ledger = ledger
@@ -116,6 +125,12 @@ class LoginOutbox:
         self._clock = clock
         self._randomness = randomness
         self._sent: dict[PendingState, tuple[int, float]] = {}
+        self._refused: set[PendingState] = set()
+
+    def refused(self, account_id: str, epoch: int, hash_: str) -> None:
+        """The vault does not take this state; the same one that is handed back anew is said again."""
+        state = (account_id, epoch, hash_)
+        self._refused |= {each for each in self._sent if (each.account_id, each.epoch, each.hash) == state}
 
     async def send_some(self) -> bool:
         """Publish what is due; whether anything was. Raises PublishFailed or LedgerAway."""
@@ -134,4 +149,6 @@ class LoginOutbox:
     async def _due(self) -> list[PendingState]:
         pending, now = await self._ledger.pending(), self._clock.monotonic()
         self._sent = {each: self._sent[each] for each in pending if each in self._sent}
-        return [each for each in pending if each not in self._sent or self._sent[each][1] <= now]
+        self._refused &= set(pending)
+        waiting = [each for each in pending if each not in self._refused]
+        return [each for each in waiting if each not in self._sent or self._sent[each][1] <= now]

@@ -16,7 +16,9 @@ from services.node_agent.store import progress
 from services.node_agent.store.database import Connection, Database, Row
 from shared.contracts.accounts import AccountChanged, AccountStatus
 
-_COLUMNS = "account_id, session_file, status, reason, message_count, reply_count, last_activity, user_id, dead_file"
+# What is left unanswered has a table of its own: ledgers of before it are as good as new ones.
+_ACCOUNTS = """select account_id, session_file, status, reason, message_count, reply_count, last_activity, user_id,
+    dead_file, coalesce(messages, 0) from accounts left join uncertain using (account_id) order by account_id"""
 # Counters may have risen since the change was made: they are `progress`'s alone.
 _PUT_STATE = """insert into accounts (account_id, session_file, status, reason, user_id, dead_file,
         message_count, reply_count) values (?, ?, ?, ?, ?, ?, 0, 0)
@@ -33,7 +35,7 @@ class SqliteAccounts:
     async def accounts(self) -> list[Account]:
         """Every account that the ledger knows."""
         async with self._database.transaction() as connection:
-            rows = await connection.execute(f"select {_COLUMNS} from accounts order by account_id")
+            rows = await connection.execute(_ACCOUNTS)
         return [_account(row) for row in rows]
 
     async def seen(self) -> dict[str, dict[int, Seen]]:
@@ -104,13 +106,14 @@ def _state_row(account: Account) -> Row:
 
 
 def _account(row: Row) -> Account:
-    account_id, session_file, status, reason, messages, replies, activity, user_id, dead_file = row
+    account_id, session_file, status, reason, messages, replies, activity, user_id, dead_file, uncertain = row
     return Account(
         account_id=account_id,
         session_file=session_file,
         state=AccountState(AccountStatus(status), reason),
         message_count=messages,
         reply_count=replies,
+        uncertain_count=uncertain,
         last_activity=datetime.fromisoformat(activity) if activity else None,
         user_id=user_id,
         dead_file=dead_file,

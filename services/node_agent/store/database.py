@@ -32,6 +32,7 @@ _SCHEMA = (
         account_id text primary key, session_file text not null, status text not null, reason text,
         message_count integer not null, reply_count integer not null, last_activity text,
         user_id integer, dead_file text)""",
+    "create table if not exists uncertain (account_id text primary key, messages integer not null) without rowid",
     "create table if not exists changes (number integer primary key, body text not null)",
     """create table if not exists seen (
         account_id text not null, chat_id integer not null, message_id integer not null, at text not null,
@@ -69,6 +70,9 @@ _SCHEMA = (
         account_id text not null, epoch integer not null, boot integer not null, number integer not null,
         hash text not null, size integer not null, final integer not null, at text not null, sealed blob,
         primary key (account_id, epoch))""",
+    """create table if not exists sync_orders (
+        account_id text not null, epoch integer not null, sync_id text not null,
+        primary key (account_id, epoch)) without rowid""",
     "create table if not exists watch (connected integer not null)",
     "create table if not exists sign_ins (login_id text primary key, number integer not null, hash text, "
     "body text not null)",

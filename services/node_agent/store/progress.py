@@ -18,7 +18,7 @@ from shared.contracts.accounts import AccountStatus
 from shared.scripts import React, SendText
 
 # Every table with rows of an account; it goes with all of them.
-TABLES = ("accounts", "seen", "conversations", "memories", "sends", "silences")
+TABLES = ("accounts", "uncertain", "seen", "conversations", "memories", "sends", "silences")
 
 _SENDS = "number, account_id, script_id, chat, text, emoji, message_id, random_id, queued_at, attempted_at, said_at"
 
@@ -39,6 +39,8 @@ async def put_counters(connection: Connection, lived: Lived) -> None:
     await connection.execute_many(
         "update accounts set message_count = ?, reply_count = ?, last_activity = ? where account_id = ?", rows
     )
+    unanswered = [(account.account_id, account.uncertain_count) for account, _ in lived if account.uncertain_count]
+    await _put(connection, "insert or replace into uncertain values (?, ?)", unanswered)
 
 
 async def put_seen(connection: Connection, lived: Lived) -> None:

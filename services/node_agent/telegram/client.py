@@ -42,14 +42,23 @@ class Loggers(dict[str, logging.Logger]):
 class PlainClient(TelegramClient):  # type: ignore[misc]  # Telethon has no types
     """See the module's docstring."""
 
-    def __init__(self, session: LoginSession, api_id: int, api_hash: str, tcp_seconds: float, loggers: Loggers) -> None:
+    def __init__(
+        self,
+        session: LoginSession,
+        api_id: int,
+        api_hash: str,
+        tcp_seconds: float,
+        loggers: Loggers,
+        more_exchanges: int = 0,
+    ) -> None:
+        """`more_exchanges`: how often a login without a key makes another, when Telegram does not take the first."""
         super().__init__(
             session,
             api_id,
             api_hash,
             connection=Transport,
             timeout=tcp_seconds,
-            connection_retries=0,
+            connection_retries=more_exchanges,
             retry_delay=0,
             auto_reconnect=False,
             receive_updates=True,

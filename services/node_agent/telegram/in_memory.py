@@ -363,7 +363,7 @@ class InMemoryConnection:
         """Done when the connection has ended by itself: why."""
         return asyncio.shield(self._ended)
 
-    async def save(self, durable: Durable) -> None:
+    async def save(self, durable: Durable) -> bool:
         """What was heard until now does not come again after a crash."""
         heard = self._heard
         await durable()
@@ -371,6 +371,7 @@ class InMemoryConnection:
             await self.at.logins.write(self._account_id, login_of(self._account_id, heard), self.file)
         self._saved = heard
         self._world.saved(self._account_id, heard)
+        return heard == self._heard
 
     async def disconnect(self) -> None:
         """End the connection."""

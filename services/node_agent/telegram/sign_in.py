@@ -35,6 +35,8 @@ PRIME = bytes.fromhex(
 )
 # A number lives in one data centre; who is sent on again and again is sent in circles.
 MOST_MOVES = 3
+# A key is made of both sides' random numbers, and Telegram may want another than the one that came out.
+MORE_EXCHANGES = 3
 
 _WRONG = {
     errors.PhoneCodeInvalidError: "this is not the code that Telegram sent",
@@ -162,7 +164,7 @@ class TelethonSigningIn:
     async def _connect(self, dc_id: int) -> None:
         place = self._sandbox or Place(dc_id, DATA_CENTRES[dc_id], PORT)
         self._session = LoginSession(place, b"")
-        self._client = PlainClient(self._session, *self._api, TCP_SECONDS, self._loggers)
+        self._client = PlainClient(self._session, *self._api, TCP_SECONDS, self._loggers, MORE_EXCHANGES)
         try:
             async with in_our_words(CONNECT_SECONDS):
                 await self._client.connect()

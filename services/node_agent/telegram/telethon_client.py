@@ -156,13 +156,13 @@ class TelethonConnection:
         """Done when the connection has ended by itself: why."""
         return asyncio.shield(self._over)
 
-    async def save(self, durable: Durable) -> None:
+    async def save(self, durable: Durable) -> bool:
         """Write the login's state of this moment into its file, unless somebody has replaced it."""
         if self._login_died or self._listening is None or not self._listening.keep():
-            return
+            return False
         changes = self._session.changes
         if changes == self._saved_changes:
-            return
+            return True
         content = self._session.content()
         await durable()
         try:
@@ -170,10 +170,11 @@ class TelethonConnection:
         except OSError as error:
             log.error("session_not_saved", account=self._account_id, reason=str(error),
                       advice="look at the disk under CALLBOARD_SESSIONS_DIR")  # fmt: skip
-            return
+            return False
         self._saved_changes = changes
         if not written:
             log.info("session_not_saved", account=self._account_id, reason="its file was replaced or removed")
+        return written
 
     async def disconnect(self) -> None:
         """End the connection. Never raises; again does nothing."""

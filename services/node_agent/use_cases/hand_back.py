@@ -1,10 +1,12 @@
 """Login states on their way to the vault: sealed, then kept in the ledger until the vault has them.
 
 Logins of the vault are handed back while they run, when they have changed, and a last time when they leave or the agent
-is stopped; a login of the session folder when it is given back to the registry. Raises LedgerAway when the ledger
-cannot be written; then nothing was handed back.
+is stopped; a login of the session folder when it is given back to the registry; and either of them when the vault asks
+for it. One after the other: a state that was taken earlier and sealed later would pass for the newer one. Raises
+LedgerAway when the ledger cannot be written; then nothing was handed back.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -38,11 +40,25 @@ class HandBack:
         self._ledger = ledger
         self._sealer = sealer
         self._stored_form = stored_form
+        self._one_at_a_time = asyncio.Lock()
         self.kept: Ring = lambda: None
 
     async def changed(self, account_ids: Sequence[str]) -> None:
         """Hand back the newest states of accounts that go on."""
         await self._hand_back(account_ids, final=False)
+
+    async def asked(self, account: AssignedAccount, sync_id: str, still_here: Callable[[], bool]) -> bool:
+        """The vault asks for the present state, changed or not; False where there is none, or it goes away."""
+        async with self._one_at_a_time:
+            if not still_here() or (state := await self._last_state(account)) is None:
+                return False
+            try:
+                sealed = await self._sealer.seal(account.account_id, account.epoch, state, answers=sync_id)
+            except UnusableLogin as error:
+                log.error("login_not_handed_back", account=account.account_id, reason=str(error))
+                return False
+            await self._keep([sealed])
+            return True
 
     async def everything(self) -> None:
         """The agent ends: hand back what the vault does not have."""
@@ -50,6 +66,10 @@ class HandBack:
 
     async def final(self, accounts: Sequence[AssignedAccount]) -> dict[str, str | None]:
         """Hand back the last states of accounts that run no more; the hash of each, None where there was no login."""
+        async with self._one_at_a_time:
+            return await self._final(accounts)
+
+    async def _final(self, accounts: Sequence[AssignedAccount]) -> dict[str, str | None]:
         changed, hashes, sealed = set(self._logins.changed()), dict[str, str | None](), list[HandedBack]()
         for each in accounts:
             account_id, state = each.account_id, await self._last_state(each)
@@ -73,15 +93,16 @@ class HandBack:
         await self._ledger.stored(account_id, epoch, hash_)
 
     async def _hand_back(self, account_ids: Sequence[str], *, final: bool) -> None:
-        held, sealed = self._logins.all(), list[HandedBack]()
-        for account_id in account_ids:
-            if account_id in held:
-                state, epoch = self._logins.newest(account_id), held[account_id].epoch
-                try:
-                    sealed.append(await self._sealer.seal(account_id, epoch, state, final=final))
-                except UnusableLogin as error:
-                    log.error("login_not_handed_back", account=account_id, reason=str(error))
-        await self._keep(sealed)
+        async with self._one_at_a_time:
+            held, sealed = self._logins.all(), list[HandedBack]()
+            for account_id in account_ids:
+                if account_id in held:
+                    state, epoch = self._logins.newest(account_id), held[account_id].epoch
+                    try:
+                        sealed.append(await self._sealer.seal(account_id, epoch, state, final=final))
+                    except UnusableLogin as error:
+                        log.error("login_not_handed_back", account=account_id, reason=str(error))
+            await self._keep(sealed)
 
     async def _keep(self, states: Sequence[HandedBack]) -> None:
         if states:

@@ -9,6 +9,7 @@ the ledger cannot be written: then no state has changed, and what the accounts h
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from services.node_agent.domain.account_states import ERROR, STOPPED, entered
@@ -73,6 +74,9 @@ class Roster:
         # As the accounts will be when what is being written is written.
         self._becoming: dict[str, Account] = {}
         self._seen: dict[str, dict[int, Seen]] = {}
+        # Accounts that have heard what their logins may not know of: now, and before this start of the agent.
+        self._unsaved: set[str] = set()
+        self._from_before: set[str] = set()
         self._own: set[int] = set()
         self._elsewhere: frozenset[int] = frozenset()
         self._writer: Batcher[_Wish, None] = Batcher(self._write, most=MOST_ACCOUNTS, linger=0)
@@ -103,6 +107,8 @@ class Roster:
         for account in await self._ledger.accounts():
             self._accounts[account.account_id] = account
             self._seen[account.account_id] = seen.get(account.account_id, {})
+            if self._seen[account.account_id]:
+                self._from_before.add(account.account_id)
             self._tell(account)
         ran = [each for each in self.ids() if self[each].state.status not in (STOPPED, ERROR)]
         await asyncio.gather(*(self.enter(each, STOPPED, AGENT_STARTED) for each in ran))
@@ -160,6 +166,7 @@ class Roster:
         last = seen.get(heard.chat_id)
         if last is not None and last.covers(heard.message_id, heard.at, newcomer):
             return False
+        self._unsaved.add(account_id)
         noted = self._journal.of(account_id).seen
         newest = (last or Seen(0, heard.at)).then(heard.message_id, heard.at, newcomer)
         noted[heard.chat_id] = seen[heard.chat_id] = newest
@@ -172,11 +179,27 @@ class Roster:
         self._count(replace(account, message_count=count, last_activity=self._clock.now()))
         return True
 
+    def saved(self, account_id: str) -> None:
+        """The account is disconnected, and its login knows of all that it has heard in this connection."""
+        self._unsaved.discard(account_id)
+
+    def heard_beyond(self, account_id: str) -> datetime | None:
+        """The newest message that the account has heard, by Telegram's clock, if its login may not know of all."""
+        if account_id not in self._unsaved | self._from_before:
+            return None
+        return max((each.at for each in self._seen.get(account_id, {}).values()), default=None)
+
     def said(self, account_id: str) -> None:
         """Count a reply."""
         self._journal.of(account_id)
         account = self._accounts[account_id]
         self._count(replace(account, reply_count=account.reply_count + 1, last_activity=self._clock.now()))
+
+    def uncertain(self, account_id: str) -> None:
+        """Count a message that is left unanswered, because another node may have answered it."""
+        self._journal.of(account_id)
+        account = self._accounts[account_id]
+        self._count(replace(account, uncertain_count=account.uncertain_count + 1))
 
     def recast(self) -> None:
         """Scripts or bindings have changed: tell the reports."""
@@ -242,6 +265,7 @@ class Roster:
             account.at(now.station),
             message_count=now.message_count,
             reply_count=now.reply_count,
+            uncertain_count=now.uncertain_count,
             last_activity=now.last_activity,
         )
 
@@ -254,6 +278,8 @@ class Roster:
     def _forget(self, account_id: str) -> None:
         for kept in (self._accounts, self._becoming, self._seen):
             kept.pop(account_id, None)
+        for marked in (self._unsaved, self._from_before):
+            marked.discard(account_id)
         self._stage.forget(account_id)
         self._unsaid.forget(account_id)
         self._journal.drop(account_id)

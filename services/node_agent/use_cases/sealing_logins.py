@@ -30,7 +30,9 @@ class LoginSealer:
         self._clock = clock
         self._number = 0
 
-    async def seal(self, account_id: str, epoch: int, state: LoginState, *, final: bool) -> HandedBack:
+    async def seal(
+        self, account_id: str, epoch: int, state: LoginState, *, final: bool = False, answers: str | None = None
+    ) -> HandedBack:
         """A state for the vault, numbered. Raises UnusableLogin for one that is too large."""
         keys = self._trust.keys
         vault = base64.b64decode(keys.trusted.vault.key)
@@ -49,6 +51,7 @@ class LoginSealer:
             final=final,
             at=self._clock.now(),
             sealed=sealed,
+            answers=answers,
         )
 
     async def seal_new(self, report: LoginReported, done: SignedIn) -> LoginReported:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import StringConstraints, TypeAdapter
+from pydantic import BaseModel, StringConstraints, TypeAdapter
 
 from services.registry.api.filters import LabelFilter, Source, label_of
 from services.registry.domain.ports import FleetReader
@@ -13,14 +13,22 @@ from services.registry.domain.views import (
     AccountSort,
     AccountSummary,
     AccountView,
+    CauseView,
     ChangeView,
+    CountView,
     place_of_account,
 )
+from services.registry.use_cases.show_stranded import ShowStranded
 from shared.contracts.accounts import AccountStatus
 from shared.contracts.identifiers import AccountId, NodeId, ScriptId
 from shared.http import Problem
 from shared.http.paging import Cursor, Limit, Page, cursor_of, place_of
 from shared.http.responses import AWAY, problems
+
+# More than anybody reads at a glance; the list has the others.
+MOST_CAUSES = 20
+# A week, which is what is kept.
+MOST_HOURS = 168
 
 NodeFilter = Annotated[NodeId | None, Query(description="only of this node", examples=["tokyo-1"])]
 AccountPath = Annotated[AccountId, Path(description="the account's id", examples=["support_1"])]
@@ -29,6 +37,11 @@ ScriptFilter = Annotated[ScriptId | None, Query(description="only those that pla
 Part = Annotated[
     str | None, Query(max_length=100, description="part of an account's, node's, script's or session file's name")
 ]
+
+Reason = Annotated[
+    str | None, Query(max_length=500, description="only those whose node gives exactly this reason for their state")
+]
+Hours = Annotated[int, Query(ge=1, le=MOST_HOURS, description="the most hours that are given")]
 
 Sort = Annotated[
     Literal[
@@ -50,7 +63,19 @@ _VALUES = {
 _PLACE = TypeAdapter(tuple[NodeId, AccountId, _NAME])
 
 
-def accounts_router(reader: FleetReader) -> APIRouter:
+class Causes(BaseModel):
+    """The most frequent causes."""
+
+    items: list[CauseView]
+
+
+class Counts(BaseModel):
+    """Hours of an account."""
+
+    items: list[CountView]
+
+
+def accounts_router(reader: FleetReader, stranded: ShowStranded) -> APIRouter:
     """The Accounts API."""
     router = APIRouter(prefix="/api/v1/group-ai/accounts", tags=["accounts"], responses=AWAY)
 
@@ -61,6 +86,7 @@ def accounts_router(reader: FleetReader) -> APIRouter:
         source: Source = None,
         script_id: ScriptFilter = None,
         label: LabelFilter = None,
+        reason: Reason = None,
         q: Part = None,
         sort: Sort = "node",
         limit: Limit = 100,
@@ -71,9 +97,11 @@ def accounts_router(reader: FleetReader) -> APIRouter:
         The filters work on what is shown: an account of a silent node is offline.
         """
         by, descending = AccountSort(sort.lstrip("-")), sort.startswith("-")
-        question = AccountQuestion(node_id, tuple(status), source, script_id, q, label_of(label), by, descending)
+        question = AccountQuestion(
+            node_id, tuple(status), source, script_id, q, label_of(label), reason, sort=by, descending=descending
+        )
         after = AccountPlace(*(place_of(cursor, _VALUES.get(by, _PLACE)) or ()))
-        rows = await reader.accounts(question, after, limit + 1)
+        rows = await stranded.of_accounts(await reader.accounts(question, after, limit + 1))
         if len(rows) <= limit:
             return Page(items=rows, next_cursor=None)
         last = place_of_account(rows[limit - 1], by)
@@ -84,13 +112,19 @@ def accounts_router(reader: FleetReader) -> APIRouter:
         """Nodes and accounts by status, and the totals of the counters."""
         return await reader.summary()
 
+    @router.get("/causes", summary="Count accounts by cause")
+    async def count_causes() -> Causes:
+        """Why accounts are in error or limited, the most frequent reason first; `reason` lists the accounts of one."""
+        return Causes(items=await reader.causes(MOST_CAUSES))
+
     @router.get("/{account_id}", summary="Read an account", responses=UNKNOWN)
     async def read_account(account_id: AccountPath, node_id: NodeFilter = None) -> AccountView:
         """One account; the row that was updated last if it is on several nodes and `node_id` is not given."""
         view = await reader.account(account_id, node_id)
         if view is None:
             raise _unknown(account_id, node_id)
-        return view
+        [shown] = await stranded.of_accounts([view])
+        return shown
 
     @router.get("/{account_id}/changes", summary="List the changes of an account", responses=UNKNOWN)
     async def list_account_changes(
@@ -101,6 +135,19 @@ def accounts_router(reader: FleetReader) -> APIRouter:
         if not history and await reader.account(account_id, node_id) is None:
             raise _unknown(account_id, node_id)
         return Page(items=history, next_cursor=None)
+
+    @router.get("/{account_id}/counts", summary="List the counts of an account", responses=UNKNOWN)
+    async def list_account_counts(
+        account_id: AccountPath, node_id: NodeFilter = None, hours: Hours = MOST_HOURS
+    ) -> Counts:
+        """What the account heard and sent in each hour, newest first; hours in which it did neither are left out.
+
+        Counters are looked at once a minute, and a week of hours is kept.
+        """
+        found = await reader.account_counts(account_id, node_id, hours)
+        if not found and await reader.account(account_id, node_id) is None:
+            raise _unknown(account_id, node_id)
+        return Counts(items=found)
 
     return router
 

@@ -15,6 +15,7 @@ from services.registry.domain.ports import FleetReader
 from services.registry.domain.views import AssignmentView, DrainView, NodeView, View
 from services.registry.use_cases.keep_policies import KeepPolicies
 from services.registry.use_cases.order_assignment import UNKNOWN_ACCOUNT, UNKNOWN_NODE, OrderAssignment
+from services.registry.use_cases.show_stranded import ShowStranded
 from shared.contracts.assignments import MOST_ASSIGNED, AssignmentState
 from shared.contracts.heartbeats import MOST_LABELS
 from shared.contracts.identifiers import AccountId, Label, NodeId
@@ -91,12 +92,19 @@ class DrainRequest(Body):
     )
 
 
-def assignment_routers(reader: FleetReader, order: OrderAssignment, policies: KeepPolicies) -> list[APIRouter]:
+def assignment_routers(
+    reader: FleetReader, stranded: ShowStranded, order: OrderAssignment, policies: KeepPolicies
+) -> list[APIRouter]:
     """Everything about assignments."""
-    return [_lists(reader), _of_accounts(reader, order), _of_sessions(order), _of_nodes(policies)]
+    return [
+        _lists(reader, stranded),
+        _of_accounts(reader, stranded, order),
+        _of_sessions(order),
+        _of_nodes(policies),
+    ]
 
 
-def _lists(reader: FleetReader) -> APIRouter:
+def _lists(reader: FleetReader, stranded: ShowStranded) -> APIRouter:
     router = APIRouter(prefix="/api/v1/group-ai/assignments", tags=["assignments"], responses=AWAY)
 
     @router.get("", summary="List assignments")
@@ -105,14 +113,15 @@ def _lists(reader: FleetReader) -> APIRouter:
     ) -> Page[AssignmentView]:
         """Which node has which account, by account; also accounts that no node has."""
         (after,) = place_of(cursor, _PLACE) or ("",)
-        rows = await reader.assignment_page(AssignmentQuestion(node_id, state), after, limit + 1)
+        question = AssignmentQuestion(node_id, state)
+        rows = await stranded.of_assignments(await reader.assignment_page(question, after, limit + 1))
         more = cursor_of(rows[limit - 1].account_id) if len(rows) > limit else None
         return Page(items=rows[:limit], next_cursor=more)
 
     return router
 
 
-def _of_accounts(reader: FleetReader, order: OrderAssignment) -> APIRouter:
+def _of_accounts(reader: FleetReader, stranded: ShowStranded, order: OrderAssignment) -> APIRouter:
     router = APIRouter(prefix="/api/v1/group-ai/accounts", tags=["assignments"], responses=AWAY)
 
     @router.get("/{account_id}/assignment", summary="Read the assignment of an account", responses=NO_ACCOUNT)
@@ -122,7 +131,8 @@ def _of_accounts(reader: FleetReader, order: OrderAssignment) -> APIRouter:
         if view is None:
             why = f"nobody has a login of {account_id!r}: GET /api/v1/group-ai/assignments lists all"
             raise Problem(404, UNKNOWN_ACCOUNT, why)
-        return view
+        [shown] = await stranded.of_assignments([view])
+        return shown
 
     @router.post(
         "/{account_id}/assignment",

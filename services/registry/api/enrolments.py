@@ -16,7 +16,6 @@ from services.registry.use_cases.enrol_nodes import EnrolNodes, Joining
 from services.registry.use_cases.revoke_node import RevokeNode
 from shared.audit.chain import Entry, Phase
 from shared.audit.log import AuditLog
-from shared.backoff import Pace
 from shared.clock import Clock
 from shared.contracts.enrolments import ENROL_PATH, Enrolled
 from shared.contracts.heartbeats import MOST_LABELS
@@ -34,7 +33,7 @@ A_DAY = 86_400
 LONGEST = 30 * A_DAY
 # Joining is rare, and each try is a transaction: a fleet of a thousand machines is through in twenty seconds.
 JOINS_AT_ONCE = 100
-JOINS_PER_SECOND = 50.0
+JOINS_A_MINUTE = 3_000.0
 # Of refusals, so many have a row in the audit log.
 MOST_REFUSALS, REFUSALS_A_MINUTE = 30, 10.0
 
@@ -153,7 +152,7 @@ def enrolments_router(enrol: EnrolNodes, revoke: RevokeNode) -> APIRouter:
 def join_router(enrol: EnrolNodes, audit: AuditLog, clock: Clock) -> APIRouter:
     """The open door. Who joined, and who was refused, is in the audit log; the token is not."""
     router = APIRouter(tags=["workers"])
-    pace = Pace(JOINS_AT_ONCE, JOINS_PER_SECOND, clock)
+    joins = Allowance(JOINS_AT_ONCE, JOINS_A_MINUTE, 1, clock.monotonic)
     refusals = Allowance(MOST_REFUSALS, REFUSALS_A_MINUTE, 1, clock.monotonic)
 
     @router.post(ENROL_PATH, summary="Join as a node", responses=joined(REFUSED, AWAY))
@@ -164,7 +163,7 @@ def join_router(enrol: EnrolNodes, audit: AuditLog, clock: Clock) -> APIRouter:
         The same machine may ask again with the same token and keys until the token ends, if the answer got lost: it is
         given new secrets. It needs no `Authorization`.
         """
-        if not pace.take():
+        if not joins.take(""):
             raise Problem(429, "too-many-joins", "many machines join at this moment: try again in a few seconds")
         outcome = await enrol(_joining(body))
         # Anybody may try: who is refused again and again fills no disk.

@@ -12,6 +12,8 @@ class InMemoryAccess:
     def __init__(self) -> None:
         self.logins: dict[str, str] = {}
         self.disconnected: list[str] = []
+        self.locked: set[str] = set()
+        self.bounded = False
         self.away: str | None = None
 
     def username(self, node_id: str) -> str:
@@ -34,6 +36,27 @@ class InMemoryAccess:
         """Close a login's connections."""
         self._look()
         self.disconnected.append(node_id)
+
+    async def lock_out(self, node_ids: Collection[str]) -> None:
+        """Close their connections."""
+        self._look()
+        self.locked |= set(node_ids) & set(self.logins)
+        self.disconnected += sorted(node_ids)
+
+    async def locked_out(self) -> set[str]:
+        """Who may open nothing."""
+        self._look()
+        return set(self.locked)
+
+    async def let_in(self, node_ids: Collection[str]) -> None:
+        """They may again."""
+        self._look()
+        self.locked -= set(node_ids)
+
+    async def bound_queues(self) -> None:
+        """There are none."""
+        self._look()
+        self.bounded = True
 
     async def granted(self) -> set[NodeLogin]:
         """The logins that are there."""

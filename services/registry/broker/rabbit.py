@@ -29,7 +29,29 @@ MANAGEMENT_PORT = 15672
 DEFAULT_VHOST = "/"
 NOTHING = "^$"
 
+# The limit of a user's connections, by RabbitMQ's name for it.
+MOST_CONNECTIONS = "max-connections"
+
 Definition = dict[str, Any]
+
+# By policy, not by arguments, which a queue that is there already could not be given. Reports that find no room are
+# refused to their node, whose ledger has them; of dead letters the oldest go.
+BOUNDS: tuple[Definition, ...] = (
+    {
+        "name": "callboard.reports",
+        "pattern": rf"^({'|'.join(map(re.escape, names.REPORT_QUEUES))})$",
+        "apply-to": "queues",
+        "priority": 0,
+        "definition": {"max-length-bytes": names.MOST_REPORT_BYTES, "overflow": "reject-publish"},
+    },
+    {
+        "name": "callboard.dead-letters",
+        "pattern": rf"^{re.escape(names.DEAD_LETTERS_QUEUE)}$",
+        "apply-to": "queues",
+        "priority": 0,
+        "definition": {"max-length": names.MOST_DEAD_LETTERS, "overflow": "drop-head"},
+    },
+)
 
 
 class RabbitAccess:
@@ -71,6 +93,32 @@ class RabbitAccess:
         """Close a login's connections. Raises Unavailable."""
         path = f"/api/connections/username/{_quoted(self.username(node_id))}"
         await self._ask("DELETE", path, headers={"x-reason": "this node has joined anew"})
+
+    async def lock_out(self, node_ids: Collection[str]) -> None:
+        """Allow these logins no connection, and close those that are there. Raises Unavailable."""
+        for node_id in node_ids:
+            user = _quoted(self.username(node_id))
+            await self._ask("PUT", f"/api/user-limits/{user}/{MOST_CONNECTIONS}", json={"value": 0})
+            reason = {"x-reason": "this node sends more than anybody may"}
+            await self._ask("DELETE", f"/api/connections/username/{user}", headers=reason)
+
+    async def locked_out(self) -> set[str]:
+        """The logins that may have no connection. Raises Unavailable."""
+        limits = await self._list("/api/user-limits")
+        locked = (self._node_of(str(each["user"])) for each in limits if each["value"].get(MOST_CONNECTIONS) == 0)
+        return {node_id for node_id in locked if node_id is not None}
+
+    async def let_in(self, node_ids: Collection[str]) -> None:
+        """Take the limit away. Raises Unavailable."""
+        for node_id in node_ids:
+            user = _quoted(self.username(node_id))
+            await self._ask("DELETE", f"/api/user-limits/{user}/{MOST_CONNECTIONS}")
+
+    async def bound_queues(self) -> None:
+        """Set the policies, which hold for queues that are there already as well. Raises Unavailable."""
+        for policy in BOUNDS:
+            path = f"/api/policies/{_quoted(self._vhost)}/{_quoted(policy['name'])}"
+            await self._ask("PUT", path, json={name: value for name, value in policy.items() if name != "name"})
 
     async def granted(self) -> set[NodeLogin]:
         """The logins that are there whole. Raises Unavailable."""
@@ -151,6 +199,7 @@ class RabbitAccess:
             "queues": [
                 here | {"name": queue.name, "arguments": queue.arguments} | _LASTING for queue in queues.values()
             ],
+            "policies": [here | policy for policy in BOUNDS],
             "bindings": [
                 here
                 | {"source": binding.exchange, "destination": queue.name, "destination_type": "queue"}

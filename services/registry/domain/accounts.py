@@ -82,7 +82,7 @@ def state_of(report: AccountReport) -> tuple[object, ...]:
 
 def counters_of(report: AccountReport) -> tuple[object, ...]:
     """What changes all the time."""
-    return (report.message_count, report.reply_count, report.last_activity)
+    return (report.message_count, report.reply_count, report.uncertain_count, report.last_activity)
 
 
 def counters(report: AccountReport) -> AccountCounters:
@@ -91,6 +91,7 @@ def counters(report: AccountReport) -> AccountCounters:
         account_id=report.account_id,
         message_count=report.message_count,
         reply_count=report.reply_count,
+        uncertain_count=report.uncertain_count,
         last_activity=report.last_activity,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.registry.domain.assignments import Assignment
@@ -12,6 +12,14 @@ from shared.contracts.assignments import AssignedAccount, AssignmentState
 
 # The place of a row in questions about several nodes' accounts: node and account.
 Place = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """An account that is being released by a node which is silent; `until` is the end of its lease, and the margin."""
+
+    row: Assignment
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,15 @@ class AssignmentRows(Protocol):
         """Write what is wanted of locked nodes."""
         ...
 
+    async def silence(self, node_ids: Iterable[str], margin: timedelta) -> None:
+        """Locked nodes have lost their ledgers: `silent_before` of their accounts is `margin` after their leases."""
+        ...
+
     async def unplaced(self, after: Place, most: int) -> list[Unplaced]:
         """The next reports of online nodes that no row answers to yet."""
         ...
 
-    async def over(self, margin: timedelta, most: int) -> list[Assignment]:
+    async def over(self, margin: timedelta, most: int) -> list[Over]:
         """Accounts that are being released by nodes whose lease ended longer than `margin` ago by the store's clock."""
         ...
 

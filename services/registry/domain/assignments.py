@@ -68,7 +68,8 @@ class Assignment:
 
     `handed_back` names the login's state that the last node handed back, until the vault is known to have it;
     `in_vault` the vault's current version as of `vault_at`. `told_in` is the revision of the node's set that its entry
-    came with. `adopted`: this epoch was learnt from the node, so no login is sent for it.
+    came with. `adopted`: this epoch was learnt from the node, so no login is sent for it. `silent_before` only rises:
+    what Telegram dates up to then may have been answered with a newer state of the login than the vault has.
     """
 
     account_id: str
@@ -82,6 +83,7 @@ class Assignment:
     vault_at: datetime | None = None
     told_in: int = 0
     adopted: bool = False
+    silent_before: datetime | None = None
     takeover: Takeover | None = None
     reason: str | None = None
     since: datetime | None = None
@@ -92,7 +94,9 @@ class Assignment:
         if self.node_id is None:
             return None
         release = self.state is RELEASING
-        return AssignedAccount.model_construct(account_id=self.account_id, epoch=self.epoch, release=release)
+        return AssignedAccount.model_construct(
+            account_id=self.account_id, epoch=self.epoch, release=release, silent_before=self.silent_before
+        )
 
     @property
     def claimable(self) -> bool:
@@ -123,23 +127,29 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """The node has disconnected it and will not start it in this epoch again; it went by the set of this revision."""
+    """The node has disconnected it and will not start it in this epoch again; it went by the set of this revision.
+
+    `heard_until`: what it has heard until then may be news to the state that it handed back.
+    """
 
     node_id: str
     epoch: int
     revision: int
     session_hash: str | None = None
+    heard_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseOver:
     """The node's lease, which covers every grant, ended longer ago than clocks can differ.
 
-    `cut_off`: the node has no keys, or none any more, so whatever it has will never be handed over.
+    `cut_off`: the node has no keys, or none any more, so whatever it has will never be handed over. `until` is when the
+    clocks of everybody agreed that it was over: what was said after it was not said by the node.
     """
 
     node_id: str
     cut_off: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,15 +234,15 @@ def moved(row: Assignment | None, account_id: str, event: Event, now: datetime) 
             return STAYS
         case Ordered(node_id, reason):
             return _recalled(row, reason, now) if node_id is None else _ordered(row, node_id, reason, now)
-        case GivenBack(node_id, epoch, revision, session_hash):
+        case GivenBack(node_id, epoch, revision, session_hash, heard_until):
             meant = (row.state, row.node_id, row.epoch) == (RELEASING, node_id, epoch) and revision >= row.told_in
-            return _passed_on(row, session_hash, None, now) if meant else STAYS
-        case LeaseOver(node_id, cut_off):
+            return _passed_on(_silenced(row, heard_until), session_hash, None, now) if meant else STAYS
+        case LeaseOver(node_id, cut_off, until):
             over = (row.state, row.node_id) == (RELEASING, node_id) and (row.in_vault is not None or cut_off)
             reason = f"node {node_id} fell silent, so it goes on with the state that the vault has"
             # What the vault has is claimed from no folder: its node may have given it back, and never starts it again.
             origin = row.origin if row.in_vault is None else Origin.VAULT
-            return _passed_on(replace(row, origin=origin), None, reason, now) if over else STAYS
+            return _passed_on(_silenced(replace(row, origin=origin), until), None, reason, now) if over else STAYS
         case LeftFolder(node_id, gives_back):
             left = (row.state, row.node_id, row.epoch) == (ASSIGNED, node_id, 0)
             return _left(row, gives_back, now) if left else STAYS
@@ -355,7 +365,14 @@ def _waived(row: Assignment) -> Outcome:
     if row.handed_back is None or row.in_vault is None:
         return STAYS  # without it there is nothing that it could start with
     reason = "the state that the node before handed back did not come in time: it starts with the vault's version"
-    return Moved(replace(row, handed_back=None, reason=reason))
+    # It gave the account back before it was assigned anew.
+    return Moved(replace(_silenced(row, row.since), handed_back=None, reason=reason))
+
+
+def _silenced(row: Assignment, until: datetime | None) -> Assignment:
+    """What the vault has may be older than what the last node has answered until then."""
+    times = [each for each in (row.silent_before, until) if each is not None]
+    return replace(row, silent_before=max(times, default=None))
 
 
 def _to(row: Assignment, now: datetime, state: AssignmentState, change: str, **fields: object) -> Moved:

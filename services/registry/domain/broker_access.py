@@ -41,6 +41,22 @@ class BrokerAccess(Protocol):
         """Close what a login has open: its password is another one now."""
         ...
 
+    async def lock_out(self, node_ids: Collection[str]) -> None:
+        """Close what these logins have open, and let them open nothing more until they are let in."""
+        ...
+
+    async def locked_out(self) -> set[str]:
+        """The nodes whose logins may open nothing."""
+        ...
+
+    async def let_in(self, node_ids: Collection[str]) -> None:
+        """Let them open connections again."""
+        ...
+
+    async def bound_queues(self) -> None:
+        """Let no queue of reports or dead letters grow without an end."""
+        ...
+
     async def granted(self) -> set[NodeLogin]:
         """The logins that are there whole, with all their permissions and their queue."""
         ...

@@ -73,6 +73,7 @@ def advanced(stored: StoredNode, beat: HeartbeatReported, verdict: Apply | Needs
         stored,
         status=NodeStatus.ONLINE,
         facts=beat.node,
+        resources=beat.resources,
         artifacts=tuple(beat.artifacts),
         account_count=beat.account_count,
         boot=beat.boot,

@@ -8,7 +8,8 @@ the states that this boot has passed through, newest last.
 the rows, is in the table of assignments. `takes_assignments` is whether its newest beat named a set at all: an older
 agent, and a worker that speaks only HTTP, run what is in their folder whenever they have a lease. `held`: its newest
 start is on another machine than the one before, which may still be running under its lease; so this one must not start
-anything yet, and its word that it runs nothing is not the node's.
+anything yet, and its word that it runs nothing is not the node's. `resources` differ with every beat, and are
+therefore no change that others are told of.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from services.registry.domain.assignments import Takeover
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.assignments import AssignmentSet, assignments_digest
 from shared.contracts.fleet import NodeObserved, NodeStatus
-from shared.contracts.heartbeats import NodeFacts
+from shared.contracts.heartbeats import NodeFacts, Resources
 
 NOTHING_ASSIGNED = assignments_digest((), ())
 
@@ -58,6 +59,7 @@ class StoredNode:
     excluded: tuple[str, ...] = ()
     policy: NodePolicy = NodePolicy()
     held: bool = False
+    resources: Resources | None = None
 
     @property
     def assignments(self) -> AssignmentSet:

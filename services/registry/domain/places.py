@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-from services.registry.domain.assignments import Assignment, Unassignable
+from services.registry.domain.assignments import Assignment, Takeover, Unassignable
 from services.registry.domain.node import NodePolicy
 from services.registry.domain.views import AssignmentView
-from shared.contracts.assignments import MOST_ASSIGNED
+from shared.contracts.assignments import MOST_ASSIGNED, AssignmentState
 from shared.contracts.fleet import NodeStatus
 
 # An account of a node: its row, or what is shown of it.
@@ -119,6 +119,18 @@ class Places:
             heappush(queue, (alike, now + 1, best))
             return Placed(account_id, best)
         return NoPlace(account_id, self._why_none(leaving))
+
+    def stranded(self, account: Located) -> str | None:
+        """Why an account of a dead node, that shall move, stays there; None: it is none such, or has a place."""
+        host = self._hosts.get(account.node_id or "")
+        if host is None or host.status is NodeStatus.ONLINE or account.state is not AssignmentState.ASSIGNED:
+            return None
+        if (account.takeover or host.policy.takeover) is not Takeover.MOVE or not host.takes_assignments:
+            return None
+        if account.in_vault is None:
+            return "its login is on that node alone: upload it, or bring the node back"
+        found = self.place(account)
+        return found.reason if isinstance(found, NoPlace) else None
 
     def _why_none(self, leaving: Host) -> str:
         others = [host for host in self._open if host.node_id != leaving.node_id]

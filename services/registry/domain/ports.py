@@ -19,7 +19,9 @@ from services.registry.domain.views import (
     AccountSummary,
     AccountView,
     AssignmentView,
+    CauseView,
     ChangeView,
+    CountView,
     NodeQuestion,
     NodeView,
 )
@@ -91,6 +93,14 @@ class Transaction(AssignmentRows, Protocol):
         """Delete confirmed history beyond the newest `keep` of a node, or of this age; how many went."""
         ...
 
+    async def count_accounts(self) -> int:
+        """Keep what the accounts' counters are now, for those that have moved since the last look; how many."""
+        ...
+
+    async def prune_counts(self, older_than: timedelta) -> int:
+        """Delete counts of hours of this age; how many went."""
+        ...
+
     async def emit(self, messages: Iterable[Contract]) -> None:
         """Put messages in the outbox."""
         ...
@@ -121,6 +131,14 @@ class FleetReader(Protocol):
 
     async def account_changes(self, account_id: str, node_id: str | None, limit: int) -> list[ChangeView]:
         """An account's history, newest first."""
+        ...
+
+    async def account_counts(self, account_id: str, node_id: str | None, limit: int) -> list[CountView]:
+        """What an account heard and sent, by hours, newest first; hours in which it did not are left out."""
+        ...
+
+    async def causes(self, most: int) -> list[CauseView]:
+        """Why accounts are in error or limited, the most frequent reason first; not of nodes that are offline."""
         ...
 
     async def user_ids(self, most: int) -> list[int]:

@@ -16,6 +16,7 @@ from shared.contracts.accounts import AccountStatus
 from shared.contracts.artifacts import ArtifactKind, FileState, TestTally
 from shared.contracts.assignments import AssignmentState
 from shared.contracts.fleet import NodeStatus
+from shared.contracts.heartbeats import Resources
 
 
 class View(BaseModel):
@@ -27,9 +28,11 @@ class View(BaseModel):
 class AccountView(View):
     """One account of one node.
 
-    `epoch` and `session_version` are what the node says of the login that it runs; `assigned_to` is the node that the
+    `uncertain_count` are messages left unanswered because a node that fell silent may have answered them. `epoch` and
+    `session_version` are what the node says of the login that it runs; `assigned_to` is the node that the
     account belongs to, `assignment` how that stands, and `target` the node that gets it next. `status_since` is null
-    where the history does not tell it.
+    where the history does not tell it. `stranded`: its node is dead and it shall move, and no other node takes it;
+    `status_reason` says why.
     """
 
     account_id: str
@@ -43,6 +46,7 @@ class AccountView(View):
     script_hash: str | None
     message_count: int
     reply_count: int
+    uncertain_count: int = 0
     last_activity: datetime | None
     session_file: str | None
     session_version: int | None = None
@@ -50,6 +54,7 @@ class AccountView(View):
     assignment: AssignmentState | None = None
     assigned_to: str | None = None
     target: str | None = None
+    stranded: bool = False
     updated_at: datetime
 
 
@@ -86,7 +91,8 @@ class NodeView(View):
     `takes_assignments`: it goes by its set of assignments, whose number is `assignment_revision`; `assigned` accounts
     are in it, and `excluded` are logins in its folder that belong to another node or to the vault. `enrolled`: it has a
     key that logins can be sealed to. `takeover`, `capacity` and `draining` are what an operator wants of it.
-    `keys_serial` names the deployer's keys that it goes by, null for a worker that checks no signatures.
+    `keys_serial` names the deployer's keys that it goes by, null for a worker that checks no signatures. `resources`
+    are its machine's, as of the last heartbeat; null for one that does not tell.
     """
 
     node_id: str
@@ -107,6 +113,7 @@ class NodeView(View):
     draining: bool = False
     keys_serial: int | None = None
     refused: RefusedView | None = None
+    resources: Resources | None = None
     boot: int
     seq: int
     lease_until: datetime | None
@@ -125,6 +132,22 @@ class ChangeView(View):
     reason: str | None
     at: datetime
     recorded_at: datetime
+
+
+class CauseView(View):
+    """How many accounts are in one state for one reason."""
+
+    status: AccountStatus
+    reason: str | None
+    accounts: int
+
+
+class CountView(View):
+    """What an account heard and sent in the hour that begins at `hour`, as far as it was looked at."""
+
+    hour: datetime
+    messages: int
+    replies: int
 
 
 class AssignmentView(View):
@@ -196,7 +219,7 @@ Label = tuple[str, str]
 class AccountQuestion:
     """Which accounts; None and () ask for all. `q` is a part of an account, node, script or session file name.
 
-    `label` is one that the account's node has.
+    `label` is one that the account's node has, `reason` the one that a node gave for an account's state.
     """
 
     node_id: str | None = None
@@ -205,6 +228,7 @@ class AccountQuestion:
     script_id: str | None = None
     q: str | None = None
     label: Label | None = None
+    reason: str | None = None
     sort: AccountSort = AccountSort.NODE
     descending: bool = False
 

@@ -1,5 +1,6 @@
 """What nodes report: heartbeats, and account changes that did not wait for one; which logins and keys the vault has."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.registry.use_cases.know_keys import KnowKeys
@@ -15,12 +16,13 @@ from shared.messaging import Handler, Route
 
 @dataclass(frozen=True)
 class Intake:
-    """What takes in each of the messages."""
+    """What takes in each of the messages; `admits` says of a routing key whether its message is taken in at all."""
 
     heartbeats: TakeInHeartbeat
     changes: TakeInAccountChange
     sessions: TakeInSessionChange
     keys: KnowKeys
+    admits: Callable[[str], bool]
 
 
 def routes(intake: Intake, *, lease_seconds: float, prefetch: int) -> list[Route]:
@@ -44,6 +46,6 @@ def routes(intake: Intake, *, lease_seconds: float, prefetch: int) -> list[Route
         KeysAnnounced: on_keys,
     }
     return [
-        Route(names.heartbeats_queue(lease_seconds), {HeartbeatReported: on_heartbeat}, prefetch),
-        Route(names.registry_reports_queue(), reports, prefetch),
+        Route(names.heartbeats_queue(lease_seconds), {HeartbeatReported: on_heartbeat}, prefetch, intake.admits),
+        Route(names.registry_reports_queue(), reports, prefetch, intake.admits),
     ]

@@ -7,12 +7,15 @@ from services.registry.domain.verdicts import Allowed
 from services.registry.use_cases.announce_assignments import AnnounceAssignments
 from services.registry.use_cases.announce_nodes import AnnounceNodes
 from services.registry.use_cases.claim_unplaced import ClaimUnplaced
+from services.registry.use_cases.count_accounts import CountAccounts
 from services.registry.use_cases.empty_draining import EmptyDraining
-from services.registry.use_cases.prune_changes import PruneChanges
+from services.registry.use_cases.prune_history import PruneHistory
 from services.registry.use_cases.settle_silent import SettleSilent
 from services.registry.use_cases.sweep_leases import SweepLeases
 
 PRUNE_SECONDS = 3600.0
+# A third of a second for a hundred thousand accounts that are quiet, one to two seconds when the week is full.
+COUNT_SECONDS = 60.0
 # It reads every account's row, a twentieth of a second for a hundred thousand.
 CLAIM_SECONDS = 15.0
 # There are many more accounts than nodes, and readers that need to be right read the list.
@@ -53,6 +56,11 @@ def announce_assignments(use_case: AnnounceAssignments, timer: Timer) -> Job:
     return timer("registry.announce-assignments", use_case, ANNOUNCE_ASSIGNMENTS_SECONDS)
 
 
-def prune(use_case: PruneChanges, timer: Timer) -> Job:
+def count(use_case: CountAccounts, timer: Timer) -> Job:
+    """What accounts hear and send, by hours."""
+    return timer("registry.count", use_case, COUNT_SECONDS)
+
+
+def prune(use_case: PruneHistory, timer: Timer) -> Job:
     """Old history."""
     return timer("registry.prune", use_case, PRUNE_SECONDS)

@@ -9,7 +9,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.registry.domain.judgement import offline_reason
-from services.registry.domain.views import AccountPlace, AccountQuestion, AccountSort, AccountSummary, AccountView
+from services.registry.domain.views import (
+    AccountPlace,
+    AccountQuestion,
+    AccountSort,
+    AccountSummary,
+    AccountView,
+    CauseView,
+)
 from services.registry.store.columns import literal
 from shared.contracts.accounts import AccountStatus
 from shared.contracts.fleet import NodeStatus
@@ -24,7 +31,8 @@ _SINCE = (
 _ROWS = (
     f"select a.account_id, a.node_id, n.source, {_SHOWN_STATUS} as status, a.status_reason, "
     f"{_SINCE} as status_since, a.script_id, "
-    "a.script_version, a.script_hash, a.message_count, a.reply_count, a.last_activity, a.session_file, a.updated_at, "
+    "a.script_version, a.script_hash, a.message_count, a.reply_count, a.uncertain_count, a.last_activity, "
+    "a.session_file, a.updated_at, "
     "a.epoch, a.session_version, s.state as assignment, s.node_id as assigned_to, s.target, "
     "n.status as node_status, n.lease_until from registry.accounts as a join registry.nodes as n using (node_id) "
     "left join registry.assignments as s using (account_id)"
@@ -37,6 +45,11 @@ _SUMMARY = text(
     f"select {_SHOWN_STATUS} as status, count(*) as accounts, sum(a.message_count) as messages, "
     "sum(a.reply_count) as replies from registry.accounts as a join registry.nodes as n using (node_id) group by 1"
 )
+_CAUSES = text(
+    "select a.status, a.status_reason as reason, count(*) as accounts from registry.accounts as a"
+    " join registry.nodes as n using (node_id) where a.status in ('error', 'limited') and n.status <> 'offline'"
+    ' group by 1, 2 order by 3 desc, 1, a.status_reason collate "C" nulls first limit :most'
+)
 _USERS = text("select distinct user_id from registry.accounts where user_id is not null order by user_id limit :most")
 _NODES = text("select status, count(*) as nodes from registry.nodes group by 1")
 
@@ -46,6 +59,7 @@ _CONDITIONS = {
     "source": "n.source = :source",
     "script_id": "a.script_id = :script_id",
     "label": "n.labels ->> :label_name = :label",
+    "reason": "n.status <> 'offline' and a.status_reason = :reason",
     "q": "(a.account_id ilike :q or a.node_id ilike :q or a.script_id ilike :q or a.session_file ilike :q)",
 }
 
@@ -71,6 +85,7 @@ async def page(
         "source": question.source,
         "script_id": question.script_id,
         "label": question.label[1] if question.label else None,
+        "reason": question.reason,
         "q": f"%{literal(question.q)}%" if question.q else None,
     }
     asked = {name: value for name, value in asked.items() if value is not None}
@@ -96,6 +111,11 @@ async def one(connection: AsyncConnection, account_id: str, node_id: str | None)
     """An account, the newest row if several nodes have it."""
     row = (await connection.execute(_ONE, {"account_id": account_id, "node_id": node_id})).one_or_none()
     return None if row is None else _view(row)
+
+
+async def causes(connection: AsyncConnection, most: int) -> list[CauseView]:
+    """Why accounts are in error or limited, the most frequent reason first."""
+    return [CauseView(**row._mapping) for row in await connection.execute(_CAUSES, {"most": most})]
 
 
 async def user_ids(connection: AsyncConnection, most: int) -> list[int]:

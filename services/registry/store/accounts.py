@@ -31,6 +31,7 @@ _COLUMNS = {
     "session_version": "bigint",
     "message_count": "bigint",
     "reply_count": "bigint",
+    "uncertain_count": "bigint",
     "last_activity": "timestamptz",
     "boot": "bigint",
     "seq": "bigint",
@@ -47,7 +48,7 @@ _STATE = (
     "epoch",
     "session_version",
 )
-_COUNTERS = ("message_count", "reply_count", "last_activity")
+_COUNTERS = ("message_count", "reply_count", "uncertain_count", "last_activity")
 _ORIGIN = ("boot", "seq", "change_number")
 _NAMES = ", ".join(_COLUMNS)
 
@@ -168,6 +169,7 @@ def _columns(origins: Sequence[AccountGroup], reports: Sequence[AccountReport]) 
         "session_version": numbers([report.session_version for report in reports]),
         "message_count": numbers([report.message_count for report in reports]),
         "reply_count": numbers([report.reply_count for report in reports]),
+        "uncertain_count": numbers([report.uncertain_count for report in reports]),
         "last_activity": instants([report.last_activity for report in reports]),
         "boot": numbers([origin.boot for origin in origins]),
         "seq": numbers([origin.seq for origin in origins]),

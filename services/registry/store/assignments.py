@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.registry.domain.assignment_rows import Place, Unplaced
+from services.registry.domain.assignment_rows import Over, Place, Unplaced
 from services.registry.domain.assignments import Assignment, Origin, Takeover
 from services.registry.domain.node import StoredNode
 from services.registry.domain.places import Host
@@ -31,6 +31,7 @@ _COLUMNS = {
     "vault_at": "timestamptz",
     "told_in": "bigint",
     "adopted": "bool",
+    "silent_before": "timestamptz",
     "takeover": "text",
     "reason": "text",
     "since": "timestamptz",
@@ -50,7 +51,7 @@ _SAVE = text(
 )
 _FORGET = text(f"delete from registry.assignments where account_id = any({_IDS})")
 _ASSIGNED_TO = text(
-    "select node_id, account_id, epoch, state = 'releasing' as release from registry.assignments "
+    "select node_id, account_id, epoch, state = 'releasing' as release, silent_before from registry.assignments "
     f"where node_id = any({_IDS}) order by node_id, account_id"
 )
 _AFTER = text(f"select {_NAMES} from registry.assignments where account_id > :after order by account_id limit :most")
@@ -67,7 +68,8 @@ _UNPLACED = text(
 )
 # A login that the vault does not have is waited for, but not from a node that is cut off for good.
 _OVER = text(
-    f"select {_OF_S} from registry.assignments as s join registry.nodes as n using (node_id) "
+    f"select {_OF_S}, n.lease_until + cast(:margin as interval) as until "
+    "from registry.assignments as s join registry.nodes as n using (node_id) "
     "left join registry.node_keys as k on k.node_id = n.node_id and k.revoked_at is null "
     "where s.state = 'releasing' and (s.in_vault is not null or k.node_id is null) and n.takes_assignments "
     "and n.lease_until < now() - cast(:margin as interval) order by s.node_id, s.account_id limit :most"
@@ -82,6 +84,12 @@ _OF_DRAINING_NODES = text(
     f"select {_OF_S} from registry.nodes as n join registry.assignments as s using (node_id) "
     "where n.draining and n.takes_assignments and s.state = 'assigned' "
     "and (s.node_id, s.account_id) > (:after_node, :after_account) order by s.node_id, s.account_id limit :most"
+)
+
+_SILENCE = text(
+    "update registry.assignments as s set silent_before = "
+    "greatest(s.silent_before, n.lease_until + cast(:margin as interval)) "
+    f"from registry.nodes as n where n.node_id = s.node_id and s.node_id = any({_IDS})"
 )
 
 _SETS = {"node_id": "text", "revision": "bigint", "digest": "text", "excluded": "text"}
@@ -126,10 +134,12 @@ class PostgresAssignments:
     async def assigned_to(self, node_ids: Iterable[str]) -> dict[str, list[AssignedAccount]]:
         """What the rows say of these nodes' sets."""
         found: dict[str, list[AssignedAccount]] = {}
-        for node_id, account_id, epoch, release in await self._connection.execute(
+        for node_id, account_id, epoch, release, silent_before in await self._connection.execute(
             _ASSIGNED_TO, {"ids": texts(sorted(set(node_ids)))}
         ):
-            entry = AssignedAccount.model_construct(account_id=account_id, epoch=epoch, release=release)
+            entry = AssignedAccount.model_construct(
+                account_id=account_id, epoch=epoch, release=release, silent_before=silent_before
+            )
             found.setdefault(node_id, []).append(entry)
         return found
 
@@ -156,14 +166,19 @@ class PostgresAssignments:
             }
             await self._connection.execute(_SAVE_POLICIES, parameters)
 
+    async def silence(self, node_ids: Iterable[str], margin: timedelta) -> None:
+        """What was answered until the leases end is known to nobody."""
+        await self._connection.execute(_SILENCE, {"ids": texts(sorted(node_ids)), "margin": margin})
+
     async def unplaced(self, after: Place, most: int) -> list[Unplaced]:
         """Reports that no row answers to."""
         rows = await self._connection.execute(_UNPLACED, _after(after, most))
         return [Unplaced(row.node_id, row.account_id, row.epoch) for row in rows]
 
-    async def over(self, margin: timedelta, most: int) -> list[Assignment]:
+    async def over(self, margin: timedelta, most: int) -> list[Over]:
         """Releases whose node's lease is over."""
-        return list((await self._rows(_OVER, margin=margin, most=most)).values())
+        rows = await self._connection.execute(_OVER, {"margin": margin, "most": most})
+        return [Over(_stored(row), row.until) for row in rows]
 
     async def of_dead_nodes(self, patience: timedelta, after: Place, most: int) -> list[Assignment]:
         """Accounts that move because their node is dead."""
@@ -202,6 +217,7 @@ def _stored(row: Any) -> Assignment:
         vault_at=row.vault_at,
         told_in=row.told_in,
         adopted=row.adopted,
+        silent_before=row.silent_before,
         takeover=None if row.takeover is None else Takeover(row.takeover),
         reason=row.reason,
         since=row.since,
@@ -221,6 +237,7 @@ def _columns(rows: Sequence[Assignment]) -> dict[str, str]:
         "vault_at": instants([row.vault_at for row in rows]),
         "told_in": numbers([row.told_in for row in rows]),
         "adopted": numbers([int(row.adopted) for row in rows]),
+        "silent_before": instants([row.silent_before for row in rows]),
         "takeover": texts([row.takeover for row in rows]),
         "reason": texts([row.reason for row in rows]),
         "since": instants([row.since for row in rows]),

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from services.registry.domain.accounts import (
     AccountGroup,
@@ -23,7 +24,7 @@ from services.registry.domain.node import StoredNode
 from services.registry.domain.ports import AccountKey
 from services.registry.store.in_memory_assignments import InMemoryAssignments
 from services.registry.store.in_memory_queries import InMemoryQueries
-from services.registry.store.in_memory_tables import AccountRow, ChangeRow, NodeTimes, Tables
+from services.registry.store.in_memory_tables import AccountRow, ChangeRow, CountRow, NodeTimes, Tables
 from shared.clock import Clock
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
@@ -170,6 +171,29 @@ class InMemoryTransaction(InMemoryAssignments):
                 old.append((node_id, ledger_id, number))
         for key in old:
             del self.tables.changes[key]
+        return len(old)
+
+    async def count_accounts(self) -> int:
+        """Keep the accounts' counters."""
+        hour, written = self.now.replace(minute=0, second=0, microsecond=0), 0
+        newest = {key[:2]: row for key, row in sorted(self.tables.counts.items(), key=itemgetter(0))}
+        for (node_id, account_id), row in self.tables.accounts.items():
+            now = (row.report.message_count, row.report.reply_count)
+            last = newest.get((node_id, account_id))
+            if last is not None and last.count == now:
+                continue
+            here = self.tables.counts.get((node_id, account_id, hour))
+            base = here.base if here else last.count if last else now
+            fitting = (min(base[0], now[0]), min(base[1], now[1]))
+            self.tables.counts[node_id, account_id, hour] = CountRow(fitting, now)
+            written += 1
+        return written
+
+    async def prune_counts(self, older_than: timedelta) -> int:
+        """Delete counts of old hours."""
+        old = [key for key in self.tables.counts if key[2] < self.now - older_than]
+        for key in old:
+            del self.tables.counts[key]
         return len(old)
 
     async def emit(self, messages: Iterable[Contract]) -> None:

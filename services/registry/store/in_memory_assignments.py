@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.registry.domain.assignment_rows import Place, Unplaced
+from services.registry.domain.assignment_rows import Over, Place, Unplaced
 from services.registry.domain.assignments import ASSIGNED, RELEASING, Assignment, Takeover
 from services.registry.domain.node import StoredNode
 from services.registry.domain.places import Host
@@ -65,6 +65,15 @@ class InMemoryAssignments:
         for node in nodes:
             self._change(node.node_id, policy=node.policy)
 
+    async def silence(self, node_ids: Iterable[str], margin: timedelta) -> None:
+        """What was answered until the leases end is known to nobody."""
+        wanted = set(node_ids)
+        for row in [row for row in self._rows() if row.node_id in wanted]:
+            end = self.tables.times[row.node_id or ""].lease_until
+            if end is not None:
+                until = max(end + margin, row.silent_before or end + margin)
+                self.tables.assignments[row.account_id] = replace(row, silent_before=until)
+
     async def unplaced(self, after: Place, most: int) -> list[Unplaced]:
         """Reports that no row answers to."""
         found = []
@@ -76,13 +85,15 @@ class InMemoryAssignments:
                 found.append(Unplaced(node_id, account_id, epoch))
         return found[:most]
 
-    async def over(self, margin: timedelta, most: int) -> list[Assignment]:
+    async def over(self, margin: timedelta, most: int) -> list[Over]:
         """Releases whose node's lease is over."""
         rows = [row for row in self._rows() if row.state is RELEASING]
         # A login that the vault does not have is waited for, but not from a node that is cut off for good.
         keys = {node_id: node.sealing_key for node_id, node in self.tables.nodes.items()}
         due = [row for row in rows if row.in_vault is not None or keys.get(row.node_id or "") is None]
-        return [row for row in due if self._silent(row, margin)][:most]
+        silent = [row for row in due if self._silent(row, margin)][:most]
+        ends = [self.tables.times[row.node_id or ""].lease_until for row in silent]
+        return [Over(row, end + margin) for row, end in zip(silent, ends, strict=True) if end is not None]
 
     async def of_dead_nodes(self, patience: timedelta, after: Place, most: int) -> list[Assignment]:
         """Accounts that move because their node is dead."""

@@ -1,5 +1,6 @@
 """The questions of the API, answered from the in-memory tables by the same rules as in SQL."""
 
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,9 @@ from services.registry.domain.views import (
     AccountSummary,
     AccountView,
     AssignmentView,
+    CauseView,
     ChangeView,
+    CountView,
     NodeQuestion,
     NodeView,
     RefusedView,
@@ -34,6 +37,8 @@ class InMemoryQueries:
         """A page of accounts."""
         views = [self._view(key) for key in self._tables.accounts]
         found = [view for view in views if _fits(view, question) and self._labelled(view.node_id, question.label)]
+        if question.reason is not None:
+            found = [view for view in found if self._online(view) and view.status_reason == question.reason]
         found.sort(key=lambda view: _key(view, question.sort), reverse=question.descending)
         if after.node_id:
             place = (_value(question.sort, after), after.node_id, after.account_id)
@@ -69,6 +74,26 @@ class InMemoryQueries:
                 recorded_at=row.recorded_at,
             )
             for row in rows[:limit]
+        ]
+
+    async def account_counts(self, account_id: str, node_id: str | None, limit: int) -> list[CountView]:
+        """What an account heard and sent, by hours."""
+        hours: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
+        for (where, which, hour), row in self._tables.counts.items():
+            if which == account_id and node_id in (None, where):
+                hours[hour][0] += row.count[0] - row.base[0]
+                hours[hour][1] += row.count[1] - row.base[1]
+        newest = sorted(hours.items(), reverse=True)[:limit]
+        return [CountView(hour=hour, messages=messages, replies=replies) for hour, (messages, replies) in newest]
+
+    async def causes(self, most: int) -> list[CauseView]:
+        """Why accounts are not well."""
+        views = [self._view(key) for key in self._tables.accounts]
+        ill = [view for view in views if view.status in ("error", "limited") and self._online(view)]
+        counted = Counter((view.status, view.status_reason) for view in ill)
+        order = sorted(counted.items(), key=lambda one: (-one[1], one[0][0], one[0][1] or ""))
+        return [
+            CauseView(status=status, reason=reason, accounts=accounts) for (status, reason), accounts in order[:most]
         ]
 
     async def user_ids(self, most: int) -> list[int]:
@@ -127,6 +152,9 @@ class InMemoryQueries:
             and (part in view.node_id.lower() or part in view.hostname.lower())
         )
 
+    def _online(self, view: AccountView) -> bool:
+        return self._tables.nodes[view.node_id].status is not NodeStatus.OFFLINE
+
     def _labelled(self, node_id: str, label: tuple[str, str] | None) -> bool:
         return label is None or self._tables.nodes[node_id].facts.labels.get(label[0]) == label[1]
 
@@ -158,6 +186,7 @@ class InMemoryQueries:
         return NodeView(
             keys_serial=facts.keys_serial,
             refused=None if facts.refused is None else RefusedView.model_validate(facts.refused),
+            resources=node.resources,
             node_id=node_id,
             status=node.status,
             source=node.facts.source,

@@ -37,6 +37,14 @@ class ChangeRow:
     recorded_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """Messages and replies: before the hour, and at the last look within it."""
+
+    base: tuple[int, int]
+    count: tuple[int, int]
+
+
 @dataclass
 class Tables:
     """All of them. Rows are immutable, so a shallow copy of the dictionaries is a snapshot."""
@@ -45,6 +53,7 @@ class Tables:
     times: dict[str, NodeTimes] = field(default_factory=dict)
     accounts: dict[tuple[str, str], AccountRow] = field(default_factory=dict)
     changes: dict[tuple[str, str, int], ChangeRow] = field(default_factory=dict)
+    counts: dict[tuple[str, str, datetime], CountRow] = field(default_factory=dict)
     assignments: dict[str, Assignment] = field(default_factory=dict)
     outbox: list[Contract] = field(default_factory=list)
 
@@ -55,6 +64,7 @@ class Tables:
             dict(self.times),
             dict(self.accounts),
             dict(self.changes),
+            dict(self.counts),
             dict(self.assignments),
             list(self.outbox),
         )
@@ -62,4 +72,4 @@ class Tables:
     def restore(self, snapshot: "Tables") -> None:
         """Back to a snapshot."""
         self.nodes, self.times, self.accounts = snapshot.nodes, snapshot.times, snapshot.accounts
-        self.changes, self.assignments = snapshot.changes, snapshot.assignments
+        self.changes, self.counts, self.assignments = snapshot.changes, snapshot.counts, snapshot.assignments

@@ -19,7 +19,7 @@ from services.registry.domain.views import NodeQuestion, NodeView, RefusedView
 from services.registry.store.columns import literal, numbers, texts, unnest
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.fleet import NodeStatus
-from shared.contracts.heartbeats import NodeFacts, RefusedOrders
+from shared.contracts.heartbeats import NodeFacts, RefusedOrders, Resources
 
 _ARTIFACTS: TypeAdapter[tuple[AppliedArtifact, ...]] = TypeAdapter(tuple[AppliedArtifact, ...])
 _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
@@ -42,12 +42,14 @@ _SAVED = {
     "changes_through": "bigint",
     "account_count": "bigint",
     "artifacts": "text",
+    "resources": "text",
     "takes_assignments": "bool",
 }
 # Arrays of arrays do not unnest into rows of arrays and JSON has no array type here: these travel as text.
 _AS_WRITTEN = {
     "labels": "cast(saved.labels as jsonb)",
     "artifacts": "cast(saved.artifacts as jsonb)",
+    "resources": "cast(saved.resources as jsonb)",
     "recent_digests": "string_to_array(saved.recent_digests, ' ')",
 }
 
@@ -60,6 +62,7 @@ _COLUMNS = (
     "node_id, status, source, hostname, agent_version, time_zone, keys_serial, refused, "
     "cast(labels as text) as labels, boot, seq, digest, "
     "recent_digests, ledger_id, changes_through, account_count, cast(artifacts as text) as artifacts, "
+    "cast(resources as text) as resources, "
     "takes_assignments, assignment_revision, assignment_digest, excluded, takeover, capacity, draining, drain_keep, "
     f"{_SEALING_KEY}, coalesce(held_until > now(), false) as held"
 )
@@ -144,6 +147,7 @@ async def save(connection: AsyncConnection, nodes: Sequence[StoredNode], lease_s
         "changes_through": numbers([node.changes_through for node in nodes]),
         "account_count": numbers([node.account_count for node in nodes]),
         "artifacts": texts([_ARTIFACTS.dump_json(node.artifacts).decode() for node in nodes]),
+        "resources": texts([_written(node.resources) for node in nodes]),
         "takes_assignments": numbers([int(node.takes_assignments) for node in nodes]),
     }
     await connection.execute(_SAVE, parameters)
@@ -232,6 +236,7 @@ def _stored(row: Any) -> StoredNode:
         recent_digests=tuple(row.recent_digests),
         ledger_id=row.ledger_id,
         changes_through=row.changes_through,
+        resources=_resources(row),
         takes_assignments=row.takes_assignments,
         sealing_key=row.sealing_key,
         assignment_revision=row.assignment_revision,
@@ -247,6 +252,7 @@ def _view(row: Any) -> NodeView:
     refused = _refused(row)
     columns |= {"refused": None if refused is None else RefusedView.model_validate(refused)}
     columns |= {"labels": _LABELS.validate_json(row.labels), "artifacts": _ARTIFACTS.validate_json(row.artifacts)}
+    columns |= {"resources": _resources(row)}
     columns |= {"enrolled": row.sealing_key is not None}
     return NodeView(**columns)
 
@@ -255,5 +261,9 @@ def _refused(row: Any) -> RefusedOrders | None:
     return None if row.refused is None else RefusedOrders.model_validate_json(row.refused)
 
 
-def _written(refused: RefusedOrders | None) -> str | None:
-    return None if refused is None else refused.model_dump_json()
+def _resources(row: Any) -> Resources | None:
+    return None if row.resources is None else Resources.model_validate_json(row.resources)
+
+
+def _written(part: RefusedOrders | Resources | None) -> str | None:
+    return None if part is None else part.model_dump_json()

@@ -18,11 +18,13 @@ from services.registry.domain.views import (
     AccountSummary,
     AccountView,
     AssignmentView,
+    CauseView,
     ChangeView,
+    CountView,
     NodeQuestion,
     NodeView,
 )
-from services.registry.store import account_queries, accounts, assignment_queries, changes, nodes
+from services.registry.store import account_queries, accounts, assignment_queries, changes, counts, nodes
 from services.registry.store.assignments import PostgresAssignments
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.contract import Contract
@@ -95,6 +97,14 @@ class PostgresTransaction(PostgresAssignments):
         """Delete old history."""
         return await changes.prune(self._connection, keep, older_than)
 
+    async def count_accounts(self) -> int:
+        """Keep the accounts' counters."""
+        return await counts.take(self._connection)
+
+    async def prune_counts(self, older_than: timedelta) -> int:
+        """Delete counts of old hours."""
+        return await counts.prune(self._connection, older_than)
+
     async def emit(self, messages: Iterable[Contract]) -> None:
         """Put messages in the outbox."""
         await self._outbox.add(self._connection, messages)
@@ -137,6 +147,16 @@ class PostgresStore:
         """An account's history."""
         async with self._database.begin() as connection:
             return await changes.history(connection, account_id, node_id, limit)
+
+    async def account_counts(self, account_id: str, node_id: str | None, limit: int) -> list[CountView]:
+        """What an account heard and sent, by hours."""
+        async with self._database.begin() as connection:
+            return await counts.history(connection, account_id, node_id, limit)
+
+    async def causes(self, most: int) -> list[CauseView]:
+        """Why accounts are not well."""
+        async with self._database.begin() as connection:
+            return await account_queries.causes(connection, most)
 
     async def user_ids(self, most: int) -> list[int]:
         """The Telegram users of all accounts."""

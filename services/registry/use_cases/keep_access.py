@@ -2,7 +2,8 @@
 
 Called every few seconds on one replica. A look compares everything; it is taken when a node has joined or was revoked
 since the last one, when a login that should be there is not, which is how an erased broker shows, and now and then. A
-queue that is missed in between is made at once, by whoever misses it. Raises Unavailable.
+queue that is missed in between is made at once, by whoever misses it. A node that floods is locked out at once, by
+whoever sees it, until the next look but one: nobody has to remember it. Raises Unavailable.
 """
 
 from collections.abc import Collection
@@ -37,6 +38,9 @@ class KeepAccess:
         self._look_at = 0.0
         self._missed: set[str] = set()
         self._repaired: dict[str, float] = {}
+        self._flooding: set[str] = set()
+        self._locked: set[str] = set()
+        self._bounded = False
 
     async def step(self) -> None:
         """Look if there is a reason to."""
@@ -53,8 +57,14 @@ class KeepAccess:
         if now >= self._repaired.get(node_id, 0.0) and len(self._missed) < MOST_REPAIRS:
             self._missed.add(node_id)
 
+    def floods(self, node_id: str) -> None:
+        """A node sends more than anybody may."""
+        self._flooding.add(node_id)
+
     async def repair(self) -> None:
-        """Make what was missed, on whatever replica it was missed."""
+        """Lock out who floods and make what was missed, on whatever replica that was noticed."""
+        if self._flooding:
+            await self._lock_out()
         if not self._missed:
             return
         missed, self._missed = self._missed, set()
@@ -69,6 +79,10 @@ class KeepAccess:
         return not self._logins or await self._broker.holds(self._randomness.choice(self._logins))
 
     async def _look(self) -> None:
+        if not self._bounded:
+            await self._broker.bound_queues()
+            self._bounded = True
+        await self._let_in()
         there, known = await self._broker.granted(), await self._broker.known()
         # After the broker was asked: whoever has joined meanwhile is granted again, which does no harm, and nobody's
         # login is taken for a stranger's.
@@ -77,6 +91,23 @@ class KeepAccess:
         missing = [login for login in self._logins if login not in there]
         if missing:
             await self._grant(missing, "they were not there")
+
+    async def _lock_out(self) -> None:
+        # Who is cut off for good has no login any more; RabbitMQ would take a limit for nobody.
+        flooding = self._flooding & {login.node_id for login in await self._store.logins()}
+        await self._broker.lock_out(flooding)
+        self._flooding.clear()
+        for node_id in sorted(flooding):
+            log.warning("node_locked_out", node=node_id, advice="its login opens nothing for a minute or two; "
+                        "if somebody has its credentials, revoke the node")  # fmt: skip
+
+    async def _let_in(self) -> None:
+        locked = await self._broker.locked_out()
+        over = locked & self._locked
+        await self._broker.let_in(over)
+        self._locked = locked - over
+        if over:
+            log.info("nodes_let_in", nodes=sorted(over)[:20])
 
     async def _grant(self, logins: list[NodeLogin], why: str) -> None:
         await self._broker.grant(logins)

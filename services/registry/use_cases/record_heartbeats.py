@@ -7,7 +7,7 @@ statements does not depend on the number of beats, but for one more with every t
 
 A node that beats with another ledger than before is another machine with its name: what the earlier start was granted
 may still be running. Until that lease is over, and the clocks' drift, the newer start is granted nothing to run, and
-what it says of its assignments is not heard (`held`).
+what it says of its assignments is not heard (`held`). What may have been answered until then it leaves unanswered.
 """
 
 from collections import defaultdict
@@ -91,6 +91,8 @@ class RecordHeartbeats:
 
     async def _held(self, transaction: Transaction, node_ids: Sequence[str]) -> set[str]:
         """Of nodes that beat from another machine than before: those whose earlier start may still be running."""
+        # Before their leases are renewed: what the ledger before knew to be answered is known to nobody any more.
+        await transaction.silence(node_ids, self._margin)
         held = await transaction.hold_nodes(node_ids, self._margin)
         if held:
             log.warning(

@@ -127,7 +127,7 @@ def _change(
     for beat in beats:
         revision = -1 if beat.assignments is None else beat.assignments.revision
         for each in beat.released:
-            word = GivenBack(beat.node_id, each.epoch, revision, each.session_hash)
+            word = GivenBack(beat.node_id, each.epoch, revision, each.session_hash, each.heard_until)
             board.apply(each.account_id, word)
     for account_id in late:
         board.apply(account_id, Waived())
@@ -155,12 +155,18 @@ def _goes_by_another(beat: HeartbeatReported, node: StoredNode) -> bool:
 def _wanted(
     nodes: Mapping[str, StoredNode], beats: Sequence[HeartbeatReported], rows: Mapping[str, Assignment], at: datetime
 ) -> dict[str, list[SessionWanted]]:
-    """The logins that nodes lack and may have. Of an epoch that was learnt from the node itself none is sent."""
+    """The logins that nodes lack and may have. Of an epoch that was learnt from the node itself none is sent.
+
+    A node is answered once it goes by a set that has the account as it is now: what that says of a login has to be
+    there before the login.
+    """
     found: dict[str, list[SessionWanted]] = {}
     for beat in beats:
-        key = nodes[beat.node_id].sealing_key
+        key, told = nodes[beat.node_id].sealing_key, beat.assignments
         for row in (rows[account_id] for account_id in beat.wanting if account_id in rows):
             if key is None or row.adopted or (row.state, row.node_id) != (ASSIGNED, beat.node_id) or row.epoch == 0:
+                continue
+            if told is not None and told.revision < row.told_in:
                 continue
             wanted = SessionWanted.model_construct(
                 node_id=beat.node_id,

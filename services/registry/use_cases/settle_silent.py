@@ -48,12 +48,13 @@ class SettleSilent:
             found = await transaction.over(self._margin, ACCOUNTS_PER_TRANSACTION)
             if not found:
                 return 0
-            board = await locked_board(transaction, {row.account_id for row in found}, self._clock.now())
-            still = {row.account_id for row in await transaction.over(self._margin, ACCOUNTS_PER_TRANSACTION)}
-            for row in found:
-                if row.account_id in still and row.node_id is not None and board.holds(row.node_id):
+            asked = {each.row.account_id for each in found}
+            board = await locked_board(transaction, asked, self._clock.now())
+            for still in await transaction.over(self._margin, ACCOUNTS_PER_TRANSACTION):
+                row = still.row
+                if row.account_id in asked and row.node_id is not None and board.holds(row.node_id):
                     cut_off = board.node(row.node_id).sealing_key is None
-                    board.apply(row.account_id, LeaseOver(row.node_id, cut_off))
+                    board.apply(row.account_id, LeaseOver(row.node_id, cut_off, still.until))
             await save(transaction, board)
         log.info("silent_nodes_gave_back", accounts=[event.account_id for event in board.events[:20]])
         self._wake()

@@ -105,8 +105,7 @@ class Handshake:
         inner = _parsed(bytes(cryptg.decrypt_ige(request.encrypted_data, *self._aes))[20:])
         shared = pow(int.from_bytes(inner.g_b, "big"), self._secret, _DH_PRIME)
         auth_key = shared.to_bytes(256, "big")
-        if auth_key[0] == 0:
-            # Telethon drops leading zero bytes and so would store a shorter key: let it try again.
+        if _unusable(auth_key):
             trimmed = auth_key.lstrip(b"\0")
             return Answer(
                 types.DhGenRetry(self._nonce, self._server_nonce, self._proof(trimmed, 2)),
@@ -123,6 +122,11 @@ class Handshake:
         server, new = _nonce_bytes(self._server_nonce, 16), _nonce_bytes(self._new_nonce, 32)
         first, second, third = digest(new + server), digest(server + new), digest(new + new)
         return first + second[:12], second[12:20] + third + new[:4]
+
+
+def _unusable(auth_key: bytes) -> bool:
+    """Whether another key must be made: Telethon drops leading zero bytes, and so would store a shorter one."""
+    return auth_key[0] == 0
 
 
 def _nonce_bytes(nonce: int, size: int) -> bytes:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from services.deployer.domain.keeping import SealedRow, Shelf
 from services.deployer.domain.sessions import Holder, Session, SessionVersion, SyncPlace, chosen, synced
 from services.deployer.domain.sign_ins import SignIn
+from services.deployer.domain.syncs import SyncOrder
 from shared.contracts.identifiers import content_hash
 from shared.contracts.logins import LoginKind, LoginState
 from shared.contracts.sessions import SessionOrigin
@@ -194,6 +195,37 @@ async def test_the_registrys_later_word_on_an_epoch_counts(side: Side) -> None:
         await transaction.sessions.hold(Holder("ana", 60, "node-a", START))
         assert await transaction.sessions.holder("ana", 3) is None
         assert await transaction.sessions.newest_holder("bob") is None
+
+
+async def test_a_state_that_is_on_its_way_is_known_until_its_epoch_is_forgotten(side: Side) -> None:
+    """After a restart, or on another replica, the state that the next node waits for would not be taken."""
+    on_its_way, later = content_hash(b"on its way"), timedelta(seconds=1)
+    async with side.store.begin() as transaction:
+        await transaction.sessions.hold(Holder("ana", 4, "node-b", START, awaits=on_its_way))
+        await transaction.sessions.hold(Holder("ana", 4, "node-b", START + later))
+        await transaction.sessions.hold(Holder("ana", 5, "node-c", START + later))
+    async with side.store.begin() as transaction:
+        known = await transaction.sessions.holder("ana", 4)
+        assert known == Holder("ana", 4, "node-b", START + later, awaits=on_its_way)
+        assert await transaction.sessions.is_awaited("ana", on_its_way)
+        assert not await transaction.sessions.is_awaited("ana", content_hash(b"another"))
+        assert not await transaction.sessions.is_awaited("bob", on_its_way)
+
+
+async def test_of_each_account_the_newest_order_to_hand_back_is_kept(side: Side) -> None:
+    """Somebody would be shown the answer to another question."""
+    order = SyncOrder("ana", "syn_" + "1" * 32, "node-a", 2**40, START, by="mika")
+    answered = replace(order, answered_at=START + MINUTE, version=3, hash=content_hash(b"x"), problem="none")
+    async with side.store.begin() as transaction:
+        assert await transaction.syncs.lock("ana") is None
+        await transaction.syncs.put(order)
+        await transaction.syncs.put(replace(order, account_id="bob"))
+    async with side.store.begin() as transaction:
+        assert await transaction.syncs.lock("ana") == order
+        await transaction.syncs.put(answered)
+    async with side.store.begin() as transaction:
+        assert (await transaction.syncs.one("ana"), await transaction.syncs.one("cay")) == (answered, None)
+        assert await transaction.syncs.one("bob") == replace(order, account_id="bob")
 
 
 async def test_secrets_under_another_master_key_are_found_and_written(side: Side) -> None:

@@ -31,7 +31,15 @@ from shared.contracts.keys import KeysAnnounced, NamedKey, TrustedKeys
 from shared.contracts.leases import GrantLease, RefusalCause, RefuseLease
 from shared.contracts.logins import AnswerLogin, BeginLogin, LoginKind, LoginReported, LoginState
 from shared.contracts.own_accounts import NameOwnAccounts
-from shared.contracts.sessions import DeliverSession, SessionChanged, SessionOrigin, SessionStored, SessionSynced
+from shared.contracts.sessions import (
+    DeliverSession,
+    SessionChanged,
+    SessionOrigin,
+    SessionRefused,
+    SessionStored,
+    SessionSynced,
+    SyncSession,
+)
 from shared.contracts.trust import TrustKeys
 
 FOLDER = Path(__file__).parent.parent.parent / "golden"
@@ -39,7 +47,7 @@ AT = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 HASH = "sha256:" + "ab" * 32
 LEDGER = "0123456789abcdef" * 2
 DIGEST = "f" * 32
-LOGIN = "lgn_" + "3" * 32
+LOGIN, SYNC = "lgn_" + "3" * 32, "syn_" + "4" * 32
 DELIVERY, DEPLOYMENT = "dlv_" + "1" * 32, "dep_" + "2" * 32
 ARTIFACT = Artifact(id="welcome-desk", version=3, hash=HASH)
 ACCOUNT = AccountReport(
@@ -222,6 +230,15 @@ SAMPLES: tuple[Contract, ...] = (
         node_id="tokyo-7", account_id="desk-5", epoch=2, version=6, hash=HASH, size=40960, sealed="AAAA", issued_at=AT
     ),
     SessionStored(node_id="tokyo-7", account_id="desk-2", epoch=1, hash=HASH, stored_at=AT),
+    SessionRefused(
+        node_id="tokyo-7",
+        account_id="desk-2",
+        epoch=1,
+        hash=HASH,
+        reason="the key of this login is account 'desk-1's in the vault",
+        refused_at=AT,
+    ),
+    SyncSession(node_id="tokyo-7", account_id="desk-2", epoch=1, sync_id=SYNC, issued_at=AT),
     SessionChanged(
         account_id="desk-1", change="stored", version=4, hash=HASH, origin=SessionOrigin.SYNC, user_id=777000, at=AT
     ),

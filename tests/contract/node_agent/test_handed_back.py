@@ -22,7 +22,7 @@ async def ledger(database: Database) -> SqliteHandedBack:
 
 def pending(state: HandedBack) -> PendingState:
     """A state as it waits."""
-    return PendingState(state.account_id, state.epoch, state.boot, state.number)
+    return PendingState(state.account_id, state.epoch, state.boot, state.number, state.hash)
 
 
 async def test_a_state_comes_back_as_it_was_kept(ledger: SqliteHandedBack) -> None:
@@ -41,6 +41,22 @@ async def test_a_newer_state_takes_the_place_and_an_older_one_does_not(ledger: S
     assert await ledger.pending() == [pending(newer)]
     assert await ledger.state(pending(STATE)) is None
     assert await ledger.hash_of("anna", 3) == newer.hash
+
+
+async def test_an_order_of_the_vaults_is_answered_by_whatever_is_newest(ledger: SqliteHandedBack) -> None:
+    """Whoever waits would wait in vain when a newer state takes the place of the one that was asked for."""
+    asked = replace(STATE, answers="syn_" + "1" * 32)
+    newer = replace(STATE, number=8, hash="sha256:" + "b" * 64)
+    await ledger.keep([asked])
+    assert await ledger.state(pending(asked)) == asked
+    await ledger.keep([newer])
+    assert await ledger.state(pending(newer)) == replace(newer, answers=asked.answers)
+    await ledger.stored("anna", 3, STATE.hash)
+    assert await ledger.state(pending(newer)) == replace(newer, answers=asked.answers), "the vault has an older one"
+    await ledger.stored("anna", 3, newer.hash)
+    later = replace(newer, number=9, hash="sha256:" + "c" * 64)
+    await ledger.keep([later])
+    assert await ledger.state(pending(later)) == later
 
 
 async def test_what_the_vault_has_waits_no_more_and_is_known(ledger: SqliteHandedBack) -> None:

@@ -21,7 +21,7 @@ from shared.scripts import AccountMemory, Conversation, React, SendText
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ANNA = Account("anna", "anna.session", AccountState(AccountStatus.WAITING, "FLOOD_WAIT"), 0, 0, None, 77, "dead")
-COUNTED = replace(ANNA, message_count=9, reply_count=8, last_activity=NOW)
+COUNTED = replace(ANNA, message_count=9, reply_count=8, uncertain_count=2, last_activity=NOW)
 GUEST = Conversation(chat="@a", sender_id=5, variables={"visits": 2})
 CHAT = Conversation(chat="@a", sender_id=None, variables={"mood": "calm"})
 MEMORY = AccountMemory(variables={"total": 7}, timers={"hint @a 10m": 1000.5})

@@ -129,6 +129,19 @@ async def test_a_token_that_nobody_has_is_refused(world: World) -> None:
     await signing.close()
 
 
+async def test_another_key_is_made_when_telegram_does_not_take_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sign-in in some hundred would fail, with a connection that nobody had closed."""
+    verdicts = iter([True, True, False])
+    monkeypatch.setattr("services.telegram_sandbox.mtproto.handshake._unusable", lambda _: next(verdicts))
+    world = await TelethonWorld.open(tmp_path)
+    signing = world.door.open()
+    assert isinstance(await signing.give_token(world.token), SignedIn)
+    await signing.close()
+    await world.close()
+
+
 async def test_a_number_that_nobody_has_is_refused(world: World) -> None:
     """A new account would be made, or an error shown that says nothing."""
     signing = world.door.open()

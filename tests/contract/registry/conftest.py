@@ -61,6 +61,7 @@ class Subject:
             ends = f"lease_until = lease_until - {age}, held_until = held_until - {age}"
             await connection.execute(text(f"update {SCHEMA}.nodes set {ends}"))
             await connection.execute(text(f"update {SCHEMA}.account_changes set recorded_at = recorded_at - {age}"))
+            await connection.execute(text(f"update {SCHEMA}.account_counts set hour = hour - {age}"))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from services.registry.domain.accounts import AccountGroup
 from services.registry.domain.assignment_rows import AssignmentQuestion
 from services.registry.domain.assignments import Takeover, Unassignable
 from services.registry.domain.lease import Granted
-from services.registry.domain.views import AssignmentView, DrainView
+from services.registry.domain.views import AccountPlace, AccountQuestion, AssignmentView, DrainView
 from services.registry.use_cases.announce_assignments import AnnounceAssignments
 from services.registry.use_cases.claim_unplaced import ClaimUnplaced
 from services.registry.use_cases.empty_draining import EmptyDraining
@@ -23,6 +23,7 @@ from services.registry.use_cases.record_heartbeats import RecordHeartbeats
 from services.registry.use_cases.record_sessions import RecordSessions
 from services.registry.use_cases.settle_reports import SettleReports
 from services.registry.use_cases.settle_silent import SettleSilent
+from services.registry.use_cases.show_stranded import ShowStranded
 from shared.clock import VirtualClock
 from shared.contracts.accounts import AccountReport
 from shared.contracts.assignments import (
@@ -73,6 +74,11 @@ class Agent:
         if self.set is None or self.granted != self.goes_by:
             return {}
         return {each.account_id: each.epoch for each in self.set.accounts if not each.release}
+
+    @property
+    def silent_before(self) -> dict[str, datetime | None]:
+        """Until when it leaves messages of its accounts unanswered."""
+        return {} if self.set is None else {each.account_id: each.silent_before for each in self.set.accounts}
 
     @property
     def excluded(self) -> list[str]:
@@ -134,6 +140,18 @@ class Office:
     async def takes_together(self, *messages: HeartbeatReported) -> list[Granted]:
         """Record beats in one batch."""
         return [outcome for outcome in await self._record(messages) if isinstance(outcome, Granted)]
+
+    async def stranded(self) -> dict[str, str]:
+        """What is said of accounts that have no place: the same beside the account and beside its assignment."""
+        show = ShowStranded(self.store)
+        accounts = await show.of_accounts(await self.store.accounts(AccountQuestion(), AccountPlace(), 100))
+        rows = await show.of_assignments(await self.store.assignment_page(AssignmentQuestion(), "", 100))
+        of_rows = {row.account_id: row.reason for row in rows if row.reason and "shall move" in row.reason}
+        found = {one.account_id: one.status_reason or "" for one in accounts if one.stranded}
+        assert {each: reason.partition("no place")[2] for each, reason in of_rows.items()} == {
+            each: reason.partition("no place")[2] for each, reason in found.items()
+        }
+        return found
 
     async def node(self, node_id: str, *logins: str, labels: dict[str, str] | None = None) -> Agent:
         """A node that is enrolled, has beaten, and goes by its set."""
@@ -325,9 +343,14 @@ async def test_what_was_handed_back_is_not_waited_for_for_ever(office: Office) -
     await office.order("a", "m")
     await n.beats()
     await n.beats()
+    await m.beats()
     await m.beats(wanting=("a",))
     assert m.asked == [("a", 2, NEWER)]
+    given_back = office.clock.now()
     await office.clock.run_for(PATIENCE.total_seconds() + 1)
+    await m.beats(wanting=("a",))
+    assert m.asked == [], "first it is told until when it leaves messages unanswered"
+    assert m.silent_before == {"a": given_back}
     await m.beats(wanting=("a",))
     assert m.asked == [("a", 2, None)]
     assert "did not come in time" in ((await office.shown("a")).reason or "")
@@ -351,6 +374,38 @@ async def test_a_silent_node_is_waited_for_until_its_lease_and_a_margin_are_over
     assert n.runs == {}, "it comes back and is told that the account is not its any more"
     await m.beats()
     assert m.runs == {"a": 2}
+
+
+async def test_what_a_silent_node_may_have_answered_is_not_answered_again(office: Office) -> None:
+    """The vault's state is older than what was answered with it: guests would be answered twice."""
+    await office.uploads("a")
+    n, m = await office.node("n"), await office.node("m")
+    await office.order("a", "n")
+    await n.beats()
+    assert n.silent_before == {"a": None}
+    await office.order("a", "m")
+    await office.passes(60)
+    await office.silent()
+    await m.beats()
+    until = m.silent_before["a"]
+    assert until is not None
+    await office.order("a", "n")
+    await m.beats()
+    await m.beats()
+    await n.beats()
+    assert n.silent_before == {"a": until}, "a state that was handed back since may still not know of it"
+
+
+async def test_a_node_with_another_ledger_does_not_answer_what_the_one_before_it_may_have(office: Office) -> None:
+    """A machine that is set up anew under its old name has the vault's state, and no memory."""
+    await office.uploads("a")
+    n = await office.node("n")
+    await office.order("a", "n")
+    await n.beats()
+    n.set = None
+    await office.passes(60)
+    await n.beats(ledger_id="f" * 32, boot=2)
+    assert n.silent_before["a"] is not None
 
 
 async def test_a_login_that_is_only_on_a_silent_node_waits_for_it(office: Office) -> None:
@@ -399,6 +454,27 @@ async def test_accounts_of_a_dead_node_move_where_the_policy_says_so(office: Off
     await office.silent()
     assert await office.stands("a") == ("assigned", "m", 2, None)
     assert await office.stands("b") == ("assigned", "n", 1, None)
+
+
+async def test_accounts_that_shall_move_and_have_no_place_say_why(office: Office) -> None:
+    """They would be down with nothing but a line in a log, and the operator would take the policy for done."""
+    await office.uploads("a")
+    n = await office.node("n", "b", "c")
+    await office.order("a", "n")
+    for _ in range(2):
+        await n.beats()
+    await office.order.keep_policy("c", Takeover.WAIT)
+    await office.policies.set_policy("n", Takeover.MOVE, None)
+    assert await office.stranded() == {}
+    await office.passes(100)
+    await office.silent()
+    shown = await office.stranded()
+    assert sorted(shown) == ["a", "b"]
+    assert shown["a"].endswith("no place: no other node takes accounts: one must be online, enrolled, not draining "
+                               "and have room")  # fmt: skip
+    assert "its login is on that node alone" in shown["b"]
+    await office.node("m")
+    assert sorted(await office.stranded()) == ["b"], "the next sweep moves it"
 
 
 async def test_a_drained_node_is_emptied_as_far_as_there_is_room(office: Office) -> None:

@@ -133,7 +133,27 @@ async def test_releases_are_over_a_margin_after_the_lease(subject: Subject) -> N
         assert await transaction.over(timedelta(seconds=10), 10) == []
         nodes = await transaction.lock_nodes(["m"])
         await transaction.save_nodes(list(nodes.values()), 30)
-        assert await transaction.over(timedelta(milliseconds=500), 10) == [leaving, cut_off]
+        found = await transaction.over(timedelta(milliseconds=500), 10)
+        assert [each.row for each in found] == [leaving, cut_off]
+        ended = await transaction.over(timedelta(milliseconds=100), 10)
+        assert found[0].until - ended[0].until == timedelta(milliseconds=400), "it is told when that was"
+
+
+async def test_a_node_that_lost_its_ledger_leaves_what_it_may_have_answered(subject: Subject) -> None:
+    """Nobody knows what it answered: its guests would be answered again."""
+    margin, known = timedelta(seconds=10), replace(VAULT, account_id="a", state=ASSIGNED, epoch=1, node_id="n")
+    elsewhere = replace(known, account_id="b", node_id="m")
+    async with subject.store.begin() as transaction:
+        await with_nodes(transaction, "m", "n")
+        await transaction.save_assignments([known, elsewhere])
+        await transaction.silence(["n"], margin)
+        first = await transaction.lock_assignments(["a", "b"])
+        assert first["b"] == elsewhere
+        await transaction.silence(["n"], margin / 2)
+        assert await transaction.lock_assignments(["a", "b"]) == first, "the time only rises"
+        assert first["a"].silent_before is not None
+        [told] = (await transaction.assigned_to(["n"]))["n"]
+        assert told.silent_before == first["a"].silent_before
 
 
 async def test_a_shorter_lease_does_not_hide_a_longer_one(subject: Subject) -> None:

@@ -54,6 +54,28 @@ async def test_who_is_cut_off_is_gone(access: BrokerAccess) -> None:
     assert await access.granted() == {OSAKA}
 
 
+async def test_who_is_locked_out_stays_so_until_it_is_let_in(access: BrokerAccess) -> None:
+    """A node that floods would be back in the same moment, or never again."""
+    await access.grant([TOKYO, OSAKA])
+    await access.lock_out(["tokyo-1"])
+    assert await access.locked_out() == {"tokyo-1"}
+    assert await access.granted() == {TOKYO, OSAKA}, "it keeps its login"
+    await access.let_in(["tokyo-1"])
+    await access.let_in(["tokyo-1"])
+    assert await access.locked_out() == set()
+
+
+async def test_no_queue_grows_for_ever(rabbit: RabbitAccess) -> None:
+    """Reports that nobody reads, or dead letters, would fill the broker's disk, and then nobody could send anything."""
+    await rabbit.bound_queues()
+    await rabbit.bound_queues()
+    policies = await rabbit._list(f"/api/policies/{rabbit._vhost}")
+    assert {policy["name"]: policy["definition"]["overflow"] for policy in policies} == {
+        "callboard.reports": "reject-publish",
+        "callboard.dead-letters": "drop-head",
+    }
+
+
 async def test_another_password_takes_the_place_of_the_one_before(access: BrokerAccess) -> None:
     """A machine that joined anew could not sign in, or the old one still could."""
     await access.grant([TOKYO])

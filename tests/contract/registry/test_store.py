@@ -21,7 +21,7 @@ from services.registry.domain.views import (
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact, TestTally
 from shared.contracts.fleet import AccountsChanged, NodeStatus
-from shared.contracts.heartbeats import NodeFacts
+from shared.contracts.heartbeats import NodeFacts, Resources
 from tests.contract.registry.conftest import Subject
 from tests.unit.registry.builders import AT, LEDGER, OTHER_LEDGER, account, change, digest
 
@@ -44,6 +44,7 @@ NODE = StoredNode(
     recent_digests=(digest(6), digest(7)),
     ledger_id=LEDGER,
     changes_through=0,
+    resources=Resources(cores=2, load=0.25, memory_total=8 << 30, memory_available=5 << 30, agent_memory=90_000_000),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import structlog
 
 from services.deployer.api.script_source import EXAMPLE
 from shared import logging as service_logging
@@ -82,8 +83,10 @@ async def test_logins_are_in_no_answer_no_log_and_no_row(
     key = sshd.user_key.export_private_key("openssh", passphrase=PLANTED).decode()
     secrets = [PLANTED, key.splitlines()[3], sshd.private_key.splitlines()[2]]
     root, library = logging.getLogger(), logging.getLogger("asyncssh")
-    before = (root.handlers[:], root.level, library.level)
+    before, before_structlog = (root.handlers[:], root.level, library.level), structlog.get_config()
     service_logging.configure("deployer", "DEBUG")
+    # Loggers that keep this configuration would have it in every test after this one.
+    structlog.configure(cache_logger_on_first_use=False)
     library.setLevel(logging.DEBUG)
     answers: list[str] = []
 
@@ -108,6 +111,8 @@ async def test_logins_are_in_no_answer_no_log_and_no_row(
         root.handlers[:], _, _ = before
         root.setLevel(before[1])
         library.setLevel(before[2])
+        structlog.configure(**before_structlog)
+        structlog.contextvars.clear_contextvars()
     logged = "".join(capfd.readouterr())
     assert "Auth" in logged, "asyncssh's own log is part of this"
     assert len(answers) > 12

@@ -19,6 +19,7 @@ ROW = [
     "script_hash",
     "message_count",
     "reply_count",
+    "uncertain_count",
     "last_activity",
     "session_file",
     "session_version",
@@ -26,6 +27,7 @@ ROW = [
     "assignment",
     "assigned_to",
     "target",
+    "stranded",
     "updated_at",
 ]
 

@@ -1,19 +1,25 @@
 """A node's stolen credentials on a real broker and a real back office: everything but the node's own is refused."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 
 import aio_pika
 import httpx
 import pytest
 from aio_pika.abc import AbstractChannel
-from aiormq.exceptions import ChannelAccessRefused, ProbableAuthenticationError
+from aiormq.exceptions import AMQPError, ChannelAccessRefused, ProbableAuthenticationError
 
 from services.node_agent.transports.amqp import address_of
+from shared.clock import SystemClock
 from shared.contracts import names
+from shared.messaging.flooding import MOST_HEARTBEATS
+from shared.messaging.rabbit_bus import RabbitBus
+from shared.randomness import SystemRandomness
 from tests.integration.security.conftest import MINE, OTHERS, Thief
-from tests.integration.transports.office import BackOffice
+from tests.integration.transports.office import LEASE_SECONDS, BackOffice
 from tests.support.waiting import until
+from tests.unit.registry.builders import beat
 
 QUEUE, OTHERS_QUEUE = names.node_commands_queue(MINE).name, names.node_commands_queue(OTHERS).name
 Attempt = Callable[[AbstractChannel], Awaitable[object]]
@@ -158,3 +164,39 @@ async def test_revoking_cuts_it_off_within_seconds(thief: Thief, office: BackOff
     # Nor does anybody else speak for it.
     beat = {"node_id": MINE, "accounts": []}
     assert (await office.http.post("/api/v1/workers/heartbeat", json=beat)).status_code == 403
+
+
+async def test_a_flood_is_cut_off_and_the_other_nodes_are_heard(
+    thief: Thief, office: BackOffice, amqp_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One stolen login would drown the beats of all nodes, whose leases would end with their accounts."""
+    assert thief.stolen.given.broker is not None
+    url = address_of(thief.stolen.given.broker, None)
+    command = (sys.executable, "-m", "tests.integration.security.flood", url, names.heartbeat_key(MINE))
+    flood = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    bus = RabbitBus(amqp_url, "osaka-1", None, SystemClock(), SystemRandomness())
+    ended, seq = asyncio.create_task(flood.communicate()), 0
+    try:
+        async with asyncio.timeout(30):
+            while not ended.done():
+                seq += 1
+                await bus.publish(beat(seq, node_id=OTHERS))
+
+                async def heard(seq: int = seq) -> bool:
+                    found = await office.http.get(f"/api/v1/workers/{OTHERS}")
+                    return found.status_code == 200 and bool(found.json()["seq"] >= seq)
+
+                await until(heard, "the other node is heard", LEASE_SECONDS)
+                await asyncio.sleep(0.5)
+        assert (await office.get(f"/api/v1/workers/{OTHERS}"))["status"] == "online"
+        with pytest.raises(AMQPError):
+            await aio_pika.connect(url, timeout=5)
+    finally:
+        if flood.returncode is None:
+            flood.kill()
+        await ended
+        await bus.close()
+    told = capfd.readouterr().out
+    assert "node_floods" in told and "node_locked_out" in told
+    letters = (await office.get("/api/v1/dead-letters", limit=1000))["items"]
+    assert len(letters) <= MOST_HEARTBEATS * 3, "what is beyond the bound leaves nothing behind"

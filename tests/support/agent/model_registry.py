@@ -101,8 +101,8 @@ class ModelRegistry:
 
     async def _on_synced(self, state: SessionSynced) -> None:
         assert self.vault is not None and self.bus is not None
-        if (stored := self.vault.store(state)) is not None:
-            await self.bus.publish(stored)
+        if (answer := self.vault.store(state)) is not None:
+            await self.bus.publish(answer)
 
     async def _on_change(self, change: AccountChanged) -> None:
         self.changes[change.number] = change

@@ -7,6 +7,7 @@ import base64
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.node_agent.telegram.in_memory import login_of
 from shared.clock import Clock
@@ -20,7 +21,15 @@ from shared.contracts.assignments import (
 from shared.contracts.contract import Contract
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.identifiers import content_hash
-from shared.contracts.sessions import SEALED_INLINE_LIMIT, DeliverSession, SessionStored, SessionSynced, sealed_for
+from shared.contracts.sessions import (
+    SEALED_INLINE_LIMIT,
+    DeliverSession,
+    SessionRefused,
+    SessionStored,
+    SessionSynced,
+    SyncSession,
+    sealed_for,
+)
 from shared.sealing import open_sealed, seal, sealing_key_of
 from tests.support.agent.trusting import NODES, SIGNER, VAULT
 
@@ -40,12 +49,17 @@ class ModelVault:
     delivered: list[DeliverSession] = field(default_factory=list)
     sending: bool = True
     storing: bool = True
+    refusing: str | None = None
     telling: bool = True
     urls: dict[str, bytes] = field(default_factory=dict)
 
-    def assign(self, account_id: str, epoch: int, *, release: bool = False) -> None:
+    def assign(
+        self, account_id: str, epoch: int, *, release: bool = False, silent_before: datetime | None = None
+    ) -> None:
         """The node has an account in this epoch, or is asked to give it back."""
-        self.rows[account_id] = AssignedAccount(account_id=account_id, epoch=epoch, release=release)
+        self.rows[account_id] = AssignedAccount(
+            account_id=account_id, epoch=epoch, release=release, silent_before=silent_before
+        )
         self.revision += 1
 
     def unassign(self, account_id: str, *, exclude: bool = False) -> None:
@@ -105,14 +119,32 @@ class ModelVault:
         self.delivered.append(SIGNER.sign(order))
         return self.delivered[-1]
 
-    def store(self, state: SessionSynced) -> SessionStored | None:
-        """Take a state that was handed back, if the vault works."""
+    def ask(self, node_id: str, account_id: str, epoch: int, number: int = 1) -> SyncSession:
+        """The order to hand a login's present state back."""
+        sync_id = f"syn_{number:032x}"
+        order = SyncSession(
+            node_id=node_id, account_id=account_id, epoch=epoch, sync_id=sync_id, issued_at=self.clock.now()
+        )
+        return SIGNER.sign(order)
+
+    def store(self, state: SessionSynced) -> SessionStored | SessionRefused | None:
+        """Take a state that was handed back, if the vault works and wants it."""
         bound_to = sealed_for(SessionSynced.TYPE, state.node_id, state.account_id, state.epoch, state.hash)
         content = zlib.decompress(open_sealed(base64.b64decode(state.sealed), VAULT, bound_to))
         assert (content_hash(content), len(content)) == (state.hash, state.size)
         self.synced.append(state)
         if not self.storing:
             return None
+        if self.refusing is not None:
+            refused = SessionRefused(
+                node_id=state.node_id,
+                account_id=state.account_id,
+                epoch=state.epoch,
+                hash=state.hash,
+                reason=self.refusing,
+                refused_at=self.clock.now(),
+            )
+            return SIGNER.sign(refused)
         if content not in self.versions.get(state.account_id, ()):
             self.put(state.account_id, content)
         stored = SessionStored(

@@ -115,7 +115,7 @@ async def test_rates_are_per_minute_and_a_gap_is_no_zero() -> None:
     drawn = chart(rates.rates, clock.now())
     assert drawn is not None
     assert len(drawn.messages) == 2
-    assert drawn.top == 100
+    assert drawn.top == 60
 
 
 def test_there_is_no_line_of_one_point() -> None:

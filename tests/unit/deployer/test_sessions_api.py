@@ -124,6 +124,28 @@ async def test_versions_are_listed_chosen_and_downloaded(door: VaultDoor) -> Non
     assert KEY in download.content
 
 
+async def test_the_present_state_is_asked_for_and_read(door: VaultDoor) -> None:
+    """What a script waits for would have no end, or no hash."""
+    problem(await door.http.post(f"{SESSIONS}/ana/sync"), 404, "no-such-session")
+    problem(await door.http.get(f"{SESSIONS}/ana/sync"), 404, "never-asked")
+    await door.upload(telethon_file())
+    problem(await door.http.post(f"{SESSIONS}/ana/sync"), 409, "on-no-node")
+    await door.vault.node("tokyo", status="offline")
+    await door.vault.assign("ana", "tokyo", 1)
+    problem(await door.http.post(f"{SESSIONS}/ana/sync"), 409, "node-away")
+    await door.vault.node("tokyo", joined=False)
+    problem(await door.http.post(f"{SESSIONS}/ana/sync"), 409, "node-has-no-key")
+    await door.vault.node("tokyo")
+    asked = await door.http.post(f"{SESSIONS}/ana/sync")
+    assert (asked.status_code, asked.json()["node_id"], asked.json()["by"]) == (202, "tokyo", "mika")
+    assert (asked.json()["version"], asked.json()["answered_at"]) == (None, None)
+    state = door.vault.state("ana", "tokyo", telethon_file(), (1, 5, 1), answers=asked.json()["sync_id"])
+    kept = await door.vault.record(state)
+    answer = (await door.http.get(f"{SESSIONS}/ana/sync")).json()
+    assert kept is not None
+    assert (answer["version"], answer["hash"], answer["problem"]) == (kept.version.version, state.hash, None)
+
+
 async def test_what_admins_alone_may_do(door: VaultDoor) -> None:
     """A viewer's token would be every account's login."""
     await door.upload(telethon_file())

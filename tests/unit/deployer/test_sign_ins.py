@@ -10,7 +10,7 @@ import pytest
 from shared.contracts.fleet import NodeStatus
 from shared.contracts.identifiers import content_hash
 from shared.contracts.logins import AnswerLogin, BeginLogin, LoginReported, LoginState
-from shared.contracts.sessions import SessionOrigin, SessionStored, sealed_for
+from shared.contracts.sessions import SessionOrigin, SessionRefused, SessionStored, sealed_for
 from shared.messaging import Rejected
 from shared.packing import packed
 from shared.sealing import open_sealed, seal, sealing_key_of
@@ -145,11 +145,22 @@ async def test_another_nodes_word_is_not_taken(door: VaultDoor) -> None:
     with pytest.raises(Rejected):
         await report(door, login, 1, LoginState.SIGNED_IN)
     with pytest.raises(Rejected):
-        await report(door, login, 1, LoginState.SIGNED_IN, **finished(door, telethon_file(), "bob"))
-    await door.upload(telethon_file(), "other")
-    with pytest.raises(Rejected, match="'other'"):
-        await report(door, login, 1, LoginState.SIGNED_IN, **finished(door, telethon_file()))
+        await report(door, login, 1, LoginState.SIGNED_IN, node_id="osaka", **finished(door, telethon_file()))
     assert (await look(door, login))["state"] == "connecting"
+
+
+@pytest.mark.parametrize(("sealed_as", "why"), [("bob", "was not sealed"), ("ana", "'other'")])
+async def test_a_login_that_the_vault_does_not_take_ends_the_sign_in(door: VaultDoor, sealed_as: str, why: str) -> None:
+    """The node would send it for ever, and the operator wait ten minutes to learn nothing."""
+    login = await begun(door)
+    await door.upload(telethon_file(), "other")
+    made = finished(door, telethon_file(), sealed_as)
+    with pytest.raises(Rejected, match=why):
+        await report(door, login, 1, LoginState.SIGNED_IN, **made)
+    ended = await look(door, login)
+    assert (ended["state"], "did not take" in ended["reason"], why in ended["reason"]) == ("failed", True, True)
+    [refused] = door.vault.told(SessionRefused)
+    assert (refused.node_id, refused.account_id, refused.epoch, refused.hash) == ("tokyo", "ana", 0, made["hash"])
 
 
 async def test_reports_that_overtake_each_other_do_no_harm(door: VaultDoor) -> None:

@@ -13,7 +13,7 @@ from services.deployer.use_cases.keep_version import Kept, KeyTaken
 from services.deployer.use_cases.store_sessions import NoSuchSession, NoSuchVersion, StillHeld, Upload
 from shared.contracts.assignments import AssignmentChanged, AssignmentState
 from shared.contracts.identifiers import content_hash
-from shared.contracts.sessions import SEALED_INLINE_LIMIT, SessionOrigin, SessionStored
+from shared.contracts.sessions import SEALED_INLINE_LIMIT, SessionOrigin, SessionRefused, SessionStored
 from shared.messaging import Rejected, Unavailable
 from shared.sealing import NotSealedForUs, new_sealing_key
 from tests.unit.deployer.session_making import key_of, pyrogram_string, telethon_file, telethon_string, zipped
@@ -140,6 +140,17 @@ async def test_a_state_that_the_registry_waits_for_is_taken_whoever_was_told(vau
     assert order is not None and vault.opened(order) == newest
 
 
+async def test_a_restarted_vault_and_another_replica_know_what_is_waited_for(vault: Vault) -> None:
+    """The state would come too early for ever: said again every ten minutes, and never in the vault."""
+    newest = state(1)
+    await vault.upload()
+    await vault.want("ana", "osaka", 1, at_least=content_hash(newest))
+    restarted = Vault(store=vault.store, pair=vault.pair)
+    await restarted.want("ana", "osaka", 1)  # the registry waits no more: the node has started with what there was
+    kept = await restarted.record(vault.state("ana", "tokyo", newest, (0, 5, 1), final=True))
+    assert kept is not None and kept.added
+
+
 async def test_a_large_login_goes_by_a_link_whose_bytes_are_sealed_too(vault: Vault) -> None:
     """A login that no message holds could not be moved; or its link would give it away."""
     many = sqlite3.connect(":memory:")
@@ -215,6 +226,22 @@ async def test_a_state_of_before_does_not_undo_an_operators_choice(vault: Vault)
     assert await vault.current() == 1
 
 
+async def test_a_copy_of_what_a_node_runs_from_its_folder_does_not_hold_up_its_newer_states(vault: Vault) -> None:
+    """The account would move with the copy, and answer again what it has answered since that was made."""
+    await vault.assign("ana", "tokyo", 0)
+    await vault.upload()
+    await vault.record(vault.state("ana", "tokyo", state(1), (0, 5, 1), final=True))
+    assert await vault.current() == 2
+
+
+async def test_a_first_login_with_another_key_is_not_replaced_by_the_folders(vault: Vault) -> None:
+    """Who brings a fresh login for an account would find the old one running."""
+    await vault.assign("ana", "tokyo", 0)
+    await vault.upload(content=telethon_string(key_of(1)))
+    await vault.record(vault.state("ana", "tokyo", state(1), (0, 5, 1), final=True))
+    assert await vault.current() == 1
+
+
 async def test_a_node_hands_back_only_what_it_has(vault: Vault) -> None:
     """A stolen node could plant a login of its own for every account."""
     await vault.upload()
@@ -224,6 +251,9 @@ async def test_a_node_hands_back_only_what_it_has(vault: Vault) -> None:
     assert await vault.record(vault.state("ana", "osaka", state(1), (9, 5, 1))) is None
     assert await vault.record(vault.state("new", "osaka", state(1), (0, 5, 1))) is None
     assert await vault.record(vault.state("ana", "tokyo", state(1), (1, 5, 1))) is not None
+    [refused] = vault.told(SessionRefused)
+    assert (refused.node_id, refused.account_id, refused.epoch) == ("osaka", "ana", 1)
+    assert (refused.hash, "does not have account" in refused.reason) == (content_hash(state(1)), True)
     await vault.clock.run_for(1)
     await vault.assign("ana", "osaka", 1)
     with pytest.raises(Rejected):
@@ -252,6 +282,8 @@ async def test_a_state_that_is_not_what_it_says_is_rejected(told: str, spoil: di
     with pytest.raises(Rejected, match=told):
         await vault.record(message)
     assert len(await vault.versions()) == 1
+    [refused] = vault.told(SessionRefused)
+    assert (refused.hash, told in refused.reason) == (message.hash, True), "the node would say it for ever"
 
 
 async def test_a_state_that_is_no_login_or_of_another_account_is_rejected(vault: Vault) -> None:

@@ -11,6 +11,7 @@ from services.deployer.api.session_backups import session_backups_router
 from services.deployer.api.session_body import FORM_ROOM
 from services.deployer.api.session_deliveries import session_deliveries_router
 from services.deployer.api.session_logins import session_logins_router
+from services.deployer.api.session_syncs import session_syncs_router
 from services.deployer.api.sessions import PREFIX, sessions_router
 from services.deployer.domain.sessions import Destination
 from services.deployer.domain.telegram_logins import LARGEST_UPLOAD
@@ -65,6 +66,7 @@ async def open_vault_door(role: Role = Role.ADMIN) -> AsyncIterator[VaultDoor]:
         audit=audit,
         routers=[
             session_logins_router(vault.sign_in),
+            session_syncs_router(vault.sync_now),
             session_backups_router(
                 BackUpSessions(vault.store, vault.safe, AgeArchives(), vault.clock),
                 RestoreSessions(vault.store, vault.reader, AgeArchives(), vault.keep, vault.clock),

@@ -13,11 +13,12 @@ from services.deployer.key_ring import KeyRing
 from services.deployer.session_safe import SealedSessions
 from services.deployer.store.in_memory import InMemoryStore
 from services.deployer.use_cases.browse_sessions import BrowseSessions, Downloaded
-from services.deployer.use_cases.deliver_sessions import Awaited, DeliverSessions
+from services.deployer.use_cases.deliver_sessions import DeliverSessions
 from services.deployer.use_cases.keep_version import KeepVersion, Kept, KeyTaken
 from services.deployer.use_cases.record_syncs import OpenSealed, RecordSyncs
 from services.deployer.use_cases.sign_in import SignInOnNode
 from services.deployer.use_cases.store_sessions import StoreSessions, Upload
+from services.deployer.use_cases.sync_now import SyncNow
 from shared.clock import VirtualClock
 from shared.contracts.assignments import AssignmentChanged, AssignmentState, SessionWanted
 from shared.contracts.contract import Contract
@@ -48,12 +49,19 @@ class VaultPair:
 class Vault:
     """The use cases of the vault on a store."""
 
-    def __init__(self, *, store: Any = None, keys: KeyRing | None = None, sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        store: Any = None,
+        keys: KeyRing | None = None,
+        sandbox: Sandbox | None = None,
+        pair: VaultPair | None = None,
+    ) -> None:
         self.clock = VirtualClock()
         self.randomness = SeededRandomness(1)
         self.store = store or InMemoryStore()
         self.keys = keys or KeyRing(SECRET)
-        self.pair = VaultPair()
+        self.pair = pair or VaultPair()
         self.safe = SealedSessions(self.keys)
         self.reader = FormatReader(sandbox)
         self.destinations: list[Destination] = []
@@ -61,9 +69,9 @@ class Vault:
         open_ = OpenSealed(self.pair, self.reader)
         self.sessions = StoreSessions(self.store, self.reader, self.keep, self.clock)
         self.browse = BrowseSessions(self.store, self.safe)
-        awaited = Awaited()
-        self.deliver = DeliverSessions(self.store, self.safe, self._url_of, awaited, self.clock)
-        self.record = RecordSyncs(self.store, open_, self.keep, awaited, self.clock)
+        self.deliver = DeliverSessions(self.store, self.safe, self._url_of, self.clock)
+        self.record = RecordSyncs(self.store, open_, self.keep, self.clock)
+        self.sync_now = SyncNow(self.store, self.clock, self.randomness)
         self.sign_in = SignInOnNode(self.store, open_, self.keep, self.clock, self.randomness)
         self.node_keys: dict[str, bytes] = {}
 

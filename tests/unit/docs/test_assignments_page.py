@@ -10,7 +10,12 @@ from tests.unit.registry.happenings import EVENTS, OF_A_ROW, SOON
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "assignments.md").read_text("utf-8")
-SAYING = ("domain/assignments.py", "use_cases/empty_draining.py", "use_cases/settle_silent.py")
+SAYING = (
+    "domain/assignments.py",
+    "use_cases/empty_draining.py",
+    "use_cases/settle_silent.py",
+    "use_cases/show_stranded.py",
+)
 
 
 def test_the_pages_table_is_the_codes() -> None:

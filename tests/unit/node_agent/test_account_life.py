@@ -20,12 +20,12 @@ from services.node_agent.telegram.in_memory import InMemoryConnection, InMemoryT
 from tests.support.agent.orders import script
 from tests.unit.node_agent.virtual_agent import World
 
-MANY = [f"actor-{number}" for number in range(200)]
+MANY = [f"actor-{number}" for number in range(100)]
 
 
 @pytest.fixture
 async def crowd() -> AsyncIterator[World]:
-    """Two hundred accounts in one chat."""
+    """A hundred accounts in one chat."""
     crowd = World(*MANY)
     yield crowd
     await crowd.close()

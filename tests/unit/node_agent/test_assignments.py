@@ -138,6 +138,27 @@ def test_what_was_given_back_is_told_while_the_set_has_it_and_never_started_in_i
     assert told.judge("anna", None, has_login=True) is Verdict.START and told.released() == []
 
 
+def test_a_file_that_came_back_may_run_again_although_the_set_between_was_lost() -> None:
+    """It would be told as given back for ever, and neither start here nor be found out by the registry."""
+    told = agent(order(3, row("anna", 0, release=True)))
+    told.give_back(row("anna", 0), None)
+    told.take(order(4, row("anna", 0, release=True), row("bert", 1)))
+    assert told.is_given_back("anna"), "the registry has not heard it yet"
+    told.take(order(6, row("anna", 0), row("bert", 1)))
+    told.granted(2, told.named)
+    assert told.released() == []
+    assert told.judge("anna", None, has_login=True) is Verdict.START
+
+
+def test_a_file_whose_login_went_to_the_vault_stays_given_back() -> None:
+    """Only a registry that was restored from an older copy says otherwise, while another node runs the account."""
+    told = agent(order(3, row("anna", 0, release=True)))
+    told.give_back(row("anna", 0), "sha256:" + "a" * 64)
+    told.take(order(6, row("anna", 0)))
+    told.granted(2, told.named)
+    assert told.judge("anna", None, has_login=True) is Verdict.RELEASE and len(told.released()) == 1
+
+
 def test_logins_are_asked_for_that_the_vault_can_send() -> None:
     """The folder's would be asked for in vain; one that goes away would be sent to a node that it leaves."""
     told = agent(order(3, row("anna", 2), row("bert", 0), row("carl", 4, release=True), row("dora", 1)))

@@ -12,7 +12,7 @@ from services.node_agent.telegram.in_memory_sign_in import CODE, Person
 from shared.contracts import names
 from shared.contracts.identifiers import content_hash
 from shared.contracts.logins import AnswerLogin, BeginLogin, LoginKind, LoginReported
-from shared.contracts.sessions import SessionStored, sealed_for
+from shared.contracts.sessions import SessionRefused, SessionStored, sealed_for
 from shared.messaging import Route
 from shared.sealing import open_sealed, seal, sealing_key_of
 from tests.support.agent.orders import NODE
@@ -119,6 +119,24 @@ async def test_it_is_said_until_the_vault_has_it(desk: Desk) -> None:
     before = len(desk.reports)
     await desk.world.clock.run_for(3600)
     assert len(desk.reports) == before
+
+
+async def test_a_login_that_the_vault_does_not_take_is_not_said_again(desk: Desk) -> None:
+    """It would be one more dead letter every ten minutes, for ever."""
+    await desk.begin()
+    await desk.answer(CODE)
+    said = len(desk.reports)
+    refused = SessionRefused(
+        node_id=NODE,
+        account_id="nell",
+        epoch=0,
+        hash=content_hash(LOGIN),
+        reason="another account has it",
+        refused_at=desk.world.clock.now(),
+    )
+    await desk.world.bus.publish(SIGNER.sign(refused))
+    await desk.world.clock.run_for(3_000)
+    assert len(desk.reports) == said
 
 
 async def test_it_is_said_after_a_restart_too() -> None:

@@ -40,7 +40,7 @@ def told(world: World) -> NodeFacts:
 
 WRONG: list[tuple[DeliverArtifact, str]] = [
     (unsigned(order(script("hi"))), "not signed"),
-    (STRANGER.sign(unsigned(order(script("hi")))), "does not trust"),
+    (STRANGER.sign(unsigned(order(script("hi")))), "does not trust. If the deployer was restored from an older copy"),
     (order(script("hi")).model_copy(update={"attempt": 7}), "altered"),
     (order(script("hi"), node_id="another-node"), "the order is for 'another-node'"),
 ]

@@ -24,6 +24,7 @@ from services.registry.domain.assignments import (
     Stays,
     Stored,
     Unassignable,
+    Waived,
     moved,
 )
 from tests.unit.registry.builders import AT
@@ -110,6 +111,20 @@ def test_what_was_handed_back_is_waited_for_until_the_vault_has_it() -> None:
     assert after(MOVING, GivenBack("n", 3, 0, HASH)).handed_back is None, "the vault has it already"
     on = after(replace(there, state=RELEASING, target="o"), GivenBack("m", 4, 0, None))
     assert (on.node_id, on.handed_back) == ("o", NEWER), "m never had the login: n's state is still on its way"
+
+
+def test_what_may_have_been_answered_stays_unanswered_wherever_the_account_goes() -> None:
+    """A guest would be answered by two nodes: the vault's state does not know of the first answer."""
+    over = after(MOVING, LeaseOver("n", until=SOON))
+    assert (over.node_id, over.silent_before) == ("m", SOON)
+    on = after(replace(over, state=RELEASING, target="o"), GivenBack("m", 4, 0, NEWER))
+    assert on.silent_before == SOON, "nobody says that m has caught up"
+    heard = after(MOVING, GivenBack("n", 3, 0, None, heard_until=SOON))
+    assert heard.silent_before == SOON, "n lost the newest state and knows what it has heard"
+    late = after(replace(heard, silent_before=None, handed_back=NEWER, since=SOON), Waived())
+    assert late.silent_before == SOON, "n had given it back before it was assigned anew"
+    earlier = after(replace(MOVING, silent_before=SOON), GivenBack("n", 3, 0, NEWER, heard_until=AT))
+    assert earlier.silent_before == SOON, "the time only rises"
 
 
 def test_a_folders_login_moves_into_the_vault() -> None:

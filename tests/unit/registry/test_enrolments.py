@@ -170,3 +170,20 @@ async def test_a_queue_that_was_missed_is_made_at_once_and_not_again_and_again(o
     assert office.broker.logins == {}
     office.keep.misses("somebody-without-a-login")
     await office.keep.repair()
+
+
+async def test_a_node_that_floods_is_locked_out_for_a_minute_or_two(office: Office) -> None:
+    """Nobody would stop it, or a registry that was restarted meanwhile would never let it in again."""
+    await office.joined("tokyo-1")
+    await office.keep.step()
+    assert office.broker.bounded
+    office.keep.floods("tokyo-1")
+    office.keep.floods("nobody")
+    await office.keep.repair()
+    assert office.broker.locked == {"tokyo-1"}
+    another = KeepAccess(office.store, office.broker, office.clock, SeededRandomness(2))
+    await another.step()
+    assert office.broker.locked == {"tokyo-1"}, "not by the next look: it may have been locked out just before"
+    await office.clock.run_for(LOOK_SECONDS)
+    await another.step()
+    assert office.broker.locked == set()

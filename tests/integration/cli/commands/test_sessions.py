@@ -12,27 +12,31 @@ from fastapi import Request
 from typer.testing import CliRunner, Result
 
 from services.cli.app import build_app
+from services.deployer.domain.syncs import SyncOrder
 from tests.integration.cli.commands.conftest import Callboard
 from tests.support.live_http import live
 from tests.unit.deployer.session_making import key_of, pyrogram_string, tdata_files, telethon_file, telethon_string
-from tests.unit.deployer.vault_door import SESSIONS, TOKEN, open_vault_door
+from tests.unit.deployer.vault_door import SESSIONS, TOKEN, VaultDoor, open_vault_door
 
 
 class Vault:
     """A vault behind a real port; `asked` are the orders that are the registry's."""
 
-    def __init__(self, url: str, asked: list[dict[str, Any]]) -> None:
+    def __init__(self, url: str, asked: list[dict[str, Any]], door: VaultDoor) -> None:
         self.url = url
         self.asked = asked
+        self.door = door
 
 
 @pytest.fixture
 def vault() -> Iterator[Vault]:
     """An empty one."""
     asked: list[dict[str, Any]] = []
+    doors: list[VaultDoor] = []
 
     async def made() -> Any:
         async with open_vault_door() as door:
+            doors.append(door)
             api = door.http._transport.app  # type: ignore[attr-defined]
 
         async def assign(account_id: str, request: Request) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def vault() -> Iterator[Vault]:
         return api
 
     with live(asyncio.run(made())) as url:
-        yield Vault(url, asked)
+        yield Vault(url, asked, doors[0])
 
 
 @pytest.fixture
@@ -158,6 +162,36 @@ def test_the_registry_is_asked_to_assign(callboard: Callboard, vault: Vault) -> 
     """Who has an account is not the vault's to say."""
     assert "goes to tokyo" in callboard("sessions", "assign", "ana", "tokyo").stdout
     assert vault.asked == [{"account_id": "ana", "node_id": "tokyo"}]
+
+
+def test_a_state_is_asked_for_and_waited_for(
+    callboard: Callboard, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup that is made right after would have an older state in it."""
+    inside, sync_now = vault.door.vault, vault.door.vault.sync_now
+    read = sync_now.one
+
+    async def answered(account_id: str) -> SyncOrder | None:
+        order = await read(account_id)
+        assert order is not None
+        await inside.record(inside.state("ana", "tokyo", telethon_file(), (1, 5, 1), answers=order.sync_id))
+        return await read(account_id)
+
+    async def prepare() -> None:
+        await inside.upload()
+        await inside.node("tokyo")
+        await inside.assign("ana", "tokyo", 1)
+
+    assert callboard("sessions", "sync", "ana").exit_code == 4
+    asyncio.run(prepare())
+    assert "tokyo is asked for the present state of ana" in callboard("sessions", "sync", "ana").stdout
+    monkeypatch.setattr(sync_now, "one", answered)
+    assert "the vault has the state of ana on tokyo as version" in callboard("sessions", "sync", "ana", "--wait").stdout
+    assert told(callboard("sessions", "sync", "ana", "--wait", "--json"))["hash"].startswith("sha256:")
+    monkeypatch.setattr(sync_now, "one", read)
+    monkeypatch.setattr("services.cli.commands.session_syncs.PATIENCE", 0.0)
+    late = callboard("sessions", "sync", "ana", "--wait")
+    assert late.exit_code == 1 and "has not answered yet" in late.stderr
 
 
 def test_a_rotation_goes_on_until_nothing_is_left(callboard: Callboard, tmp_path: Path) -> None:

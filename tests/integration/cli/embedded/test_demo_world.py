@@ -7,14 +7,14 @@ from pathlib import Path
 from services.cli.embedded.ports import free_port
 from services.cli.embedded.process import Command, OwnedProcess
 from services.cli.embedded.waiting import http_answers, until
-from services.cli.stack.demo_world import login_key, prepare_demo_world
+from services.cli.stack.demo_world import prepare_demo_world
 from services.cli.stack.layout import PROJECT, Home
 
 TOKEN = "a-token-of-this-test"
 
 
-async def test_the_sandbox_gives_each_agent_its_accounts_once(tmp_path: Path) -> None:
-    """If this broke, the demo's agents would have no accounts, or lose their newest state at every start."""
+async def test_the_sandbox_gives_the_same_logins_again_and_no_file_has_them(tmp_path: Path) -> None:
+    """If this broke, the vault would be brought other logins at every start, or a node's disk would have them."""
     home, admin = Home(tmp_path), free_port()
     settings = {
         "PATH": os.environ["PATH"],
@@ -29,21 +29,12 @@ async def test_the_sandbox_gives_each_agent_its_accounts_once(tmp_path: Path) ->
     try:
         ready = http_answers(f"http://127.0.0.1:{admin}/health/ready")
         assert await until(ready, 30, lambda: not sandbox.running), sandbox.log_tail()
-        for _ in range(2):
-            await prepare_demo_world(f"http://127.0.0.1:{admin}", TOKEN, home, ["demo-a", "demo-b"])
-            session = home.sessions("demo-b") / "demo_b_2.session"
-            inode = session.stat().st_ino
-        assert sorted(path.name for path in home.sessions("demo-a").iterdir()) == [
-            f"demo_a_{number}.session" for number in (1, 2, 3)
-        ]
+        asked = (f"http://127.0.0.1:{admin}", TOKEN, home, ["demo-a", "demo-b"])
+        first, second = await prepare_demo_world(*asked), await prepare_demo_world(*asked)
+        assert first == second
+        assert [login.account_id for login in first] == [f"demo_{node}_{n}" for node in "ab" for n in (1, 2, 3)]
+        assert all(login.session.startswith(b"SQLite format 3") for login in first)
         assert "BEGIN" in home.sandbox_key.read_text()
-
-        key = login_key(session)
-        assert key is not None
-        await prepare_demo_world(f"http://127.0.0.1:{admin}", TOKEN, home, ["demo-a", "demo-b"])
-        assert session.stat().st_ino == inode
-        session.write_bytes(b"damaged")
-        await prepare_demo_world(f"http://127.0.0.1:{admin}", TOKEN, home, ["demo-a", "demo-b"])
-        assert login_key(session) == key
+        assert list(home.path.rglob("*.session")) == []
     finally:
         await sandbox.stop(10)

@@ -1,12 +1,11 @@
-"""The files of a home: lock, session files."""
+"""The lock of a home, and the world that the demo asks for."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from services.cli.failures import CommandFailed, ExitCode
-from services.cli.stack.demo_world import demo_seed, login_key
+from services.cli.stack.demo_world import demo_logins, demo_seed
 from services.cli.stack.lock import only_stack_of
 
 
@@ -42,15 +41,12 @@ def test_the_demo_world_has_three_accounts_for_each_node() -> None:
     assert all(row["chats"] == [seed["chats"][0]["username"]] for row in seed["accounts"])
 
 
-def test_a_damaged_session_file_has_no_key(tmp_path: Path) -> None:
-    """If this broke, one damaged file would keep the stack from starting instead of being replaced."""
-    path = tmp_path / "a.session"
-    path.write_bytes(b"not a database at all")
-    assert login_key(path) is None
-    path.unlink()
-    database = sqlite3.connect(path)
-    database.execute("create table sessions (auth_key blob)")
-    database.execute("insert into sessions values (x'0102')")
-    database.commit()
-    database.close()
-    assert login_key(path) == b"\x01\x02"
+def test_each_login_of_the_world_knows_its_node() -> None:
+    """If this broke, an account would be assigned to a node that the demo says is another's."""
+    given = [
+        {"username": name, "session_file": "bG9naW4="} for name in ("demo_a_1", "demo_b_3", "guest_demo", "somebody")
+    ]
+    found = demo_logins(["demo-a", "demo-b"], given)
+    assert [(login.account_id, login.node_id) for login in found] == [("demo_a_1", "demo-a"), ("demo_b_3", "demo-b")]
+    assert found[0].session == b"login"
+    assert "login'" not in repr(found[0])

@@ -1,0 +1,62 @@
+"""What the tests of the page do behind its back: nodes and accounts that they move as they like."""
+
+import base64
+import json
+import time
+import urllib.request
+
+import httpx
+
+from tests.support.demo import Demo
+from tests.support.stack import Stack
+
+RAW = "application/octet-stream"
+MARKUP = "<img src=x onerror=alert(1)>"
+# A node that has what nobody has ordered, and a script that strays.
+ADOPTED = "restored-from-a-copy"
+ASTRAY = "id: astray\nchats: ['@my_chat']\nscenes: {a: {triggers: [{command: /a}], steps: [{reply: b}]}}\n"
+
+
+def call(stack: Stack, method: str, path: str, body: object = None, media_type: str = "application/json") -> object:
+    """What the API answers."""
+    content = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
+    headers = {"authorization": f"Bearer {stack.token}", "content-type": media_type}
+    request = urllib.request.Request(stack.url + path, content if body is not None else None, headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def beat(stack: Stack, node_id: str, **fields: object) -> None:
+    """A worker over HTTP reports: a node that the test moves as it likes."""
+    call(stack, "POST", "/api/v1/workers/heartbeat", {"node_id": node_id, **fields})
+
+
+def account(account_id: str, status: str = "online", **fields: object) -> dict[str, object]:
+    """One account of such a worker."""
+    return {"account_id": account_id, "status": status, **fields}
+
+
+def new_login(stack: Stack, name: str) -> bytes:
+    """The session file of a new Telegram user of the sandbox."""
+    with httpx.Client(
+        base_url=f"{stack.sandbox_url}/api/v1", headers={"authorization": f"Bearer {stack.token}"}
+    ) as sandbox:
+        user = sandbox.post("/users", json={"first_name": name, "username": name}).raise_for_status().json()
+        made = sandbox.post("/sessions", json={"user_id": user["user_id"]}).raise_for_status().json()
+    return base64.b64decode(made["session_file"])
+
+
+def lead_astray(demo: Demo) -> None:
+    """Make drift of both kinds: a node has what nobody has ordered, another one lost what it should have."""
+    stack = demo.stack()
+    stored = call(stack, "POST", "/api/v1/group-ai/scripts", ASTRAY, "application/yaml")
+    assert isinstance(stored, dict)
+    beat(stack, ADOPTED, artifacts=[{"id": "astray", "version": 1, "hash": stored["hash"], "tests_passed": True}])
+    body = {"node_ids": ["demo-b"], "rollout": {"drift": "report"}}
+    call(stack, "POST", "/api/v1/group-ai/script-deployment/deploy/astray", body)
+    file = demo.home / "agents" / "demo-b" / "state" / "scripts" / "astray.yaml"
+    deadline = time.monotonic() + 30
+    while not file.exists():
+        assert time.monotonic() < deadline, f"{file} did not come"
+        time.sleep(0.05)
+    file.write_text("id: something-else\n", "utf-8")

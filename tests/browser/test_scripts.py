@@ -1,0 +1,73 @@
+"""A script from an empty page to the nodes that run it, and its versions."""
+
+from playwright.sync_api import expect
+
+from tests.browser.browsing import Operator
+from tests.browser.fleet import MARKUP
+
+
+def test_a_script_is_written_rehearsed_and_pushed_to_chosen_nodes(somebody: Operator) -> None:
+    """The second scenario, from an empty page to 'verified': mistakes at their lines, a rehearsal, a plan."""
+    somebody.go("/scripts/new")
+    text = somebody.page.get_by_label("The script, in YAML")
+    verdict = somebody.page.locator("#verdict")
+    expect(verdict).to_contain_text("1 tests passed")
+    text.fill(text.input_value().replace("id: my-script", "id: by-hand").replace("reply:", "repyl:"))
+    expect(verdict).to_contain_text("to mend")
+    expect(somebody.page.locator(".paint .wrong")).to_contain_text("repyl")
+    expect(somebody.page.locator(".gutter .wrong").first).to_have_text("10")
+    assert somebody.faults() == []
+    text.fill(text.input_value().replace("repyl:", "reply:"))
+    expect(verdict).to_contain_text("tests passed")
+    somebody.page.get_by_label("What the guest says").fill("hello")
+    somebody.page.keyboard.press("Enter")
+    expect(somebody.page.locator(".bubble.account")).to_contain_text("Hello guest, welcome!")
+    somebody.page.get_by_label("What the guest says").fill(MARKUP)
+    somebody.page.keyboard.press("Enter")
+    expect(somebody.page.locator(".aside").first).to_contain_text("no answer")
+    assert somebody.page.locator("img").count() == 0
+    assert somebody.faults() == []
+    somebody.picture("editor")
+    somebody.page.get_by_role("button", name="Store as a new version").click()
+    expect(somebody.page.get_by_role("heading", name="by-hand")).to_be_visible()
+    somebody.page.get_by_role("link", name="Push to nodes").first.click()
+    somebody.page.get_by_label("Find a node").fill("demo")
+    somebody.page.get_by_role("checkbox", name="demo-a").check()
+    somebody.page.get_by_role("checkbox", name="demo-b").check()
+    expect(somebody.page.get_by_text("2 chosen")).to_be_visible()
+    assert somebody.faults() == []
+    somebody.picture("push")
+    somebody.page.get_by_role("button", name="Show the plan").click()
+    expect(somebody.region("deliveries")).to_contain_text("nothing of it")
+    expect(somebody.region("deliveries")).to_contain_text("welcome-desk")
+    assert somebody.faults() == []
+    somebody.picture("plan")
+    somebody.page.get_by_role("link", name="Start").click()
+    somebody.choose("Start")
+    expect(somebody.row("demo-a")).to_contain_text("verified")
+    expect(somebody.row("demo-b")).to_contain_text("verified")
+    expect(somebody.page.locator("h1")).to_contain_text("succeeded")
+    somebody.go("/accounts?script_id=by-hand")
+    expect(somebody.page.locator("tbody tr")).to_have_count(6)
+
+
+def test_versions_are_compared(somebody: Operator) -> None:
+    """What changed is seen before it is pushed; a text that is refused stays in the editor."""
+    somebody.go("/scripts/welcome-desk/edit")
+    text = somebody.page.get_by_label("The script, in YAML")
+    text.fill(text.input_value() + "# another line\n")
+    somebody.page.get_by_role("button", name="Store as a new version").click()
+    expect(somebody.page.get_by_role("status").first).to_contain_text("is stored")
+    somebody.page.get_by_role("rowheader", name="v2").get_by_role("link").click()
+    expect(somebody.page.locator(".difference .plus")).to_contain_text("# another line")
+    assert somebody.faults() == []
+    somebody.picture("difference")
+    somebody.go("/scripts/welcome-desk/edit")
+    text.fill("id: broken")
+    somebody.page.get_by_role("button", name="Store as a new version").click()
+    expect(somebody.page.get_by_role("alert")).to_contain_text("nothing was stored")
+    expect(text).to_have_value("id: broken")
+    somebody.go("/scripts")
+    expect(somebody.row("welcome-desk")).to_contain_text("v2")
+    assert somebody.faults() == []
+    somebody.picture("scripts")
