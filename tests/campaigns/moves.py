@@ -131,7 +131,7 @@ class Moves:
             await until(handed_back, "the vault has the newest state of every account from its own node", 60)
         except AssertionError:
             older = [each for each in self._accounts if await self._is_older(each)]
-            wrong += [f"the vault has no state of {each} from its own node: {await self._states(each)}" for each in older]
+            wrong += [f"{each}'s newest state is not from its own node: {await self._states(each)}" for each in older]
         await asyncio.sleep(GUESTS_PAUSE)
         await self._listen()
         wrong += [f"the login of user {each.user_id} was destroyed" for each in await dead_logins(self._fleet)]
