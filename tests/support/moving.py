@@ -83,5 +83,5 @@ async def versions(fleet: Fleet, account: str) -> list[dict[str, Any]]:
 
 
 async def dead_logins(fleet: Fleet) -> list[SessionRow]:
-    """Logins that Telegram has destroyed."""
-    return [session for session in await fleet.sandbox.sessions() if session.dead is not None]
+    """Logins that Telegram has destroyed because two used them at once."""
+    return [session for session in await fleet.sandbox.sessions() if session.dead == "AUTH_KEY_DUPLICATED"]

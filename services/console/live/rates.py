@@ -1,7 +1,8 @@
 """Messages and replies per minute: the fleet's totals, looked at every few seconds, and the differences between.
 
 Half an hour is kept, in memory: it is a picture of now, and a console that has just started draws it anew. A total that
-falls (a node was removed) counts as nothing said. While the registry is away there is a gap, not a zero.
+falls (a node was removed) counts as nothing said. While the registry is away there is a gap, not a zero. There is one,
+too, when many accounts came: a node that joins brings all that its accounts ever heard.
 """
 
 from collections import deque
@@ -19,6 +20,8 @@ LOOK_EVERY = 10.0
 # Nodes report their counters every few seconds, each at its own time: over less than a minute the lines only jump.
 OVER_SECONDS = 60.0
 KEPT_SECONDS = 1800.0
+# A larger share of accounts than this that is new tells more of the past than of now.
+NEW_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Rates:
             self._looks.clear()
             return
         at = self._clock.monotonic()
+        if self._looks and _many_came(self._looks[-1][1], summary):
+            self._looks.clear()
         if self._looks:
             before, old = self._looks[0]
             minutes = (at - before) / 60
@@ -65,3 +70,8 @@ class Rates:
             self._rates.append(Rate(self._clock.now(), messages, replies))
             self._hub.tell(News(RATES, (ALL,)))
         self._looks.append((at, summary))
+
+
+def _many_came(old: Summary, new: Summary) -> bool:
+    before, now = sum(old.accounts.values()), sum(new.accounts.values())
+    return now - before > NEW_SHARE * before

@@ -61,10 +61,10 @@ def accounts_pages(desk: Desk) -> APIRouter:
         fleet = desk.fleet(visitor)
 
         async def now() -> dict[str, Any]:
-            return {
-                "account": await fleet.accounts.one(node_id, account_id),
-                "assignment": await fleet.assignments.one(account_id),
-            }
+            assignment = await fleet.assignments.one(account_id)
+            account = await _reported(fleet, node_id, account_id, known=assignment is not None)
+            named = {"node_id": node_id, "account_id": account_id}
+            return {"account": account, "assignment": assignment, **named}
 
         async def counts() -> dict[str, Any]:
             found = await fleet.accounts.counts(node_id, account_id, A_WEEK)
@@ -86,6 +86,16 @@ def accounts_pages(desk: Desk) -> APIRouter:
         return await desk.show(request, visitor, page, node_id=node_id, account_id=account_id)
 
     return router
+
+
+async def _reported(fleet: Fleet, node_id: str, account_id: str, *, known: bool) -> Account | None:
+    """What the node says of the account; None where it says nothing of one that is known: it was stopped, or moved."""
+    try:
+        return await fleet.accounts.one(node_id, account_id)
+    except Refused as refused:
+        if refused.status != 404 or not known:
+            raise
+        return None
 
 
 async def _versions(fleet: Fleet, account_id: str) -> list[SessionVersion] | None:

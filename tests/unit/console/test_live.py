@@ -94,11 +94,13 @@ class Totals:
 
     def __init__(self) -> None:
         self.messages: int | None = 0
+        self.online = 100
 
     async def __call__(self) -> Summary:
         if self.messages is None:
             raise Away("registry")
-        return Summary(nodes={}, accounts={}, message_count=self.messages, reply_count=0)
+        accounts = {"online": self.online}
+        return Summary(nodes={}, accounts=accounts, message_count=self.messages, reply_count=0)
 
 
 async def test_rates_are_per_minute_and_a_gap_is_no_zero() -> None:
@@ -116,6 +118,17 @@ async def test_rates_are_per_minute_and_a_gap_is_no_zero() -> None:
     assert drawn is not None
     assert len(drawn.messages) == 2
     assert drawn.top == 60
+
+
+async def test_what_a_node_brings_along_is_no_rate() -> None:
+    """A node with a year behind it would be a peak that hides the rest of the half hour."""
+    clock, totals = VirtualClock(), Totals()
+    rates = Rates(totals, Hub(), clock)
+    for online, messages in ((100, 0), (100, 10), (101, 20), (150, 2000), (150, 2010)):
+        totals.online, totals.messages = online, messages
+        await rates.sample()
+        await clock.run_for(10)
+    assert [rate.messages for rate in rates.rates] == [60, 60, 60]
 
 
 def test_there_is_no_line_of_one_point() -> None:
