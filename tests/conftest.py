@@ -14,7 +14,8 @@ from tests.support import databases, servers, vhosts
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(trylast=True)
+# First, because xdist reads the units in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests into their units and the units into their order."""
     units = {item: order.unit_of(item.nodeid.partition("::")[0], item.name) for item in items}
