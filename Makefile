@@ -29,7 +29,7 @@ demo: setup ## start everything on this machine: a broker, a database, a Telegra
 	@exec $(BIN)/callboard up
 
 test: .venv/.development ## run the tests, on real servers
-	@$(BIN)/python -m pytest --numprocesses $(SIDES) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(SIDES) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.development ## ruff: rules and form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -33,10 +33,11 @@ LONG = (
 _UNIT_OF = {file: unit for unit, files in TOGETHER.items() for file in files}
 
 
-def unit_of(file: str, test: str) -> str:
-    """The unit of a test."""
+def unit_of(test: str) -> str:
+    """The unit of a test, by its id."""
+    file = test.partition("::")[0]
     folder = next((unit for begin, unit in FOLDERS.items() if file.startswith(begin)), file)
-    return f"{file}::{test}" if file in APART else _UNIT_OF.get(file, folder)
+    return test if file in APART else _UNIT_OF.get(file, folder)
 
 
 def rank(unit: str) -> int:
