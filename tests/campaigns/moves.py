@@ -18,7 +18,7 @@ from datetime import datetime
 import httpx
 
 from tests.support.fleet import CHAT, DRIFT_MARGIN_SECONDS, LEASE_SECONDS, STOP_SECONDS, Fleet
-from tests.support.moving import dead_logins, order, versions, whereabouts
+from tests.support.moving import ask_for_state, dead_logins, order, versions, whereabouts
 from tests.support.waiting import until
 
 NOTHING, STOPPED, KILLED, CUT_OFF = "nothing", "agent stopped", "agent killed", "agent cut off"
@@ -123,6 +123,9 @@ class Moves:
         """Wait until the last answers and states have come in; what is wrong in the end."""
 
         wrong = list[str]()
+        # By themselves agents save an account's state once a minute, and hand it back some seconds after that.
+        for account in self._accounts:
+            await ask_for_state(self._fleet, account)
 
         async def handed_back() -> bool:
             return not [each for each in self._accounts if await self._is_older(each)]

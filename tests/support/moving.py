@@ -63,6 +63,12 @@ async def order(fleet: Fleet, account: str, node: str) -> None:
     await until(ordered, f"{account} is ordered to {node}", 60)
 
 
+async def ask_for_state(fleet: Fleet, account: str) -> None:
+    """Let the account's node hand its present state back."""
+    answer = await fleet.api.post(f"{SESSIONS}/{account}/sync")
+    assert answer.status_code == 202, answer.text
+
+
 async def whereabouts(fleet: Fleet, account: str) -> Whereabouts:
     """Where an account is, as its owner shows it."""
     row = await fleet.get(ASSIGNMENT.format(account))

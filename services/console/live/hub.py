@@ -2,13 +2,14 @@
 
 A page that is told reads itself again, so what it shows is always what the API says now, in the reader's language and
 with the reader's rights. News for a page are gathered while it reads: a storm of events is a few words for each page,
-and no page can hold up another. After a gap every page is told to read everything (`reset`).
+and no page can hold up another. After a gap every page is told to read everything (`reset`); so is one that was read
+before the last news and listens only now.
 """
 
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -66,15 +67,19 @@ class Reader:
 
 
 class Hub:
-    """All open pages."""
+    """All open pages. `position` counts what was told."""
 
     def __init__(self) -> None:
+        self.position = 0
         self._readers: set[Reader] = set()
+        self._last: dict[str, int] = {}
 
     @contextmanager
-    def reader(self, topics: Iterable[str]) -> Iterator[Reader]:
-        """A page for as long as it is open."""
+    def reader(self, topics: Sequence[str], since: int | None = None) -> Iterator[Reader]:
+        """A page for as long as it is open; `since` is the position at which it was read."""
         reader = Reader(topics)
+        if since is not None and self._has_missed(topics, since):
+            reader.offer([News(RESET, (ALL,))])
         self._readers.add(reader)
         try:
             yield reader
@@ -83,12 +88,18 @@ class Hub:
 
     def tell(self, *news: News) -> None:
         """Something happened."""
+        self.position += 1
+        self._last |= {one.topic: self.position for one in news}
         for reader in self._readers:
             reader.offer(news)
 
     def reset(self) -> None:
         """Something may have been missed."""
         self.tell(News(RESET, (ALL,)))
+
+    def _has_missed(self, topics: Sequence[str], since: int) -> bool:
+        # A higher position is that of a console before this one.
+        return since > self.position or any(self._last.get(topic, 0) > since for topic in (*topics, RESET))
 
     def close(self) -> None:
         """End every page's stream, so that the server need not wait for them."""

@@ -97,8 +97,8 @@ class Desk:
         return Form(parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20_000))
 
     async def show(self, request: Request, visitor: Visitor, page: Page, **context: Any) -> Response:
-        """The page."""
-        return await self.screen.show(request, visitor, page, **context)
+        """The page. What happens while it is read, and before it listens, it is told when it does."""
+        return await self.screen.show(request, visitor, page, position=self.hub.position, **context)
 
     async def ask(self, request: Request, visitor: Visitor, template: str, **context: Any) -> Response:
         """A question before an act: in a dialog where a script asked for it, else as a page of its own."""

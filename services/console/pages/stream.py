@@ -20,13 +20,17 @@ def stream_pages(desk: Desk) -> APIRouter:
     async def live(request: Request) -> EventSourceResponse:
         await desk.visitor(request)
         topics = request.query_params.get("topics", "").split(",")
-        return EventSourceResponse(_messages(desk, request, topics), ping=PING_SECONDS)
+        given = request.query_params.get("since", "")
+        since = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+        return EventSourceResponse(_messages(desk, request, topics, since), ping=PING_SECONDS)
 
     return router
 
 
-async def _messages(desk: Desk, request: Request, topics: list[str]) -> AsyncIterator[ServerSentEvent]:
-    with desk.hub.reader(topics) as reader:
+async def _messages(
+    desk: Desk, request: Request, topics: list[str], since: int | None
+) -> AsyncIterator[ServerSentEvent]:
+    with desk.hub.reader(topics, since) as reader:
         yield ServerSentEvent(comment="connected")
         async for message in reader.messages():
             try:

@@ -1,6 +1,7 @@
 // What has changed comes from the server as topics with keys; the regions that it concerns are read again.
 // A region follows topics: `accounts` always, `accounts?` only for rows that it shows, `accounts~` at once for rows that
-// it shows and at leisure for others (one may have come that belongs here). After a cut everything is read again.
+// it shows and at leisure for others (one may have come that belongs here). After a cut everything is read again,
+// and at the beginning, too, when something has happened since the page was made.
 
 import { goOn, LAZY_PACE, regions, soon } from "./regions.js";
 
@@ -15,7 +16,8 @@ export function followChanges() {
 }
 
 function connect(topics) {
-  const source = new EventSource(`/live?topics=${topics.join(",")}`);
+  const since = document.body.dataset.position ?? "";
+  const source = new EventSource(`/live?topics=${topics.join(",")}&since=${since}`);
   let opened = false;
   source.onopen = () => {
     if (opened || lost) everything();

@@ -55,6 +55,23 @@ async def test_after_a_gap_every_page_reads_everything() -> None:
         assert await told(reader.messages()) == {"reset": [ALL]}
 
 
+async def test_what_happens_before_a_page_listens_is_told_when_it_does() -> None:
+    """A deployment that succeeds while its page is on its way would be shown as running until somebody reloads."""
+    hub = Hub()
+    hub.tell(News("nodes", ("a",)))
+    since = hub.position
+    with hub.reader(["deployments"], since) as reader:
+        assert not reader._news
+    hub.tell(News("accounts", ("a/1",)))
+    with hub.reader(["deployments"], since) as reader:
+        assert not reader._news, "what does not concern it is no reason to read it again"
+    hub.tell(News("deployments", ("dep_1",)))
+    with hub.reader(["deployments"], since) as reader:
+        assert json.loads(await anext(aiter(reader.messages()))) == {"reset": ["*"]}
+    with hub.reader(["deployments"], hub.position + 7) as reader:
+        assert reader._news, "it was read from the console before this one"
+
+
 async def test_a_page_that_was_closed_is_forgotten() -> None:
     """The console would gather news for every page that was ever open."""
     hub = Hub()
