@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT = 5.0
 STOP_TIMEOUT = 3.0
+# A broker that declares ten thousand queues is slow to answer, and no dead one: by then the heartbeat has told.
+LOOK_TIMEOUT = 20.0
 # Cuts that say nothing (a firewall that forgets, a blackholed link) are noticed within two of these, in seconds.
 AMQP_HEARTBEAT = 10
 
@@ -56,9 +58,14 @@ async def stop_quietly(broker: RabbitBroker, timeout: float = STOP_TIMEOUT) -> N
 
 async def inspect(broker: RabbitBroker, queue: str) -> tuple[int, int]:
     """How many messages are ready in a queue and how many consumers it has, asked over `broker`'s connection."""
-    async with asyncio.timeout(CONNECT_TIMEOUT):
-        connection = await broker.connect()
-        # A channel of its own: asking for a queue that is gone closes the channel that asks.
-        async with connection.channel() as channel:
+    # A channel of its own: asking for a queue that is gone closes the channel that asks.
+    channel = (await broker.connect()).channel()
+    try:
+        async with asyncio.timeout(LOOK_TIMEOUT):
+            await channel.initialize()
             found = await channel.declare_queue(queue, passive=True)
+    finally:
+        # Under no timeout: a Close that is cancelled is sent once more, and for the second the broker ends the whole
+        # connection ("expected 'channel.open'"). A broker that does not answer it is found out by the heartbeat.
+        await channel.close()
     return found.declaration_result.message_count or 0, found.declaration_result.consumer_count or 0
