@@ -6,9 +6,9 @@ clocks go, where the logins are, how dense the troubles are, and how bad the net
 than a lease.
 """
 
-import asyncio
 import contextlib
 import random
+from functools import partial
 
 from services.registry.domain.assignments import Takeover
 from services.registry.domain.node import NodePolicy
@@ -17,7 +17,7 @@ from shared.messaging import Unavailable
 from tests.simulation.fleet import SimulatedFleet
 from tests.simulation.moving import Move, keep_policies, misplaced
 from tests.simulation.timing import Timing
-from tests.simulation.troubles import Trouble, suffer
+from tests.simulation.troubles import Trouble, suffering
 from tests.simulation.weather import Weather, clear_sky
 
 # In leases: how long it goes on, and after how long every account has to be where it belongs. A takeover's patience
@@ -90,17 +90,8 @@ class Rush:
         """Begin, rush, and come to rest: then every account is online where it belongs, with its newest state."""
         await self._begin(fleet)
         self.weather.begin(fleet)
-        acts = [suffer(fleet, each) for each in self.troubles]
-        tasks = [asyncio.create_task(act) for act in (*acts, self._order(fleet), self._speak(fleet))]
-        try:
-            while not all(task.done() for task in tasks):
-                await fleet.run_for(1.0)
-            for task in tasks:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        async with suffering(fleet, self.troubles, partial(self._order, fleet), partial(self._speak, fleet)):
+            pass
         clear_sky(fleet)
         await fleet.until(lambda: self._unsettled(fleet), within=SETTLED_WITHIN * self.timing.lease)
         await fleet.run_for(self.timing.beat)

@@ -5,13 +5,13 @@ thing after the other, all of them side by side. Between, messages are lost, lat
 and scripts are deployed. After `SPAN` seconds nothing new begins.
 """
 
-import asyncio
 import random
 from dataclasses import dataclass
+from functools import partial
 
 from tests.simulation.fleet import SimulatedFleet
 from tests.simulation.scripts import greeter
-from tests.simulation.troubles import TROUBLES, Trouble, suffer
+from tests.simulation.troubles import TROUBLES, Trouble, suffering
 from tests.simulation.weather import Weather, clear_sky
 
 SPAN = 120.0
@@ -51,19 +51,9 @@ class Schedule:
     async def play(self, fleet: SimulatedFleet) -> None:
         """Live through the day; at its end nothing is wrong any more, and not everything is mended yet."""
         self.weather.begin(fleet)
-        acts = [suffer(fleet, each) for each in self.troubles]
-        tasks = [asyncio.create_task(act) for act in (*acts, self._speak(fleet))]
-        try:
+        async with suffering(fleet, self.troubles, partial(self._speak, fleet)):
             for deployment in self.deployments:
                 await _deploy(fleet, deployment)
-            while not all(task.done() for task in tasks):
-                await fleet.run_for(1.0)
-            for task in tasks:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
         clear_sky(fleet)
 
     def _troubles(self, whom: str) -> list[Trouble]:

@@ -1,7 +1,10 @@
 """What can go wrong with a simulated fleet, each trouble with its beginning and its end."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from shared.messaging import Unavailable
 from tests.simulation.fleet import SimulatedFleet
@@ -36,6 +39,25 @@ async def suffer(fleet: SimulatedFleet, trouble: Trouble) -> None:
     await begin()
     await fleet.clock.sleep(trouble.seconds)
     await end()
+
+
+@asynccontextmanager
+async def suffering(
+    fleet: SimulatedFleet, troubles: Sequence[Trouble], *works: Callable[[], Coroutine[Any, Any, None]]
+) -> AsyncIterator[None]:
+    """Troubles, and what else goes on beside them; the context ends when all of it has."""
+    coroutines = [*(suffer(fleet, each) for each in troubles), *(work() for work in works)]
+    tasks = [asyncio.create_task(each) for each in coroutines]
+    try:
+        yield
+        while not all(task.done() for task in tasks):
+            await fleet.run_for(1.0)
+        for task in tasks:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def acts_of(fleet: SimulatedFleet, trouble: Trouble) -> tuple[Act, Act]:

@@ -26,6 +26,7 @@ def entries_of(content: bytes) -> dict[str, bytes]:
             if len(infos) > MOST_ENTRIES:
                 raise BadSession(f"the archive has {len(infos)} files, at most {MOST_ENTRIES} are read: send fewer")
             return dict(_read(archive, infos))
+    # NotImplementedError is what zipfile says of an archive that asks for a later version of the format.
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zipfile.LargeZipFile):
         raise BadSession("the archive is damaged or was cut: make it anew") from None
     except (RuntimeError, zlib.error):
