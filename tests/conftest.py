@@ -2,8 +2,12 @@
 
 import gc
 import signal
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from typing import Any
 
+import certifi
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -14,6 +18,22 @@ from tests.support import databases, servers, vhosts
 # A shell that starts us in the background has SIGINT ignored, and what we start would inherit that: Ctrl-C would not
 # end the commands whose end by Ctrl-C is tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_context = ssl.create_default_context
+
+
+@cache
+def _world() -> ssl.SSLContext:
+    return _context(cafile=certifi.where())
+
+
+def _shared_context(*given: Any, **named: Any) -> ssl.SSLContext:
+    """The context of httpx's clients is made once: reading the world's authorities for each is a minute of the run."""
+    return _world() if not given and named == {"cafile": certifi.where()} else _context(*given, **named)
+
+
+ssl.create_default_context = _shared_context
 
 
 @pytest.hookimpl(trylast=True)

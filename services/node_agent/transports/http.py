@@ -25,6 +25,7 @@ from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.parcels import Parcel, packed
 from shared.messaging import PublishFailed, Route
 from shared.randomness import Randomness
+from shared.tls import needed
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class HttpTransport:
             base_url=url,
             headers={"authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            verify=verify,
+            verify=needed(url, verify),
         )
         self._last_beat: HeartbeatReported | None = None
         self._beaten = asyncio.Event()
