@@ -57,6 +57,8 @@ PROBE_SECONDS = 60.0
 SCRIPT_PAUSE_SECONDS = 0.01
 # The wall clock, by which scripts wait, may be set: it is looked at again after so long.
 LOOK_SECONDS = 60.0
+# Who may not run any more is stopped by others within this, or may again.
+HELD_SECONDS = 1.0
 # What an account missed for longer than this is not answered any more when it comes back.
 ANSWER_WITHIN = timedelta(minutes=5)
 
@@ -175,17 +177,25 @@ class AccountRunner:
 
     async def _connected(self) -> TelegramConnection | TelegramTrouble:
         """A connection when this account's turn has come, or why there is none."""
+        parts = self._parts
+        while True:
+            async with parts.turns.taken(parts.telegram.data_centre(self._id)):
+                if self._may_run():
+                    return await self._tried()
+            # It is about to be stopped: that is no trouble of Telegram's, and to ask on without a pause would keep
+            # whoever stops it from doing so.
+            await parts.clock.sleep(HELD_SECONDS)
+
+    async def _tried(self) -> TelegramConnection | TelegramTrouble:
+        """Connect; whoever waits for the same data centre learns from it."""
         parts, data_centre = self._parts, self._parts.telegram.data_centre(self._id)
-        async with parts.turns.taken(data_centre):
-            if not self._may_run():
-                return Unreachable("there is no valid lease, or the account is no longer assigned to this node")
-            self._hold(connected=True)
-            try:
-                connection = await parts.telegram.connect(self._id, self._hear)
-            except TelegramTrouble as trouble:
-                if isinstance(trouble, Unreachable):
-                    parts.turns.failed(data_centre)
-                return trouble
+        self._hold(connected=True)
+        try:
+            connection = await parts.telegram.connect(self._id, self._hear)
+        except TelegramTrouble as trouble:
+            if isinstance(trouble, Unreachable):
+                parts.turns.failed(data_centre)
+            return trouble
         parts.turns.came_through(data_centre)
         return connection
 

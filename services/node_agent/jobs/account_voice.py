@@ -25,6 +25,8 @@ from shared.scripts import React, SendText, peer_of
 
 log = structlog.get_logger(__name__)
 
+_PERMISSION = "if this lasts, look at the account's assignment, and at this machine's way to the registry"
+
 
 class AccountVoice:
     """See the module's docstring."""
@@ -81,7 +83,7 @@ class AccountVoice:
         # Asked at the last moment: the ledger may have taken its time.
         if not self._may_run():
             self._unsaid.put_back(self._id, outgoing)
-            return Unreachable("the lease has ended, or the account is no longer assigned to this node")
+            return Unreachable("the lease has ended, or the account is no longer assigned to this node", _PERMISSION)
         if not self._stage.may_say(self._id, outgoing.script_id, outgoing.chat):
             self._unsaid.drop(self._id, outgoing, "the account does not play this script in this chat any more")
             return None
