@@ -21,6 +21,10 @@ MOVED_AWAY = (
     "the vault."
 )
 NOT_ASSIGNED = "The account is no longer assigned to this node. Callboard has disconnected it here."
+ASSIGNED_ANEW = (
+    "The account was assigned to this node anew, as when another version of its login was chosen. Callboard has "
+    "disconnected it, and starts it as soon as that login is here."
+)
 NEVER_ASSIGNED = (
     "The registry has not assigned this account to the node yet. Callboard starts it as soon as it does. If this "
     "lasts, look at the account's assignment."
