@@ -50,7 +50,8 @@ class Standing:
 
     def wanting(self, now: float) -> list[str]:
         """The accounts whose logins are asked for now."""
-        wanted = self.assignments.wanting(self._logins.has)
+        # One of an earlier epoch is handed back before another can be taken.
+        wanted = self.assignments.wanting(lambda account_id, epoch: account_id in self._logins)
         before, since = self._asked, now - self._seconds
         due = [each for each in wanted if before.get(each, since) <= since]
         self._asked = {each: before[each] for each in wanted if each in before} | dict.fromkeys(due, now)

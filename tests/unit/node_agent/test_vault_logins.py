@@ -3,13 +3,16 @@
 import zlib
 from itertools import pairwise
 
+import pytest
+
+from services.node_agent.domain.ports import DownloadFailed
 from services.node_agent.domain.telegram import UnusableSession
-from services.node_agent.telegram.in_memory import login_of
+from services.node_agent.telegram.in_memory import InMemoryConnection, login_of
 from shared.contracts.identifiers import content_hash
 from shared.sealing import new_sealing_key
 from tests.support.agent.orders import NODE, script
 from tests.support.agent.trusting import SIGNER
-from tests.unit.node_agent.virtual_agent import BEGINNING, with_vault
+from tests.unit.node_agent.virtual_agent import BEGINNING, GUEST, with_vault
 
 
 async def test_a_login_of_the_vault_is_asked_for_taken_into_memory_and_started() -> None:
@@ -130,3 +133,50 @@ async def test_a_login_that_is_of_no_use_is_an_error_and_not_asked_for_again() -
         vault.assign("anna", 3)
         await world.clock.run_for(15)
         assert world.status_of("anna") == "online"
+
+
+async def test_the_state_of_an_earlier_epoch_is_handed_back_before_another_login_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The login that an operator has chosen would come while the one before it still runs, and push its newest state
+    out of the memory: the vault would never see it."""
+    world, vault = with_vault("anna")
+
+    async def slow(connection: InMemoryConnection) -> None:
+        connection._world.disconnected("anna", connection)
+        await world.clock.sleep(2)
+
+    monkeypatch.setattr(InMemoryConnection, "disconnect", slow)
+    async with world.online():
+        world.telegram.write(GUEST, "anna", "hello")
+        await world.clock.run_for(3)
+        assert vault.synced == []
+        vault.put("anna", login_of("anna", 0))
+        vault.assign("anna", 2)
+        await world.bus.publish(vault.order(NODE))
+        await world.clock.run_for(15)
+        [state] = vault.synced
+        assert (state.epoch, state.final, state.hash) == (1, True, content_hash(login_of("anna", 1)))
+        assert (world.status_of("anna"), world.registry.accounts["anna"].epoch) == ("online", 2)
+        [reason] = [each for each in world.registry.reasons("anna", "stopped") if "assigned" in each]
+        assert "assigned to this node anew" in reason
+
+
+async def test_logins_that_take_long_to_fetch_hold_up_no_lease() -> None:
+    """A vault behind a slow line would cost the accounts that run their lease: each fetch takes one of the places in
+    which orders are handled."""
+    many = [f"actor-{number}" for number in range(30)]
+    world, vault = with_vault("anna", *many)
+    noise = b"".join(content_hash(str(number).encode()).encode() for number in range(3000))
+    for account_id in many:
+        vault.versions[account_id] = [login_of(account_id) + b"\x00" + noise]
+
+    async def fetch(url: str, most: int) -> bytes:
+        await world.clock.sleep(30)
+        raise DownloadFailed("the vault does not answer")
+
+    world.downloads.fetch = fetch  # type: ignore[method-assign]
+    async with world.online():
+        await world.clock.run_for(180)
+        assert world.telegram.connects == {"anna": 1} and world.telegram.connected("anna")
+        assert "the vault does not answer" in world.reason_of(many[0])
