@@ -220,7 +220,7 @@ class AccountRunner:
         log.info("account_interrupted", account=self._id, kind=type(trouble).__name__, reason=str(trouble))
         match follows:
             case End():
-                await parts.roster.enter(self._id, ERROR, reason, dead_file=self._file.fingerprint)
+                await self._end(reason)
                 return False
             case Rest(status=status, seconds=seconds):
                 parts.unsaid.be_silent(self._id, Silence(parts.clock.monotonic() + seconds, status, reason))
@@ -234,6 +234,16 @@ class AccountRunner:
                 if self._reached or not isinstance(trouble, Unreachable):
                     await self._pause()
         return True
+
+    async def _end(self, reason: str) -> None:
+        """Enter the error, when the ledger takes it: until then as well, Telegram is not asked again."""
+        while True:
+            try:
+                await self._parts.roster.enter(self._id, ERROR, reason, dead_file=self._file.fingerprint)
+                return
+            except LedgerAway as error:
+                log.error("ledger_away", account=self._id, reason=str(error))
+                await self._pause()
 
     async def _pause(self) -> None:
         self._failures += 1

@@ -1,10 +1,24 @@
 """The newest states of logins on their way to the vault, while they run and when the agent ends; the whole agent."""
 
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from services.node_agent.domain.logins import Login, state_of
+from services.node_agent.store.database import Database, InlineConnection
+from services.node_agent.store.handed_back import SqliteHandedBack
+from services.node_agent.store.logins import Logins
+from services.node_agent.store.session_files import InMemorySessions
+from services.node_agent.use_cases.hand_back import KEPT_AT_ONCE, HandBack
+from services.node_agent.use_cases.sealing_logins import LoginSealer
+from shared.clock import VirtualClock
 from shared.contracts.identifiers import content_hash
 from shared.contracts.sessions import SessionStored
 from tests.support.agent.orders import NODE, script
-from tests.support.agent.trusting import SIGNER
+from tests.support.agent.trusting import SIGNER, trust_of
 from tests.unit.node_agent.virtual_agent import GUEST, with_vault
+
+T = TypeVar("T")
 
 
 async def test_changed_logins_are_handed_back_now_and_then_while_they_run() -> None:
@@ -73,3 +87,28 @@ async def test_a_word_of_the_vault_for_another_state_leaves_the_newest_waiting()
         await world.bus.publish(SIGNER.sign(stored))
         await world.clock.run_for(700)
         assert len(vault.synced) > before and vault.synced[-1].hash != first.hash
+
+
+async def test_what_was_sealed_in_the_time_at_the_end_is_kept() -> None:
+    """Of thousands of logins nothing would be handed back, because the last one was not sealed in time."""
+    logins, database, asked = Logins(), Database(InlineConnection()), 0
+    await database.prepare()
+
+    async def slower_and_slower(function: Callable[..., T], *arguments: Any) -> T:
+        nonlocal asked
+        asked += 1
+        if asked > KEPT_AT_ONCE + 20:
+            await asyncio.Event().wait()
+        return function(*arguments)
+
+    for number in range(KEPT_AT_ONCE + 50):
+        login, content = Login(1, 1, content_hash(b"before")), f"a login {number}".encode()
+        logins.keep(f"actor-{number}", login, state_of(b"before"))
+        await logins.write(f"actor-{number}", content, login.file)
+    clock, ledger = VirtualClock(), SqliteHandedBack(database)
+    sealer = LoginSealer(trust_of(NODE, clock), 1, slower_and_slower, clock)
+    ending = asyncio.create_task(HandBack(logins, InMemorySessions(), ledger, sealer, bytes).everything())
+    await clock.run_for(1)
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+    assert len(await ledger.pending()) == KEPT_AT_ONCE

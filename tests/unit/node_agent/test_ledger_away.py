@@ -29,3 +29,14 @@ async def test_who_was_stopped_meanwhile_is_told_when_it_is_back(world: World) -
         world.ledger.away = False
         await world.clock.run_for(15)
         assert (world.status_of("anna"), world.status_of("bert")) == ("stopped", "online")
+
+
+async def test_a_dead_login_is_not_asked_for_once_more(world: World) -> None:
+    """Telegram punishes who asks for a dead login again and again, and does not care whose disk is full."""
+    async with world.online():
+        world.ledger.away = True
+        world.telegram.kill("anna")
+        await world.clock.run_for(600)
+        world.ledger.away = False
+        await world.clock.run_for(90)
+        assert world.status_of("anna") == "error" and world.telegram.connects["anna"] == 1
