@@ -7,8 +7,8 @@ import pytest
 from services.registry.domain.accounts import AccountGroup
 from services.registry.domain.views import AccountPlace, AccountQuestion
 from shared.contracts.fleet import NodeStatus
-from tests.contract.registry.conftest import Subject
-from tests.contract.registry.test_store import NODE
+from tests.contract.registry.rows import NODE
+from tests.contract.registry.subject import Subject
 from tests.unit.registry.builders import account
 
 HOUR, WEEK = 3600, timedelta(days=7)
