@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.deployer.domain.deliveries import Delivery
-from services.deployer.domain.ports import DueDelivery
+from services.deployer.domain.delivery_rows import DueDelivery
 from services.deployer.domain.rollout import DEFAULT_LIMITS, Limits, Window
 from services.deployer.store.columns import arrays, unnest
 from shared.contracts.artifacts import Artifact

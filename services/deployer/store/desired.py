@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.deployer.domain.desired import Desired, Want
+from services.deployer.domain.desired_rows import DesiredKey, DriftQuestion, DueDesired
 from services.deployer.domain.drift import SHOWN
-from services.deployer.domain.ports import DesiredKey, DriftQuestion, DueDesired
 from services.deployer.store.columns import arrays, unnest
 from services.deployer.store.nodes import NAMES as NODE_NAMES
 from services.deployer.store.nodes import node_of
@@ -83,7 +83,7 @@ _CLAIM = text(
 
 
 class PostgresDesired:
-    """Implements `domain.ports.DesiredRows` in one transaction."""
+    """Implements `domain.desired_rows.DesiredRows` in one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

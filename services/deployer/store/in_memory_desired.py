@@ -5,16 +5,16 @@ from datetime import datetime
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.desired import Desired
+from services.deployer.domain.desired_rows import DesiredKey, DriftQuestion, DueDesired
 from services.deployer.domain.drift import SHOWN
 from services.deployer.domain.nodes import Node
-from services.deployer.domain.ports import DesiredKey, DriftQuestion, DueDesired
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.deployments import DeliveryState
 
 
 class InMemoryDesired:
-    """Implements `domain.ports.DesiredRows`."""
+    """Implements `domain.desired_rows.DesiredRows`."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class InMemoryDesired:
 
 
 class InMemoryVerifiedBindings:
-    """Implements `domain.ports.VerifiedBindings`."""
+    """Implements `domain.binding_rows.VerifiedBindings`."""
 
     def __init__(self, bindings: dict[str, Bindings | None]) -> None:
         self._bindings = bindings

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.deployer.domain.desired import Desired, Want
-from services.deployer.domain.ports import DriftQuestion, Transaction
+from services.deployer.domain.desired_rows import DriftQuestion
+from services.deployer.domain.ports import Transaction
 from services.deployer.domain.rollout import Rollout
 from shared.contracts.artifacts import AppliedArtifact, Artifact, FileState
 from shared.contracts.deployments import DeliveryState

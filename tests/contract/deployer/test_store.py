@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.deployer.domain.deployment_rows import DeploymentQuestion
 from services.deployer.domain.deployments import Deployment, Group, Progress
 from services.deployer.domain.plans import Had, Lost, PlanEntry
-from services.deployer.domain.ports import DeploymentQuestion, Transaction
+from services.deployer.domain.ports import Transaction
 from services.deployer.domain.rollout import Limits, Rollout, Timers
 from shared.contracts.artifacts import AppliedArtifact, Artifact
 from shared.contracts.deliveries import FailureCause
