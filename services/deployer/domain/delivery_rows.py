@@ -55,6 +55,10 @@ class Deliveries(Protocol):
         """Pending deliveries of a deployment that are released; locked ones are passed over."""
         ...
 
+    async def applied(self, script_id: str, node_ids: Collection[str]) -> list[Delivery]:
+        """The deliveries of a script that these nodes have applied, and that are not verified; not locked."""
+        ...
+
     async def in_states(self, deployment_id: str, states: Collection[DeliveryState]) -> list[Delivery]:
         """The deliveries of a deployment in these states, by node id."""
         ...

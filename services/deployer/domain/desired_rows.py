@@ -7,7 +7,6 @@ from typing import Protocol
 
 from services.deployer.domain.desired import Desired
 from services.deployer.domain.nodes import Node
-from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.drift import DriftKind, DriftState
 
@@ -72,8 +71,8 @@ class DesiredRows(Protocol):
         """The nodes by those of the delivery ids that a row wants; not locked."""
         ...
 
-    async def verified(self, script_id: str, node_ids: Collection[str]) -> dict[str, Artifact]:
-        """The version of a script that was verified last on these nodes, where it was not removed; not locked."""
+    async def wanted(self, script_id: str, node_ids: Collection[str]) -> list[Desired]:
+        """The rows of a script on these nodes, where an order of it was verified; not locked."""
         ...
 
     async def claim_due(self, now: datetime, most: int) -> list[DueDesired]:

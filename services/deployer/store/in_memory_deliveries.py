@@ -71,6 +71,11 @@ class InMemoryDeliveries:
         open_ones = await self.lock_of(deployment_id)
         return [one for one in open_ones if one.released and one.state is DeliveryState.PENDING]
 
+    async def applied(self, script_id: str, node_ids: Collection[str]) -> list[Delivery]:
+        """The deliveries of a script that these nodes have applied, and that are not verified."""
+        found = await self.lock_open(script_id, node_ids)
+        return [delivery for delivery in found if delivery.state is DeliveryState.APPLIED]
+
     async def in_states(self, deployment_id: str, states: Collection[DeliveryState]) -> list[Delivery]:
         """The deliveries of a deployment in these states, by node id."""
         found = [one for one in self._deliveries.values() if one.deployment_id == deployment_id and one.state in states]
