@@ -78,12 +78,18 @@ def broker_server() -> Iterator[servers.Broker]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def all_databases(postgres_server: servers.Postgres) -> databases.Databases:
+    """The databases of the run."""
+    return databases.Databases(postgres_server)
+
+
 @pytest.fixture
-async def database_url(postgres_server: servers.Postgres) -> AsyncIterator[str]:
-    """A fresh, migrated database."""
-    url = await databases.clone(postgres_server)
+async def database_url(all_databases: databases.Databases) -> AsyncIterator[str]:
+    """An empty, migrated database."""
+    url = await all_databases.take()
     yield url
-    await databases.drop(postgres_server, url)
+    await all_databases.give_back(url)
 
 
 @pytest.fixture
