@@ -16,6 +16,7 @@ from services.registry.api.assignments import assignment_routers
 from services.registry.api.enrolments import enrolments_router, join_router
 from services.registry.api.events import events_router
 from services.registry.api.internal import internal_router
+from services.registry.api.node_rates import NodeRates
 from services.registry.api.tokens import tokens_router, whoami_router
 from services.registry.api.worker_orders import worker_orders_router
 from services.registry.api.workers import workers_router
@@ -278,7 +279,7 @@ class Registry:
         """The HTTP door, made when it is first needed: in virtual time a registry starts often, and is seldom asked."""
         settings, ports = self._settings, self._ports
         policies, stranded = KeepPolicies(self._store, self._store, self._empty), ShowStranded(self._store)
-        tokens = Tokens(ports.tokens, ports.randomness)
+        tokens, rates = Tokens(ports.tokens, ports.randomness), NodeRates(self._clock)
         return create_api(
             "Callboard registry",
             version=VERSION,
@@ -291,11 +292,12 @@ class Registry:
                     self._take_heartbeat,
                     self._hand_over,
                     self._cut_off,
+                    rates,
                     self._clock,
                     settings.lease_seconds,
                 ),
                 worker_orders_router(
-                    self._hand_over, PassOnReports(ports.bus), self._cut_off, self._clock, ports.randomness
+                    self._hand_over, PassOnReports(ports.bus), self._cut_off, rates, self._clock, ports.randomness
                 ),
                 accounts_router(self._store, stranded),
                 *assignment_routers(self._store, stranded, self._order, policies),

@@ -2,7 +2,8 @@
 
 `Outbox.add` is called inside the use case's transaction. `OutboxRelay` publishes in batches and deletes what the
 broker has confirmed; it may publish a message twice (with the same id), never lose one. An order that no queue
-takes is dropped: the row that wants it sent is still there, and its timer will write it again.
+takes is dropped: the row that wants it sent is still there, and its timer will write it again. While a service is
+updated, its replicas of before meet messages that they cannot read: those are left for the newer ones.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +22,7 @@ from shared.contracts.contract import Contract
 from shared.db.engine import Database
 from shared.draining import Drain
 from shared.messaging.bus import Bus, Unroutable
+from shared.messaging.decoding import explain
 from shared.randomness import Randomness
 
 log = structlog.get_logger(__name__)
@@ -28,6 +31,8 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0
 # One transaction holds this many rows while they are published: a fraction of a second of publishing.
 BATCH = 500
+# So many messages that it cannot read a replica passes over.
+MOST_UNREAD = 1_000
 
 OUTBOX_DDL = """
 create table {schema}.outbox (
@@ -73,10 +78,12 @@ class OutboxRelay:
 
     def __init__(self, schema: str, database: Database, bus: Bus, clock: Clock, randomness: Randomness) -> None:
         self._take = text(
-            f"select id, message_id, type, body from {schema}.outbox order by id limit :most for update skip locked"
+            f"select id, message_id, type, body from {schema}.outbox where type = any(cast(:types as text[])) "
+            "and id <> all(cast(:unread as bigint[])) order by id limit :most for update skip locked"
         )
         self._delete = text(f"delete from {schema}.outbox where id = any(cast(:ids as bigint[]))")
         self._database = database
+        self._unread: list[int] = []
         self.bus = bus
         drain = Drain(f"{schema} outbox", self.relay_once, POLL_SECONDS, clock, randomness)
         self.wake = drain.wake
@@ -85,24 +92,31 @@ class OutboxRelay:
     async def relay_once(self) -> bool:
         """Publish one batch; whether there may be more. Raises PublishFailed or Unavailable."""
         async with self._database.begin() as connection:
-            rows = [_row(found) for found in await connection.execute(self._take, {"most": BATCH})]
+            asked = {"types": list(CONTRACT_BY_TYPE), "unread": self._unread, "most": BATCH}
+            taken = list(await connection.execute(self._take, asked))
+            rows = [row for found in taken if (row := self._row(found)) is not None]
             if not rows:
                 return False
             results = await asyncio.gather(*(self._publish(row) for row in rows), return_exceptions=True)
             done = [row.id for row, result in zip(rows, results, strict=True) if result is None]
             await connection.execute(self._delete, {"ids": done})
         _raise_first(results)
-        return len(rows) == BATCH
+        return len(taken) == BATCH
+
+    def _row(self, found: Any) -> _Row | None:
+        try:
+            return _Row(found.id, found.message_id, CONTRACT_BY_TYPE[found.type].model_validate_json(found.body))
+        except ValidationError as error:
+            log.error("outbox_row_left", id=found.id, type=found.type, reason=explain(error),
+                      advice="a newer replica of this service sends it")  # fmt: skip
+            self._unread = [*self._unread, found.id][-MOST_UNREAD:]
+            return None
 
     async def _publish(self, row: _Row) -> None:
         try:
             await self.bus.publish(row.message, message_id=row.message_id)
         except Unroutable as error:
             log.info("order_dropped", reason=str(error))
-
-
-def _row(found: Any) -> _Row:
-    return _Row(found.id, found.message_id, CONTRACT_BY_TYPE[found.type].model_validate_json(found.body))
 
 
 def _raise_first(results: Sequence[BaseException | None]) -> None:

@@ -18,14 +18,14 @@ class Allowance:
         # What each name had left, and when that was.
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, name: str) -> bool:
-        """Take one; whether there was one."""
+    def take(self, name: str, count: int = 1) -> bool:
+        """Take so many, or none; whether there were so many."""
         left = self.left(name)
-        self._left[name] = (left - 1 if left >= 1 else left, self._monotonic())
+        self._left[name] = (left - count if left >= count else left, self._monotonic())
         self._left.move_to_end(name)
         if len(self._left) > self._most:
             self._left.popitem(last=False)
-        return left >= 1
+        return left >= count
 
     def left(self, name: str) -> float:
         """How many the name may take now."""
@@ -34,4 +34,8 @@ class Allowance:
 
     def seconds_to_one(self, name: str) -> float:
         """How long until the name may take one."""
-        return max(0.0, (1 - self.left(name)) / self._a_second)
+        return self.seconds_to(name, 1)
+
+    def seconds_to(self, name: str, count: int) -> float:
+        """How long until the name may take so many, which must be no more than the burst."""
+        return max(0.0, (count - self.left(name)) / self._a_second)

@@ -17,7 +17,7 @@ from services.deployer.api.deployment_views import (
     entry_view,
 )
 from services.deployer.api.ordered import OrderedView, view_of
-from services.deployer.domain.ports import DeploymentQuestion
+from services.deployer.domain.deployment_rows import DeploymentQuestion
 from services.deployer.domain.rollout import Rollout
 from services.deployer.use_cases.browse import BrowseDeployments
 from services.deployer.use_cases.order_again import OrderAgain

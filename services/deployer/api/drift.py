@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from services.deployer.domain.desired import Desired
-from services.deployer.domain.ports import DriftQuestion
+from services.deployer.domain.desired_rows import DriftQuestion
 from services.deployer.use_cases.settle_drift import NoDrift, NotPossible, Settled, SettleDrift
 from shared.contracts.artifacts import FileState
 from shared.contracts.drift import DriftKind, DriftPolicy, DriftState

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.delivery_rows import DueDelivery
 from services.deployer.domain.desired import Want
-from services.deployer.domain.ports import DueDelivery
 from services.deployer.domain.rollout import Window
 from services.deployer.domain.scripts import ScriptVersion
 from services.deployer.domain.windows import closes

@@ -2,21 +2,33 @@
 
 The first groups get the nodes that are online: a canary that sleeps holds up everything and proves nothing. The hash
 names the whole plan, so what somebody has approved is what is executed.
+
+What a node has is what it said last. Its beats say what it has loaded, and so do its answers to orders; an answer may
+be a moment ahead of the beat that follows it. A beat names the order that each script came with, so an answer to a
+later order is the later word, unless what was observed since has contradicted it (drift). Of a node that names no
+script any more, what it should have counts as what it had.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.deployments import Deployment, Effect, Group
+from services.deployer.domain.desired import Desired
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.rollout import Rollout, group_sizes
 from services.deployer.domain.windows import zone_of
 from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import EVERYONE, Bindings
+from shared.contracts.drift import DriftState
 from shared.contracts.identifiers import content_hash
+
+# An observation may be older than the answer that it contradicts: so far it is only suspected.
+_BELIEVED = (DriftState.IN_SYNC, DriftState.SUSPECTED)
 
 
 class Part(BaseModel):
@@ -60,11 +72,35 @@ class PlanEntry(Part):
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a node runs of the script by its answer to an order, None: nothing; `doubted` by what was observed since."""
+
+    artifact: Artifact | None
+    ordered_at: datetime
+    doubted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of nodes beside what they report: who plays what, and what of the script was verified last."""
+    """What is known of nodes beside what their beats say: who plays what, and their newest answers about the script."""
 
     bindings: Mapping[str, Bindings] = field(default_factory=dict)
-    verified: Mapping[str, Artifact] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+
+def newest_answers(rows: Iterable[Desired], applied: Iterable[Delivery]) -> dict[str, Answer]:
+    """The newest answer of each node: to an order that was verified, or that is applied and not verified (yet)."""
+    found = {
+        row.node_id: Answer(None if row.want.removes else row.want.artifact, row.want.ordered_at,
+                            doubted=row.state not in _BELIEVED)
+        for row in rows
+        if row.want is not None
+    }  # fmt: skip
+    for one in applied:
+        before = found.get(one.node_id)
+        if before is None or before.ordered_at <= one.created_at:
+            found[one.node_id] = Answer(None if one.removes else one.artifact, one.created_at)
+    return found
 
 
 def planned_entries(effect: Effect, rollout: Rollout, nodes: Iterable[Node], known: Known) -> list[PlanEntry]:
@@ -125,8 +161,7 @@ def plan_hash(deployment: Deployment, entries: Sequence[PlanEntry]) -> str:
 def _entry(effect: Effect, rollout: Rollout, node: Node, known: Known, group: int) -> PlanEntry:
     artifact, before = effect.artifact, known.bindings.get(node.node_id, {})
     after = effect.rebound(before)
-    # What was verified a moment ago is in no beat yet.
-    loaded = node.loaded(artifact.id) or known.verified.get(node.node_id)
+    loaded = _said_last(node, artifact.id, known.answers.get(node.node_id))
     has = None
     if loaded is not None:
         has = Had(version=loaded.version, hash=loaded.hash, accounts=players(before, artifact.id))
@@ -140,6 +175,14 @@ def _entry(effect: Effect, rollout: Rollout, node: Node, known: Known, group: in
         zone=zone_of(rollout.window, node.time_zone),
         before=dict(before) if effect.binds else None,
     )
+
+
+def _said_last(node: Node, script_id: str, answer: Answer | None) -> Artifact | None:
+    loaded = node.loaded(script_id)
+    if loaded is None or answer is None:
+        return loaded if answer is None else answer.artifact
+    is_later = loaded.ordered_at is not None and loaded.ordered_at < answer.ordered_at
+    return answer.artifact if is_later and not answer.doubted else loaded
 
 
 def players(bindings: Bindings, script_id: str) -> tuple[str, ...] | str:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.deployer.domain.deliveries import Delivery
-from services.deployer.domain.ports import DueDelivery
+from services.deployer.domain.delivery_rows import DueDelivery
 from services.deployer.domain.rollout import DEFAULT_LIMITS, Limits, Window
 from services.deployer.store.columns import arrays, unnest
 from shared.contracts.artifacts import Artifact
@@ -83,6 +83,10 @@ _UNSENT = text(
     f"select {_ROW} from deployer.deliveries as d where not d.final and d.released and d.state = 'pending' "
     "and d.deployment_id = :deployment_id order by d.id for update skip locked"
 )
+_APPLIED = text(
+    f"select {_ROW} from deployer.deliveries as d where not d.final and d.script_id = :script_id "
+    "and d.node_id = any(cast(:node_ids as text[])) and d.state = 'applied' order by d.id"
+)
 _IN_STATES = text(
     f"select {_ROW} from deployer.deliveries as d where d.deployment_id = :deployment_id "
     "and d.state = any(cast(:states as text[])) order by d.node_id"
@@ -139,6 +143,11 @@ class PostgresDeliveries:
     async def claim_unsent(self, deployment_id: str) -> list[Delivery]:
         """Pending deliveries of a deployment that are released; locked ones are passed over."""
         rows = await self._connection.execute(_UNSENT, {"deployment_id": deployment_id})
+        return [_delivery(row) for row in rows]
+
+    async def applied(self, script_id: str, node_ids: Collection[str]) -> list[Delivery]:
+        """The deliveries of a script that these nodes have applied, and that are not verified; not locked."""
+        rows = await self._connection.execute(_APPLIED, {"script_id": script_id, "node_ids": list(node_ids)})
         return [_delivery(row) for row in rows]
 
     async def in_states(self, deployment_id: str, states: Collection[DeliveryState]) -> list[Delivery]:

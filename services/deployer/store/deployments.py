@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.deployer.domain.deployment_rows import DeploymentPlace, DeploymentQuestion
 from services.deployer.domain.deployments import Deployment, Progress
-from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion
 from services.deployer.domain.rollout import Rollout
 from services.deployer.store.columns import arrays, unnest
 from shared.contracts.artifacts import Artifact

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.deployer.domain.desired import Desired, Want
+from services.deployer.domain.desired_rows import DesiredKey, DriftQuestion, DueDesired
 from services.deployer.domain.drift import SHOWN
-from services.deployer.domain.ports import DesiredKey, DriftQuestion, DueDesired
 from services.deployer.store.columns import arrays, unnest
 from services.deployer.store.nodes import NAMES as NODE_NAMES
 from services.deployer.store.nodes import node_of
@@ -65,9 +65,9 @@ _REMOVE = text(
 _WANTED_BY = text(
     "select delivery_id, node_id from deployer.desired where delivery_id = any(cast(:delivery_ids as text[]))"
 )
-_VERIFIED = text(
-    "select node_id, version, hash from deployer.desired where script_id = :script_id and delivery_id is not null "
-    "and not removes and node_id = any(cast(:node_ids as text[]))"
+_WANTED = text(
+    f"select {_ROW} from deployer.desired as d where d.script_id = :script_id and d.delivery_id is not null "
+    "and d.node_id = any(cast(:node_ids as text[])) order by d.node_id"
 )
 # What is on its way is one row for a node and script; what is in work are the few open ones of the node.
 _CLAIM = text(
@@ -83,7 +83,7 @@ _CLAIM = text(
 
 
 class PostgresDesired:
-    """Implements `domain.ports.DesiredRows` in one transaction."""
+    """Implements `domain.desired_rows.DesiredRows` in one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -121,10 +121,10 @@ class PostgresDesired:
         rows = await self._connection.execute(_WANTED_BY, {"delivery_ids": list(delivery_ids)})
         return {row.delivery_id: row.node_id for row in rows}
 
-    async def verified(self, script_id: str, node_ids: Collection[str]) -> dict[str, Artifact]:
-        """The version of a script that was verified last on these nodes, where it was not removed; not locked."""
-        rows = await self._connection.execute(_VERIFIED, {"script_id": script_id, "node_ids": list(node_ids)})
-        return {row.node_id: Artifact(id=script_id, version=row.version, hash=row.hash) for row in rows}
+    async def wanted(self, script_id: str, node_ids: Collection[str]) -> list[Desired]:
+        """The rows of a script on these nodes, where an order of it was verified; not locked."""
+        rows = await self._connection.execute(_WANTED, {"script_id": script_id, "node_ids": list(node_ids)})
+        return [_desired(row) for row in rows]
 
     async def claim_due(self, now: datetime, most: int) -> list[DueDesired]:
         """Rows to look at, locked; what another transaction holds is passed over."""

@@ -5,16 +5,15 @@ from datetime import datetime
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.desired import Desired
+from services.deployer.domain.desired_rows import DesiredKey, DriftQuestion, DueDesired
 from services.deployer.domain.drift import SHOWN
 from services.deployer.domain.nodes import Node
-from services.deployer.domain.ports import DesiredKey, DriftQuestion, DueDesired
-from shared.contracts.artifacts import Artifact
 from shared.contracts.bindings import Bindings
 from shared.contracts.deployments import DeliveryState
 
 
 class InMemoryDesired:
-    """Implements `domain.ports.DesiredRows`."""
+    """Implements `domain.desired_rows.DesiredRows`."""
 
     def __init__(
         self,
@@ -67,10 +66,10 @@ class InMemoryDesired:
         wants = ((row.want.delivery_id, row.node_id) for row in self._rows.values() if row.want)
         return {delivery_id: node_id for delivery_id, node_id in wants if delivery_id in delivery_ids}
 
-    async def verified(self, script_id: str, node_ids: Collection[str]) -> dict[str, Artifact]:
-        """The version of a script that was verified last on each of these nodes, where it was not removed."""
-        rows = ((row.node_id, row.want) for row in self._rows.values() if row.script_id == script_id)
-        return {node: want.artifact for node, want in rows if want and not want.removes and node in node_ids}
+    async def wanted(self, script_id: str, node_ids: Collection[str]) -> list[Desired]:
+        """The rows of a script on these nodes, where an order of it was verified."""
+        rows = (row for _, row in sorted(self._rows.items()) if row.want is not None)
+        return [row for row in rows if row.script_id == script_id and row.node_id in node_ids]
 
     async def claim_due(self, now: datetime, most: int) -> list[DueDesired]:
         """Rows to look at."""
@@ -102,7 +101,7 @@ class InMemoryDesired:
 
 
 class InMemoryVerifiedBindings:
-    """Implements `domain.ports.VerifiedBindings`."""
+    """Implements `domain.binding_rows.VerifiedBindings`."""
 
     def __init__(self, bindings: dict[str, Bindings | None]) -> None:
         self._bindings = bindings

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.deployer.domain.plan_rows import PlanPlace
 from services.deployer.domain.plans import PlanEntry
-from services.deployer.domain.ports import PlanPlace
 from services.deployer.store.columns import arrays, unnest
 
 _COLUMNS = {"group_no": "int", "node_id": "text", "entry": "jsonb"}

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.deployer.domain.ports import ContentKey, VersionKey
+from services.deployer.domain.script_rows import ContentKey, VersionKey
 from services.deployer.domain.scripts import NewScript, ScriptSummary, ScriptVersion, StoredScript, VersionInfo
 from shared.contracts.artifacts import Artifact
 

@@ -24,7 +24,7 @@ from services.deployer.domain.keeping import SessionSafe
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.sessions import Session, SessionVersion, changed, chosen
 from services.deployer.domain.telegram_logins import RefusedSession, SessionReader
-from services.deployer.use_cases.keep_version import Brought, KeepVersion, Kept, KeyTaken, newest_epoch
+from services.deployer.use_cases.keep_version import Brought, KeepVersion, Kept, KeyTaken
 from shared.clock import Clock
 from shared.contracts.sessions import LARGEST_SESSION, SessionOrigin
 from shared.packing import unpacked
@@ -210,8 +210,9 @@ class RestoreSessions:
         current = restored.current or session.latest_version
         version = await transaction.sessions.version(restored.account_id, current)
         assert version is not None
-        now, epoch = self._clock.now(), await newest_epoch(transaction, restored.account_id)
-        await transaction.sessions.save(chosen(session, version, epoch, now))
+        now = self._clock.now()
+        # As with a first upload, this is no choice against what a node that runs it hands back: that is newer.
+        await transaction.sessions.save(chosen(session, version, None, now))
         await transaction.announce([changed(version, "stored", now)])
 
     async def _foreseen(self, transaction: Transaction, manifest: Manifest, before: dict[str, int]) -> list[Restored]:

@@ -4,9 +4,11 @@ import asyncio
 from dataclasses import dataclass
 
 from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.deployment_rows import DeploymentPlace, DeploymentQuestion
 from services.deployer.domain.deployments import Deployment
+from services.deployer.domain.plan_rows import PlanPlace
 from services.deployer.domain.plans import PlanEntry
-from services.deployer.domain.ports import DeploymentPlace, DeploymentQuestion, PlanPlace, Store
+from services.deployer.domain.ports import Store
 from services.deployer.domain.scripts import ScriptSummary, ScriptVersion, VersionInfo
 from shared.scripts.difference import Difference, difference
 

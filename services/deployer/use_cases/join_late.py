@@ -13,11 +13,12 @@ import structlog
 from services.deployer.domain.deliveries import Superseded
 from services.deployer.domain.deployments import Deployment, Group
 from services.deployer.domain.nodes import Node
-from services.deployer.domain.plans import Known, PlanEntry, planned_entries
+from services.deployer.domain.plans import PlanEntry, planned_entries
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import Rollout
 from services.deployer.domain.selector import Selector, parse_selector
 from services.deployer.use_cases.begin_deployment import Beginning, deliveries_of
+from services.deployer.use_cases.order_deployment import known_of
 from services.deployer.use_cases.write_moves import Moves
 from shared.clock import Clock
 from shared.contracts.deployments import DeliveryState
@@ -58,8 +59,7 @@ class JoinLate:
     async def _join(self, transaction: Transaction, deployment: Deployment, joiners: list[Node]) -> None:
         now, group = self._clock.now(), len(deployment.progress.groups)
         node_ids = [node.node_id for node in joiners]
-        verified = await transaction.desired.verified(deployment.artifact.id, node_ids)
-        known = Known(await transaction.bindings.of(node_ids), verified)
+        known = await known_of(transaction, deployment.effect, node_ids)
         one_group = Rollout(window=deployment.rollout.window)
         entries = [
             entry.model_copy(update={"group": group})

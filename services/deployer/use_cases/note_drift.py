@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 
 from services.deployer.domain.deliveries import Delivery
 from services.deployer.domain.desired import Desired, Newer, compared
+from services.deployer.domain.desired_rows import DesiredKey
 from services.deployer.domain.drift import Step, announcement, done, noted, refused
 from services.deployer.domain.nodes import Sighting
-from services.deployer.domain.ports import ContentKey, DesiredKey, Transaction
+from services.deployer.domain.ports import Transaction
+from services.deployer.domain.script_rows import ContentKey
 from shared.contracts.artifacts import AppliedArtifact, Artifact, ArtifactKind
 from shared.contracts.contract import Contract
 from shared.contracts.deliveries import DeliveryOutcome, DeliveryReported

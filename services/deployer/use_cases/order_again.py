@@ -1,10 +1,11 @@
 """Order once more: the same for the nodes that failed, or for each node what it had before: a version, or nothing.
 
 Called by the API. Both make new deployments with the policy of the first one; neither waits for an approval or a time
-again, and a rollback not for a window either. A rollback aborts what is still under way. Raises Unavailable.
+again, and a rollback not for a window either. A rollback aborts what is still under way. Its orders are made one after
+the other in one transaction, which therefore takes all their locks before the first of them. Raises Unavailable.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.deployer.domain.deployments import Deployment
@@ -74,16 +75,18 @@ class OrderAgain:
             if first is None:
                 return NoSuchDeployment()
             await transaction.scripts.lock(first.artifact.id)
+            # As it is under the lock: it may have begun since.
+            first = await transaction.deployments.one(deployment_id) or first
             if first.state in NOT_BEGUN:
                 return NotPossible(first.state)
+            entries = await transaction.plans.whole(first.id)
+            played = await _locked(transaction, first, [entry.node_id for entry in entries])
             if not first.state.final:
                 await self._steer.aborted(transaction, deployment_id, WAY_BACK)
             touched = {one.node_id for one in await transaction.deliveries.in_states(deployment_id, list(DeliveryState))
                        if one.attempts}  # fmt: skip
             known = {info.artifact.version: info.artifact.hash
                      for info in await transaction.scripts.versions(first.artifact.id)}  # fmt: skip
-            entries = await transaction.plans.whole(deployment_id)
-            played = await transaction.bindings.of([entry.node_id for entry in entries]) if first.effect.binds else {}
             ways: dict[Way, list[str]] = {}
             left = list[LeftAlone]()
             for entry in entries:
@@ -104,6 +107,14 @@ class OrderAgain:
         # Version and nodes come from rows that nothing ever deletes.
         assert isinstance(ordered, tuple), ordered
         return ordered[0]
+
+
+async def _locked(transaction: Transaction, first: Deployment, node_ids: Sequence[str]) -> Mapping[str, Bindings]:
+    """Lock what a rollback changes, in the order in which everybody does; who plays what."""
+    open_ones = await transaction.deliveries.lock_open(first.artifact.id, node_ids)
+    waiting = await transaction.deployments.open_ended(first.artifact.id)
+    await transaction.deployments.lock({first.id, *waiting, *(one.deployment_id for one in open_ones)})
+    return await transaction.bindings.lock(node_ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.deployer.domain.deployments import Deployment, Effect, Progress, gone_to
-from services.deployer.domain.plans import Known, PlanEntry, groups_of, plan_hash, planned_entries
+from services.deployer.domain.plans import Known, PlanEntry, groups_of, newest_answers, plan_hash, planned_entries
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import PLAIN, Rollout
 from services.deployer.domain.takeovers import Takeover
@@ -152,7 +152,9 @@ class OrderDeployment:
 async def known_of(transaction: Transaction, effect: Effect, node_ids: Collection[str]) -> Known:
     """What is known of these nodes beside what they report, as far as an order with this effect asks for it."""
     before = await transaction.bindings.of(node_ids) if effect.binds else {}
-    return Known(before, await transaction.desired.verified(effect.artifact.id, node_ids))
+    rows = await transaction.desired.wanted(effect.artifact.id, node_ids)
+    applied = await transaction.deliveries.applied(effect.artifact.id, node_ids)
+    return Known(before, newest_answers(rows, applied))
 
 
 def approved(deployment: Deployment, now: datetime) -> Deployment:

@@ -10,9 +10,10 @@ from datetime import timedelta
 import structlog
 
 from services.deployer.domain.desired import Desired, compared
+from services.deployer.domain.desired_rows import DueDesired
 from services.deployer.domain.drift import Circumstances, Step, looked
 from services.deployer.domain.orders import UrlOf, repair_order
-from services.deployer.domain.ports import DueDesired, Store, Transaction
+from services.deployer.domain.ports import Store, Transaction
 from services.deployer.use_cases.desire import distrust_bindings
 from services.deployer.use_cases.note_drift import DriftNotes, is_known, known_contents
 from shared.backoff import Backoff

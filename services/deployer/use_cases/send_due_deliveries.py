@@ -8,8 +8,9 @@ loses it, the next attempt repairs that. One batch costs the same few statements
 from datetime import datetime, timedelta
 
 from services.deployer.domain.deliveries import Delivery, Due
+from services.deployer.domain.delivery_rows import DueDelivery
 from services.deployer.domain.orders import UrlOf, order
-from services.deployer.domain.ports import DueDelivery, Store, Transaction
+from services.deployer.domain.ports import Store, Transaction
 from services.deployer.use_cases.write_moves import Moves
 from shared.backoff import Backoff
 from shared.clock import Clock

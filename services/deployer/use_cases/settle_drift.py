@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.deployer.domain.desired import Desired
+from services.deployer.domain.desired_rows import DesiredKey, DriftQuestion
 from services.deployer.domain.drift import SHOWN, adopted, overwritten
-from services.deployer.domain.ports import DesiredKey, DriftQuestion, Store, Transaction
+from services.deployer.domain.ports import Store, Transaction
 from services.deployer.use_cases.desire import distrust_bindings
 from services.deployer.use_cases.note_drift import DriftNotes
 from shared.clock import Clock

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, status
 from pydantic import ConfigDict, Field, Strict, model_validator
 
 from services.registry.api.enrolments import refuse_revoked
+from services.registry.api.node_rates import TOO_MUCH, NodeRates
 from services.registry.domain.views import View
 from services.registry.use_cases.cut_off import CutOff
 from services.registry.use_cases.hand_over_orders import HandOverOrders, NotTheNewest, TooManyWait
@@ -194,7 +195,12 @@ class ReportsTaken(View):
 
 
 def worker_orders_router(
-    hand_over: HandOverOrders, pass_on: PassOnReports, cut_off: CutOff, clock: Clock, randomness: Randomness
+    hand_over: HandOverOrders,
+    pass_on: PassOnReports,
+    cut_off: CutOff,
+    rates: NodeRates,
+    clock: Clock,
+    randomness: Randomness,
 ) -> APIRouter:
     """Orders and reports of the Workers API."""
 
@@ -204,8 +210,8 @@ def worker_orders_router(
     router = APIRouter(
         prefix="/api/v1/workers",
         tags=["workers"],
-        responses=joined(AWAY, problems(REVOKED)),
-        dependencies=[Depends(requires(Role.NODE)), Depends(not_revoked)],
+        responses=joined(AWAY, problems(REVOKED, TOO_MUCH)),
+        dependencies=[Depends(requires(Role.NODE)), Depends(rates), Depends(not_revoked)],
     )
 
     @router.get(
@@ -249,7 +255,7 @@ def worker_orders_router(
     async def report_result(node_id: NodePath, result: WorkerResult) -> ResultTaken:
         """The result of one command of a worker that speaks only HTTP, passed on to the deployer.
 
-        Sending it again does no harm; after 503, or no answer, do so. The delivery is verified when a result says
+        Sending it again does no harm; after 429, 503, or no answer, do so. The delivery is verified when a result says
         `applied` with the ordered hash as `loaded_hash` and with `tests_passed`. A result for a delivery that has
         ended, or that nobody knows, is taken and changes nothing.
         """
@@ -261,13 +267,14 @@ def worker_orders_router(
         return ResultTaken(delivery_id=result.delivery_id)
 
     @router.post("/{node_id}/reports", summary="Report as an agent does")
-    async def report_parcels(node_id: NodePath, request: ReportsRequest) -> ReportsTaken:
+    async def report_parcels(asked: Request, node_id: NodePath, request: ReportsRequest) -> ReportsTaken:
         """What an agent says on the bus, as parcels: the messages of the event API that nodes send.
 
         Each is judged by itself: one of an unknown type, or in another node's name, is refused with the reason, and
-        the others are taken. After 503, or no answer, send all of them again with the same ids. Leases and refusals
-        come back as commands. Workers that are not agents report with a heartbeat instead.
+        the others are taken. After 429, 503, or no answer, send all of them again with the same ids. Leases and
+        refusals come back as commands. Workers that are not agents report with a heartbeat instead.
         """
+        rates.take(asked, len(request.parcels) - 1)
         parcels = [Parcel(type=each.type, id=each.id, body=each.body) for each in request.parcels]
         refused = await pass_on(node_id, parcels)
         return ReportsTaken(

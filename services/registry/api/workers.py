@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, Strict, TypeAdapter, model_validator
 
 from services.registry.api.enrolments import refuse_revoked
 from services.registry.api.filters import LabelFilter, Source, label_of
+from services.registry.api.node_rates import TOO_MUCH, NodeRates
 from services.registry.api.worker_orders import (
     HAS_AN_AGENT,
     REVOKED,
@@ -142,6 +143,7 @@ def workers_router(
     take_in: TakeInHeartbeat,
     hand_over: HandOverOrders,
     cut_off: CutOff,
+    rates: NodeRates,
     clock: Clock,
     lease_seconds: float,
 ) -> APIRouter:
@@ -181,8 +183,8 @@ def workers_router(
     @router.post(
         "/heartbeat",
         summary="Report the state of a worker",
-        responses=problems(HAS_AN_AGENT, REVOKED),
-        dependencies=[Depends(requires(Role.NODE))],
+        responses=problems(HAS_AN_AGENT, REVOKED, TOO_MUCH),
+        dependencies=[Depends(requires(Role.NODE)), Depends(rates)],
     )
     async def report_heartbeat(asked: Request, request: WorkerHeartbeatRequest) -> WorkerHeartbeatResponse:
         """The heartbeat of a worker that speaks only HTTP: its whole state, recorded; the answer is its lease.
@@ -198,8 +200,8 @@ def workers_router(
         `commands` are the orders that wait for the worker, each handed over once; `GET …/commands` waits for them.
         Name what is loaded in `artifacts`: a script that a node should have and does not name counts as missing.
 
-        Sending the same report again does no harm. After 503, or no answer, send it again after a few seconds; after
-        409 stop: another program has this `node_id`.
+        Sending the same report again does no harm. After 429, 503, or no answer, send it again after a few seconds;
+        after 409 stop: another program has this `node_id`.
         """
         speaks_for(asked, request.node_id)
         refuse_revoked(cut_off, request.node_id)

@@ -86,10 +86,12 @@ _OF_DRAINING_NODES = text(
     "and (s.node_id, s.account_id) > (:after_node, :after_account) order by s.node_id, s.account_id limit :most"
 )
 
+# Locked in their order first: an update takes rows as they lie in the table.
 _SILENCE = text(
-    "update registry.assignments as s set silent_before = "
+    f"with theirs as materialized (select account_id from registry.assignments where node_id = any({_IDS}) "
+    "order by account_id for update) update registry.assignments as s set silent_before = "
     "greatest(s.silent_before, n.lease_until + cast(:margin as interval)) "
-    f"from registry.nodes as n where n.node_id = s.node_id and s.node_id = any({_IDS})"
+    "from theirs, registry.nodes as n where s.account_id = theirs.account_id and n.node_id = s.node_id"
 )
 
 _SETS = {"node_id": "text", "revision": "bigint", "digest": "text", "excluded": "text"}

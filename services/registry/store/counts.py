@@ -1,8 +1,9 @@
 """The `account_counts` table: what an account heard and sent in each hour, as far as it was looked at.
 
 A row has the counters as they stood before the hour (`_base`) and at the last look within it. Only accounts whose
-counters have moved get a row for an hour, so a quiet fleet costs one look-up an account and writes nothing. Counters
-that fell (the account came to a new ledger) count from nothing.
+counters have moved get a row for an hour, so a quiet fleet costs one look-up an account and writes nothing. An account
+that is looked at for the first time, or whose last hour was forgotten, gets one in which nothing happened: it is not
+told. Counters that fell (the account came to a new ledger) count from nothing.
 """
 
 from datetime import timedelta
@@ -38,7 +39,8 @@ _PRUNE = text("delete from registry.account_counts where hour < now() - cast(:ag
 _HISTORY = text(
     "select hour, sum(message_count - message_base)::bigint as messages, sum(reply_count - reply_base)::bigint"
     " as replies from registry.account_counts where account_id = :account_id"
-    " and (cast(:node_id as text) is null or node_id = :node_id) group by hour order by hour desc limit :limit"
+    " and (cast(:node_id as text) is null or node_id = :node_id) group by hour"
+    " having sum(message_count - message_base) > 0 or sum(reply_count - reply_base) > 0 order by hour desc limit :limit"
 )
 
 

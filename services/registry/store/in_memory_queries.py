@@ -83,7 +83,7 @@ class InMemoryQueries:
             if which == account_id and node_id in (None, where):
                 hours[hour][0] += row.count[0] - row.base[0]
                 hours[hour][1] += row.count[1] - row.base[1]
-        newest = sorted(hours.items(), reverse=True)[:limit]
+        newest = sorted(((hour, counts) for hour, counts in hours.items() if any(counts)), reverse=True)[:limit]
         return [CountView(hour=hour, messages=messages, replies=replies) for hour, (messages, replies) in newest]
 
     async def causes(self, most: int) -> list[CauseView]:

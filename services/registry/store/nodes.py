@@ -76,7 +76,9 @@ _HOLD = text(
     "update registry.nodes set held_until = greatest(held_until, lease_until + cast(:margin as interval)) "
     "where node_id = any(:ids) and lease_until > now() - cast(:margin as interval) returning node_id"
 )
-_LOCK = text(f"select {_COLUMNS} from registry.nodes where node_id = any(:ids) order by node_id for update")
+# `no key`: a row that only refers to a node (an hour of an account's) neither waits for who has the node nor keeps them
+# waiting. Everybody who locks a node still waits for everybody else who does.
+_LOCK = text(f"select {_COLUMNS} from registry.nodes where node_id = any(:ids) order by node_id for no key update")
 _MAKE = text(
     "insert into registry.nodes (node_id) select * from unnest(cast(:ids as text[])) on conflict (node_id) do nothing"
 )
@@ -90,7 +92,7 @@ _SAVE = text(
 _EXPIRE = text(
     "update registry.nodes set status = 'offline', updated_at = now() where node_id in (select node_id "
     "from registry.nodes where status = 'online' and lease_until < now() order by node_id limit :most "
-    f"for update skip locked) returning {_COLUMNS}"
+    f"for no key update skip locked) returning {_COLUMNS}"
 )
 _AFTER = text(f"select {_COLUMNS} from registry.nodes where node_id > :after order by node_id limit :most")
 _LIST = text(

@@ -93,10 +93,12 @@ class KeepAccess:
             await self._grant(missing, "they were not there")
 
     async def _lock_out(self) -> None:
+        seen = frozenset(self._flooding)
         # Who is cut off for good has no login any more; RabbitMQ would take a limit for nobody.
-        flooding = self._flooding & {login.node_id for login in await self._store.logins()}
+        flooding = seen & {login.node_id for login in await self._store.logins()}
         await self._broker.lock_out(flooding)
-        self._flooding.clear()
+        # Not those that were noticed meanwhile.
+        self._flooding -= seen
         for node_id in sorted(flooding):
             log.warning("node_locked_out", node=node_id, advice="its login opens nothing for a minute or two; "
                         "if somebody has its credentials, revoke the node")  # fmt: skip

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.deployer.domain.desired import Desired, Want
-from services.deployer.domain.ports import DriftQuestion, Transaction
+from services.deployer.domain.desired_rows import DriftQuestion
+from services.deployer.domain.ports import Transaction
 from services.deployer.domain.rollout import Rollout
 from shared.contracts.artifacts import AppliedArtifact, Artifact, FileState
 from shared.contracts.deployments import DeliveryState
@@ -194,7 +195,7 @@ async def test_a_deployment_keeps_what_it_wants_done_about_drift(side: Side) -> 
         assert await transaction.deployments.one(report.id) == report
 
 
-async def test_what_was_verified_last_is_told_unless_it_was_removed(side: Side) -> None:
+async def test_what_was_verified_last_is_told(side: Side) -> None:
     """A rollback would take away what a node had, or bring what it had not."""
     async with side.store.begin() as transaction:
         await with_deployment(transaction, "a", "b", "c")
@@ -202,5 +203,5 @@ async def test_what_was_verified_last_is_told_unless_it_was_removed(side: Side) 
         await transaction.desired.want([desired("a"), removed, desired("a", "other"), desired("d")])
         await transaction.desired.enter([Desired("c", "greeter", None)])
     async with side.store.begin() as transaction:
-        assert await transaction.desired.verified("greeter", ["a", "b", "c"]) == {"a": WANT.artifact}
+        assert await transaction.desired.wanted("greeter", ["a", "b", "c"]) == [desired("a"), removed]
         assert await transaction.desired.lock_one(("b", "greeter")) == removed

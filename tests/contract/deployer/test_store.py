@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.deployer.domain.deployment_rows import DeploymentQuestion
 from services.deployer.domain.deployments import Deployment, Group, Progress
 from services.deployer.domain.plans import Had, Lost, PlanEntry
-from services.deployer.domain.ports import DeploymentQuestion, Transaction
+from services.deployer.domain.ports import Transaction
 from services.deployer.domain.rollout import Limits, Rollout, Timers
 from shared.contracts.artifacts import AppliedArtifact, Artifact
 from shared.contracts.deliveries import FailureCause
@@ -382,3 +383,18 @@ async def test_bindings_of_a_transaction_that_failed_are_not_kept(side: Side) ->
             raise RuntimeError("broken")
     async with side.store.begin() as transaction:
         assert await transaction.bindings.lock(["a"]) == {"a": {}}
+
+
+async def test_what_is_applied_and_not_verified_is_told(side: Side) -> None:
+    """A rollback would take away what a node runs, because its tests did not pass there."""
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction, "a", "b", "c")
+        first, second, third = await transaction.deliveries.lock_open("greeter", ["a", "b", "c"])
+        applied = replace(first, state=DeliveryState.APPLIED, reported_hash=HASH)
+        verified = replace(second, state=DeliveryState.VERIFIED)
+        await transaction.deliveries.save([applied, verified])
+    async with side.store.begin() as transaction:
+        names = [first.node_id, second.node_id, third.node_id, "d"]
+        assert await transaction.deliveries.applied("greeter", names) == [applied]
+        assert await transaction.deliveries.applied("other", names) == []
+        assert await transaction.deliveries.applied("greeter", names[1:]) == []

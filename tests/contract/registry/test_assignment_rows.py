@@ -14,7 +14,7 @@ from services.registry.domain.ports import Transaction
 from shared.contracts.assignments import AssignedAccount
 from shared.contracts.fleet import NodeStatus
 from shared.contracts.heartbeats import NodeFacts
-from tests.contract.registry.conftest import Subject
+from tests.contract.registry.subject import Subject
 from tests.unit.registry.builders import AT, account, digest
 
 HASH, OTHER_HASH = "sha256:" + "a" * 64, "sha256:" + "b" * 64

@@ -15,7 +15,7 @@ from shared.contracts.contract import Contract
 from shared.contracts.fleet import AccountsChanged, NodeObserved
 from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.leases import GrantLease
-from tests.contract.registry.conftest import Subject
+from tests.contract.registry.subject import Subject
 from tests.unit.registry.builders import OTHER_LEDGER, PATIENCE, account, beat, change
 
 

@@ -2,23 +2,14 @@
 
 from datetime import datetime, timedelta
 
-import pytest
-
 from services.registry.domain.lease import Granted
 from services.registry.use_cases.record_heartbeats import RecordHeartbeats
 from shared.contracts.assignments import AssignAccounts
-from tests.contract.registry.conftest import Subject
-from tests.contract.registry.test_assigning import MARGIN, NOTHING, Agent, Office
+from tests.contract.registry.office import MARGIN, NOTHING, Agent, Office
 from tests.unit.registry.builders import OTHER_LEDGER
 
 # Longer than a beat takes through any store.
 MOMENT = timedelta(seconds=5)
-
-
-@pytest.fixture
-def office(subject: Subject) -> Office:
-    """The use cases on the store under test; its leases last 30 seconds."""
-    return Office(subject)
 
 
 async def lease_until(office: Office) -> datetime:

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from services.deployer.domain.ports import DriftQuestion
+from services.deployer.domain.desired_rows import DriftQuestion
 from services.deployer.use_cases.repair_drift import BATCH, RepairDrift
 from shared.backoff import Backoff
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome

@@ -117,7 +117,7 @@ async def test_a_batch_costs_the_same_few_statements_whatever_its_size(replicas:
         deliveries = await transaction.deliveries.page(deployment.id, None, 500)
     with counted_statements(replica) as recording:
         await replica.record([report(delivery, DeliveryOutcome.APPLIED) for delivery in deliveries])
-    assert [len(ordering), len(sending), len(recording)] == [15, 7, 9]
+    assert [len(ordering), len(sending), len(recording)] == [16, 7, 9]
     grouped = await replica.deploy(groups=[500, "100%"])
     with counted_statements(replica) as releasing:
         await replica.advance()

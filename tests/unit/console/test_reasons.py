@@ -72,7 +72,7 @@ def test_what_telegram_says_is_told_whole() -> None:
     assert [found for reason in reasons if (found := lost(reason))] == []
     assert CHINESE.of(reasons[0]) == (
         "AUTH_KEY_UNREGISTERED：登入已被結束，或從未完成。Callboard 不會再嘗試。"
-        "請用這個帳號重新登入，並換上新的 session 檔。"
+        "請用這個帳號重新登入（`callboard sessions login`），或給它新的 session 檔。"
     )
 
 

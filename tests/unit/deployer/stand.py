@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from services.deployer.api.deployments import DeploymentDesk
 from services.deployer.domain.deliveries import Delivery
+from services.deployer.domain.deployment_rows import DeploymentQuestion
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.desired import Desired
-from services.deployer.domain.ports import DeploymentQuestion, DriftQuestion
+from services.deployer.domain.desired_rows import DriftQuestion
 from services.deployer.domain.selector import Selector
 from services.deployer.domain.targets import NodeIds
 from services.deployer.store.in_memory import InMemoryStore

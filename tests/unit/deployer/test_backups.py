@@ -115,6 +115,16 @@ async def test_a_repeated_restore_adds_nothing_and_leaves_what_is_there(door: Va
     assert [item["current"] for item in told["items"]] == [4, 1]
 
 
+async def test_a_restored_copy_does_not_hold_up_what_a_node_hands_back(door: VaultDoor, empty: VaultDoor) -> None:
+    """After the vault's loss its accounts would move with the archive's states, although nodes still run newer ones."""
+    archive = await backup(door)
+    await empty.vault.assign("ana", "tokyo", 1)
+    await restore(empty, archive)
+    assert await empty.vault.current() == 1
+    await empty.vault.record(empty.vault.state("ana", "tokyo", state(7), (1, 9, 1), final=True))
+    assert await empty.vault.current() == 4
+
+
 async def test_some_accounts_or_only_what_is_current(door: VaultDoor, empty: VaultDoor) -> None:
     """One account's login could not be handed over without all the others."""
     await restore(empty, await backup(door, account_ids=["ana"], current_only=True))

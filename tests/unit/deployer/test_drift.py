@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.deployer.domain.deployment_rows import DeploymentQuestion
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.desired import Desired
-from services.deployer.domain.ports import DeploymentQuestion
 from services.deployer.domain.rollout import Rollout
 from services.deployer.use_cases.settle_drift import NoDrift, NotPossible
 from shared.contracts.artifacts import AppliedArtifact, FileState

@@ -1,5 +1,7 @@
 """A script that is taken away: by an operator, by a rollback to nothing, and kept away."""
 
+import pytest
+
 from services.deployer.domain.deployments import Deployment
 from services.deployer.domain.rollout import PLAIN, Rollout
 from services.deployer.domain.targets import NodeIds
@@ -8,7 +10,7 @@ from services.deployer.use_cases.order_deployment import DeploymentOrder, Ordere
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deliveries import DeliveryOutcome, FailureCause, RemoveArtifact
 from shared.contracts.deployments import DeploymentState
-from tests.unit.deployer.making import HASH, report, seen
+from tests.unit.deployer.making import HASH, loaded, report, seen
 from tests.unit.deployer.rollouts import answer, fleet, policy, states
 from tests.unit.deployer.stand import Stand
 
@@ -109,14 +111,76 @@ async def test_a_rollback_takes_away_what_was_not_there_and_gives_accounts_back(
         assert (await transaction.bindings.of(["n-00"]))["n-00"] == {"*": "desk", "bert": "third"}
 
 
-async def test_a_rollback_knows_what_was_verified_and_is_in_no_beat_yet() -> None:
-    """It would take the script away from a node that had an earlier version of it a moment ago."""
-    stand = await fleet(1)
-    await stand.deploy()
-    await answer(stand, await stand.look())
-    await stand.push("newer")
+async def had_on_the_way_back(stand: Stand) -> list[tuple[int | None, bool]]:
+    """Deploy the next version, and roll it back: to which version, or to nothing."""
+    await stand.push("the next one")
     deployment = await stand.deploy()
     await answer(stand, await stand.look())
     rolled = await stand.again.rollback(deployment.id)
     assert isinstance(rolled, RolledBack)
-    assert [(one.artifact.version, one.removes) for one in rolled.deployments] == [(1, False)]
+    return [(None if one.removes else one.artifact.version, one.removes) for one in rolled.deployments]
+
+
+@pytest.mark.parametrize("tests_passed", [True, False])
+async def test_a_rollback_knows_what_a_node_answered_and_is_in_no_beat_yet(tests_passed: bool) -> None:
+    """It would take the script away from a node that had an earlier version of it a moment ago, verified or not."""
+    stand = await fleet(1)
+    await stand.deploy()
+    await answer(stand, await stand.look(), tests_passed=tests_passed)
+    assert await had_on_the_way_back(stand) == [(1, False)]
+
+
+async def test_a_rollback_goes_by_the_later_word_of_a_node() -> None:
+    """It would bring back what a node had before the version that it had, because its beat was a moment late."""
+    stand = await fleet(1)
+    await stand.deploy()
+    [first] = await stand.look()
+    await answer(stand, [first])
+    beat = seen("n-00", seq=2).model_copy(update={"artifacts": [loaded(first)]})
+    await stand.tell_all([beat])
+    await stand.push("second")
+    await stand.deploy()
+    await answer(stand, await stand.look())
+    await stand.tell_all([beat.model_copy(update={"seq": 3})])
+    assert await had_on_the_way_back(stand) == [(2, False)]
+
+
+async def test_a_rollback_believes_what_was_observed_since() -> None:
+    """A node that was restored from an old image has what it has, whatever it answered before."""
+    stand = await fleet(1)
+    await stand.deploy(rollout=policy(drift="report"))
+    [first] = await stand.look()
+    await answer(stand, [first])
+    await stand.push("second")
+    await stand.deploy(rollout=policy(drift="report"))
+    [second] = await stand.look()
+    await answer(stand, [second])
+    for seq, order in ((2, second), (3, first)):
+        await stand.tell_all([seen("n-00", seq=seq).model_copy(update={"artifacts": [loaded(order)]})])
+    await stand.mend(60)
+    assert [row.reason for row in await stand.drift()] == ["the node runs other content, as version 1"]
+    assert await had_on_the_way_back(stand) == [(1, False)]
+
+
+async def test_a_rollback_brings_back_what_a_node_should_have_and_lost() -> None:
+    """A machine that was set up anew would lose the script for good, which nobody has ordered."""
+    stand = await fleet(1)
+    await stand.deploy(rollout=policy(drift="report"))
+    await answer(stand, await stand.look())
+    await stand.tell_all([seen("n-00", seq=2)])
+    await stand.mend(60)
+    assert len(await stand.drift()) == 1
+    assert await had_on_the_way_back(stand) == [(1, False)]
+
+
+async def test_a_rollback_takes_away_what_a_node_said_it_had_removed() -> None:
+    """A beat that is a moment late would bring a script back that was taken away."""
+    stand = await fleet(1)
+    await stand.deploy()
+    [first] = await stand.look()
+    await answer(stand, [first])
+    await stand.tell_all([seen("n-00", seq=2).model_copy(update={"artifacts": [loaded(first)]})])
+    await remove(stand, "n-00")
+    await stand.look()
+    await gone(stand, stand.removals[-1])
+    assert await had_on_the_way_back(stand) == [(None, True)]

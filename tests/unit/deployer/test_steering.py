@@ -1,6 +1,14 @@
 """What an operator does with a rollout on its way: pause, resume, abort, retry, roll back."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
 from services.deployer.domain.deployments import Deployment
+from services.deployer.store.in_memory_bindings import InMemoryBindings
+from services.deployer.store.in_memory_deliveries import InMemoryDeliveries
+from services.deployer.store.in_memory_deployments import InMemoryDeployments
 from services.deployer.use_cases.order_again import LeftAlone, NothingToRetry, RolledBack
 from services.deployer.use_cases.steer_deployment import NoSuchDeployment, NotPossible
 from shared.contracts.artifacts import Artifact
@@ -109,6 +117,34 @@ async def test_a_rollback_brings_each_node_what_it_had() -> None:
     assert {(order.node_id, order.artifact.version) for order in back} == {("n-00", 1), ("n-01", 1), ("n-02", 2)}
     assert [(order.node_id, order.removes.id) for order in stand.removals] == [("n-03", "greeter")]
     assert await stand.again.rollback(UNKNOWN) == NoSuchDeployment()
+
+
+async def test_a_rollback_locks_as_everybody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node's report, or another rollout of its, and a rollback with several ways back would wait for each other."""
+    stand = await fleet(4)
+    for body, names in (("one", ["n-01", "n-03"]), ("two", []), ("three", [])):
+        await stand.push(body)
+        deployment = await stand.deploy(*names, bind="all")
+        if body != "three":
+            await answer(stand, await stand.look())
+            second = deployment
+    locked = list[tuple[int, str]]()
+    tables = [(InMemoryDeliveries, "lock_open"), (InMemoryDeliveries, "lock_of"), (InMemoryDeployments, "lock")]
+    for rank, (table, name) in enumerate([*tables, (InMemoryBindings, "lock")]):
+        monkeypatch.setattr(table, name, _noting(getattr(table, name), max(0, rank - 1), locked))
+    rolled = await stand.again.rollback(second.id)
+    assert isinstance(rolled, RolledBack) and len(rolled.deployments) == 2
+    assert {rank for rank, _ in locked} == {0, 1, 2}
+    assert list(dict.fromkeys(locked)) == sorted(set(locked))
+
+
+def _noting(lock: Callable[..., Awaitable[Any]], rank: int, locked: list[tuple[int, str]]) -> Callable[..., Any]:
+    async def noted(*given: Any) -> Any:
+        found = await lock(*given)
+        locked.extend((rank, one if isinstance(one, str) else one.id) for one in found)
+        return found
+
+    return noted
 
 
 async def test_a_plan_that_never_began_cannot_be_rolled_back() -> None:

@@ -1,6 +1,7 @@
 """Who may join, who is cut off, and what the broker's logins are kept to."""
 
 import base64
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -170,6 +171,26 @@ async def test_a_queue_that_was_missed_is_made_at_once_and_not_again_and_again(o
     assert office.broker.logins == {}
     office.keep.misses("somebody-without-a-login")
     await office.keep.repair()
+
+
+async def test_a_flood_that_is_noticed_while_another_is_locked_out_is_not_forgotten(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would go on until it is noticed once more."""
+    for node_id in ("tokyo-1", "osaka-1"):
+        await office.joined(node_id)
+    lock_out = office.broker.lock_out
+
+    async def slow(node_ids: Collection[str]) -> None:
+        office.keep.floods("osaka-1")
+        await lock_out(node_ids)
+
+    monkeypatch.setattr(office.broker, "lock_out", slow)
+    office.keep.floods("tokyo-1")
+    await office.keep.repair()
+    monkeypatch.setattr(office.broker, "lock_out", lock_out)
+    await office.keep.repair()
+    assert office.broker.locked == {"tokyo-1", "osaka-1"}
 
 
 async def test_a_node_that_floods_is_locked_out_for_a_minute_or_two(office: Office) -> None:

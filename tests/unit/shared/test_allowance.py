@@ -41,3 +41,13 @@ def test_the_names_that_came_last_are_counted() -> None:
     for name in "abc":
         allowance.take(name)
     assert [allowance.left(name) for name in "abc"] == [1.0, 0.0, 0.0]
+
+
+def test_several_at_once_are_all_or_none() -> None:
+    """Who asks for a hundred at once would pay for one, or be refused for ever."""
+    time = Time()
+    allowance = Allowance(100, 600.0, 10, time.monotonic)
+    assert (allowance.take("a", 90), allowance.take("a", 20), allowance.take("a", 10)) == (True, False, True)
+    assert allowance.seconds_to("a", 20) == pytest.approx(2.0)
+    time.now += 2
+    assert allowance.take("a", 20)
