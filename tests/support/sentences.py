@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+from services.console.clients.api import ASK_NEXT
+
 SERVICES = Path(__file__).parents[2] / "services"
 ROOMS = (
     "node_agent/domain/deliveries.py",
@@ -134,7 +136,7 @@ def _of(path: Path, rooms: set[str]) -> Iterator[tuple[int, str]]:
     told = [(node, source.ways(node)) for node in found]
     for node, ways in told:
         if id(node) not in source.parts:
-            for way in (each.strip("; ") for each in ways):
+            for way in (ASK_NEXT.sub("", each).strip("; ") for each in ways):
                 said = re.sub(r"\d+(?=⟧)", "", way)
                 if _WORDS.search(way) and not _PROGRAM.match(way) and said not in _NOT_SAID:
                     yield node.lineno, way

@@ -5,6 +5,7 @@ always is: there. `Away` names the service that cannot answer now, `Refused` car
 place of what was asked for. Answers are read tolerantly: a newer service may say more.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -26,6 +27,10 @@ Content = bytes | AsyncIterator[bytes]
 WITHIN = httpx.Timeout(10.0, connect=2.0, pool=2.0)
 # A whole vault on its way: it is read, unlocked and checked before anything is said.
 AT_LENGTH = httpx.Timeout(120.0, connect=2.0, pool=2.0)
+
+
+# What a program is told to ask next is no help to whoever reads a page.
+ASK_NEXT = re.compile(r"[;:] GET /.*", re.DOTALL)
 
 
 class Away(Exception):
@@ -162,8 +167,7 @@ def _refusal(answer: httpx.Response) -> Refused:
     try:
         told = answer.json()
         slug = str(told["type"]).rpartition(":")[2]
-        # What a program is told to ask next is no help to whoever reads a page.
-        detail = str(told["detail"]).partition("; GET /")[0]
+        detail = ASK_NEXT.sub("", str(told["detail"]))
         return Refused(answer.status_code, slug, detail, told.get("errors", ()))
     except (ValueError, KeyError, TypeError):
         return Refused(answer.status_code, "unknown", f"the service answers with status {answer.status_code}")

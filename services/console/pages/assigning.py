@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from services.console.pages.desk import Desk, act_of
 from services.console.texts.catalogue import marked as _
+from shared.contracts.assignments import MOST_ASSIGNED
 
 ACTS = ("policy", "drain", "undrain", "revoke")
 
@@ -68,7 +69,8 @@ def assigning_pages(desk: Desk) -> APIRouter:
         fleet = desk.fleet(visitor)
         node = await fleet.nodes.one(act_of(what, ACTS, "a node") and node_id)
         template = "node/policy.html" if what == "policy" else "node/ask.html"
-        return await desk.ask(request, visitor, template, node=node, what=what, back=f"/nodes/{node_id}")
+        context = {"node": node, "what": what, "back": f"/nodes/{node_id}", "most": MOST_ASSIGNED}
+        return await desk.ask(request, visitor, template, **context)
 
     @router.post("/nodes/{node_id}/{what}")
     async def act(request: Request, node_id: str, what: str) -> Response:
