@@ -10,6 +10,7 @@ told. Without a lease nothing is started. A runner that fails never stops anothe
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -75,7 +76,7 @@ class Crew:
         self._members: dict[str, _Member] = {}
         # What was seen in the folder last, and a look into it that has not ended.
         self._files: Mapping[str, SessionFile] | None = None
-        self._looking: asyncio.Future[dict[str, SessionFile]] | None = None
+        self._looking: asyncio.Task[dict[str, SessionFile]] | None = None
         # Who was stopped while the ledger was away, and why.
         self._untold: dict[str, str] = {}
         # Set when it is known which accounts there are.
@@ -138,10 +139,11 @@ class Crew:
         """The session files. While the folder cannot be read, or hangs, it counts as it was seen last: accounts of the
         vault go on, come and go. Raises OSError when it was never seen.
         """
-        self._looking = self._looking or asyncio.ensure_future(self._quarters.sessions.present())
-        patience = asyncio.ensure_future(self._clock.sleep(FOLDER_SECONDS))
+        self._looking = self._looking or asyncio.create_task(self._quarters.sessions.present(), name="session folder")
+        patience = asyncio.create_task(self._clock.sleep(FOLDER_SECONDS))
+        waited: set[asyncio.Task[Any]] = {self._looking, patience}
         try:
-            await asyncio.wait({self._looking, patience}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             patience.cancel()
         try:
