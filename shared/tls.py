@@ -34,6 +34,14 @@ def trusting_file(path: Path | None) -> ssl.SSLContext | bool:
         raise ValueError(f"the CA in {path} cannot be used: {_reason(error)}") from error
 
 
+def needed(url: str, trust: ssl.SSLContext | bool = True) -> ssl.SSLContext | bool:
+    """For httpx: whom a client of this address trusts; where no TLS is spoken, nobody.
+
+    Reading the authorities of the world takes as long as a hundred answers of a server next door.
+    """
+    return trust if urlsplit(url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 @dataclass(frozen=True)
 class Certificate:
     """What a server shows: a file with its certificate and those between it and the authority, and one with its key."""

@@ -2,8 +2,12 @@
 
 import gc
 import signal
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from typing import Any
 
+import certifi
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -14,6 +18,22 @@ from tests.support import databases, servers, vhosts
 # A shell that starts us in the background has SIGINT ignored, and what we start would inherit that: Ctrl-C would not
 # end the commands whose end by Ctrl-C is tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_context = ssl.create_default_context
+
+
+@cache
+def _world() -> ssl.SSLContext:
+    return _context(cafile=certifi.where())
+
+
+def _shared_context(*given: Any, **named: Any) -> ssl.SSLContext:
+    """The context of httpx's clients is made once: reading the world's authorities for each is a minute of the run."""
+    return _world() if not given and named == {"cafile": certifi.where()} else _context(*given, **named)
+
+
+ssl.create_default_context = _shared_context
 
 
 @pytest.hookimpl(trylast=True)
@@ -58,12 +78,18 @@ def broker_server() -> Iterator[servers.Broker]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def all_databases(postgres_server: servers.Postgres) -> databases.Databases:
+    """The databases of the run."""
+    return databases.Databases(postgres_server)
+
+
 @pytest.fixture
-async def database_url(postgres_server: servers.Postgres) -> AsyncIterator[str]:
-    """A fresh, migrated database."""
-    url = await databases.clone(postgres_server)
+async def database_url(all_databases: databases.Databases) -> AsyncIterator[str]:
+    """An empty, migrated database."""
+    url = await all_databases.take()
     yield url
-    await databases.drop(postgres_server, url)
+    await all_databases.give_back(url)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from httpx_sse import EventSource, SSEError, connect_sse
 from services.cli.connection import Connection
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.problems import NO_SUCH_ADDRESS, NO_SUCH_VERSION, Named, named_by_option, read_problem
+from shared.tls import needed
 
 Record = dict[str, Any]
 Parameters = Mapping[str, str | int | None]
@@ -43,7 +44,7 @@ class Client:
             timeout=TIMEOUTS,
             # A proxy named in the environment is for the world, not for this machine.
             trust_env=not self._local,
-            verify=connection.trust,
+            verify=needed(connection.url, connection.trust),
         )
 
     @property

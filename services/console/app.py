@@ -40,7 +40,7 @@ from shared.http import create_api
 from shared.http.questions import understood
 from shared.http.signing_in import bearer_check, on_behalf_of
 from shared.randomness import SystemRandomness
-from shared.tls import trusting_file
+from shared.tls import needed, trusting_file
 
 TITLE = "Callboard"
 # Event streams hold a connection each for as long as somebody watches.
@@ -59,8 +59,8 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     """The console's HTTP application."""
     behind = upstreams(settings.registry_url, settings.deployer_url)
     trust = trusting_file(settings.ca_file)
-    clients = {upstream.name: _client(MOST_CONNECTIONS, trust) for upstream in behind}
-    clients |= {polls_of(upstream.name): _client(MOST_POLLS, trust) for upstream in behind if upstream.polled}
+    clients = {one.name: _client(MOST_CONNECTIONS, needed(one.url, trust)) for one in behind}
+    clients |= {polls_of(one.name): _client(MOST_POLLS, needed(one.url, trust)) for one in behind if one.polled}
     version = _version()
     sign_in = SignIn(settings.token, RegistryDesk(behind[0], clients[behind[0].name], settings.token), clock)
     desk = _desk(settings, behind, clients, sign_in, clock)

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import structlog
 
-from services.node_agent.app import build, status_path, version
+from services.node_agent.app import build
 from services.node_agent.domain.membership import Membership, NotJoined
 from services.node_agent.joining import Ask, NotLetIn, join, request_of, taken
 from services.node_agent.settings import AgentSettings
 from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.locking import FolderLock, FolderTaken
 from services.node_agent.store.status_file import Healthy, Unhealthy, read_health
+from services.node_agent.wiring.real import status_path, version
 from shared import logging
 from shared.clock import SystemClock
 from shared.randomness import SystemRandomness

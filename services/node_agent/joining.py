@@ -22,7 +22,7 @@ from services.node_agent.store.identity_file import IdentityFile
 from shared.contracts.enrolments import ENROL_PATH, Enrolled, proof_of
 from shared.sealing import sealing_key_of
 from shared.signing import signature_of, verifying_key_of
-from shared.tls import trusting
+from shared.tls import needed, trusting
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 # The back office may be starting: the deployer has to tell its keys first.
@@ -54,7 +54,7 @@ def join(ask: Ask, identity: IdentityFile, sleep: Callable[[float], None] = time
         verify = trusting(ask.ca)
     except ValueError as error:
         return NotLetIn(str(error))
-    with httpx.Client(base_url=ask.url, timeout=TIMEOUT, verify=verify) as client:
+    with httpx.Client(base_url=ask.url, timeout=TIMEOUT, verify=needed(ask.url, verify)) as client:
         answer = _asked(client, request_of(ask, identity), sleep)
     return answer if isinstance(answer, NotLetIn) else taken(ask, identity, answer.content)
 

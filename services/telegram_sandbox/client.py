@@ -30,6 +30,7 @@ from services.telegram_sandbox.api.bodies import (
 )
 from services.telegram_sandbox.faults import AnyFault
 from services.telegram_sandbox.world.seed import WorldSeed
+from shared.tls import needed
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -55,7 +56,9 @@ class SandboxClient:
         timeout: float = _TIMEOUT_SECONDS,
     ) -> None:
         headers = {"authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=timeout, transport=transport, verify=needed(url)
+        )
 
     async def __aenter__(self) -> Self:
         return self

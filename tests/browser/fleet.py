@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+import urllib.error
 import urllib.request
 
 import httpx
@@ -36,14 +37,29 @@ def account(account_id: str, status: str = "online", **fields: object) -> dict[s
     return {"account_id": account_id, "status": status, **fields}
 
 
-def new_login(stack: Stack, name: str) -> bytes:
-    """The session file of a new Telegram user of the sandbox."""
+def new_login(stack: Stack, name: str, ended_by: str = "") -> bytes:
+    """The session file of a new Telegram user of the sandbox; `ended_by`: of one whose login this error has ended."""
     with httpx.Client(
         base_url=f"{stack.sandbox_url}/api/v1", headers={"authorization": f"Bearer {stack.token}"}
     ) as sandbox:
         user = sandbox.post("/users", json={"first_name": name, "username": name}).raise_for_status().json()
         made = sandbox.post("/sessions", json={"user_id": user["user_id"]}).raise_for_status().json()
+        if ended_by:
+            sandbox.post(f"/sessions/{made['key_id']}/kill", json={"error": ended_by}).raise_for_status()
     return base64.b64decode(made["session_file"])
+
+
+def assign(stack: Stack, account_id: str, node_id: str) -> None:
+    """Give an account whose login was just uploaded to a node; the registry hears of a login a moment later."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            call(stack, "POST", f"/api/v1/group-ai/sessions/{account_id}/assign", {"node_id": node_id})
+        except urllib.error.HTTPError as error:
+            assert error.code == 404 and time.monotonic() < deadline, f"{account_id} cannot be assigned: {error}"
+            time.sleep(0.1)
+        else:
+            return
 
 
 def lead_astray(demo: Demo) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.node_agent.app import Agent, NodeSettings, Ports
+from services.node_agent.app import Agent
 from services.node_agent.domain.keys import NodeKeys
 from services.node_agent.domain.trust import Trust
 from services.node_agent.store.database import FileConnection
@@ -23,6 +23,7 @@ from services.node_agent.store.session_files import InMemorySessions
 from services.node_agent.store.status_file import StatusFile
 from services.node_agent.telegram.in_memory import InMemoryTelegram
 from services.node_agent.transports.amqp import AmqpTransport, address_of
+from services.node_agent.wiring.ports import NodeSettings, Ports
 from shared import logging
 from shared.clock import SystemClock
 from shared.contracts.heartbeats import NodeFacts

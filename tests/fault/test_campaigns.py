@@ -12,7 +12,7 @@ async def test_a_small_campaign_loses_and_doubles_nothing(tmp_path: Path) -> Non
     async with ManyAgents(tmp_path, agents=10) as fleet:
         campaign = Campaign(fleet, random.Random(4))
         await campaign.measure_undisturbed()
-        runs = [await campaign.erase(1), await campaign.kill(1)]
+        runs = [await campaign.erase(1), await campaign.kill(2)]
         fleet.assert_alive()
         assert [run.number for run in runs if not run.passed] == [], runs
         await the_witness_sees(fleet)

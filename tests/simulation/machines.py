@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from services.node_agent.app import Agent, NodeSettings
-from services.node_agent.app import Ports as AgentPorts
+from services.node_agent.app import Agent
 from services.node_agent.deadman_timer import InMemoryTimer
 from services.node_agent.store.accounts import SqliteAccounts
 from services.node_agent.store.database import Connection, Database, Row
@@ -20,6 +19,8 @@ from services.node_agent.store.deliveries import SqliteDeliveries
 from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.session_files import InMemorySessions
+from services.node_agent.wiring.ports import NodeSettings
+from services.node_agent.wiring.ports import Ports as AgentPorts
 from shared.contracts.accounts import AccountReport
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.bindings import script_of

@@ -23,3 +23,11 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) 
         if asyncio.get_running_loop().time() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what} (last seen: {outcome!r})")
         await asyncio.sleep(0.05)
+
+
+async def reaches(look: Callable[[], T], wanted: T, what: str, seconds: float = 20.0) -> None:
+    """Wait until what is looked at is what is wanted. Fails saying both."""
+    try:
+        await until(lambda: look() == wanted, what, seconds)
+    except AssertionError as error:
+        raise AssertionError(f"not within {seconds:g} s: {what}: {look()!r}, not {wanted!r}") from error

@@ -12,6 +12,7 @@ import httpx
 
 from services.cli.connection_file import Management
 from services.cli.embedded.ports import LOOPBACK
+from shared.tls import needed
 
 Probe = Callable[[], Awaitable[bool]]
 
@@ -56,7 +57,7 @@ def http_answers(url: str, auth: tuple[str, str] | None = None) -> Probe:
     """GET of this URL gives 200."""
 
     async def probe() -> bool:
-        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False, verify=needed(url)) as client:
             response = await client.get(url, auth=auth)
         return response.status_code == httpx.codes.OK
 

@@ -16,6 +16,7 @@ from services.cli.embedded.errors import StartFailed
 from services.cli.kept import write_private
 from services.cli.stack.layout import Home
 from services.cli.stack.plan import ACCOUNTS_PER_AGENT, DEMO_CHAT
+from shared.tls import needed
 
 REQUEST_SECONDS = 15.0
 CHAT_TITLE = "Callboard demo"
@@ -38,7 +39,11 @@ async def prepare_demo_world(admin_url: str, token: str, home: Home, node_ids: S
     headers = {"Authorization": f"Bearer {token}"}
     try:
         async with httpx.AsyncClient(
-            base_url=f"{admin_url}/api/v1", headers=headers, timeout=REQUEST_SECONDS, trust_env=False
+            base_url=f"{admin_url}/api/v1",
+            headers=headers,
+            timeout=REQUEST_SECONDS,
+            trust_env=False,
+            verify=needed(admin_url),
         ) as sandbox:
             server = (await sandbox.get("/server")).raise_for_status().json()
             given = (await sandbox.post("/world", json=demo_seed(node_ids))).raise_for_status().json()

@@ -14,6 +14,7 @@ import httpx
 from services.cli.connection_file import KeptConnection
 from services.cli.paths import DEPLOYMENTS, READY, SUMMARY, WORKERS
 from services.cli.problems import read_problem
+from shared.tls import needed
 
 REQUEST_SECONDS = 5.0
 # How often something is asked for that comes by itself.
@@ -50,7 +51,11 @@ class FleetApi:
     def __init__(self, connection: KeptConnection) -> None:
         headers = {"Authorization": f"Bearer {connection.token}"}
         self._http = httpx.AsyncClient(
-            base_url=connection.url, headers=headers, timeout=REQUEST_SECONDS, trust_env=False
+            base_url=connection.url,
+            headers=headers,
+            timeout=REQUEST_SECONDS,
+            trust_env=False,
+            verify=needed(connection.url),
         )
 
     async def __aenter__(self) -> Self:

@@ -110,6 +110,10 @@ class Desk:
         """A text in the reader's language, with its values."""
         return self.screen.language(request).gettext(text) % values
 
+    def reason(self, request: Request, reason: str | None) -> str:
+        """What a service says, in the reader's language."""
+        return self.screen.reason(request, reason)
+
     def done(self, request: Request, to: str, said: str = "", tone: str = "good") -> Response:
         """An act has ended well: go there, and say so."""
         if "x-dialog" in request.headers:

@@ -105,7 +105,7 @@ async def _errors(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:
     return [
         Finding(
             titles[one.status],
-            one.reason or "",
+            desk.reason(request, one.reason),
             count(one.accounts),
             "/accounts?" + urlencode({"status": one.status.value} | ({"reason": one.reason} if one.reason else {})),
             "bad" if one.status == "error" else "warn",
@@ -147,7 +147,13 @@ async def _paused(desk: Desk, request: Request, fleet: Fleet) -> list[Finding]:
     page = await fleet.deployments.page({"state": "paused"}, None, 10)
     title = desk.told(request, _("A deployment waits for somebody"))
     return [
-        Finding(title, one.reason or f"{one.script_id} v{one.version}", "", f"/deployments/{one.deployment_id}", "warn")
+        Finding(
+            title,
+            desk.reason(request, one.reason) or f"{one.script_id} v{one.version}",
+            "",
+            f"/deployments/{one.deployment_id}",
+            "warn",
+        )
         for one in page.items
     ]
 

@@ -28,6 +28,7 @@ from services.console.components.charts import bar
 from services.console.domain.visitor import Visitor
 from services.console.pages.navigation import NAVIGATION
 from services.console.texts.catalogue import Language, language_of, languages
+from services.console.texts.reasons import Reasons
 from services.console.texts.words import SERVICES, STATES, tone_of, word_of
 from shared.contracts.roles import Role
 
@@ -74,6 +75,7 @@ class Screen:
 
     def __init__(self, version: str) -> None:
         self.languages = languages()
+        self.reasons = {tag: Reasons(language) for tag, language in self.languages.items()}
         self._environments = {tag: self._environment(language) for tag, language in self.languages.items()}
         self._version = version
         self.assets = f"/assets/{_digest(STATIC)}"
@@ -110,6 +112,10 @@ class Screen:
     def language(self, request: Request) -> Language:
         """The reader's language."""
         return language_of(request, self.languages)
+
+    def reason(self, request: Request, reason: str | None) -> str:
+        """What a service says, in the reader's language."""
+        return self.reasons[self.language(request).tag].of(reason)
 
     async def _region(
         self, region: Region, page: Page, language: Language, every: Mapping[str, Any]
@@ -168,6 +174,7 @@ class Screen:
             "tone": tone_of,
             "word": lambda state: language.gettext(word_of(state)),
             "told": language.gettext,
+            "reason": self.reasons[language.tag].of,
         }
         environment.globals |= {"bar": bar, "states": STATES}
         return environment

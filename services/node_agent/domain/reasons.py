@@ -21,6 +21,10 @@ MOVED_AWAY = (
     "the vault."
 )
 NOT_ASSIGNED = "The account is no longer assigned to this node. Callboard has disconnected it here."
+ASSIGNED_ANEW = (
+    "The account was assigned to this node anew, as when another version of its login was chosen. Callboard has "
+    "disconnected it, and starts it as soon as that login is here."
+)
 NEVER_ASSIGNED = (
     "The registry has not assigned this account to the node yet. Callboard starts it as soon as it does. If this "
     "lasts, look at the account's assignment."
@@ -37,6 +41,7 @@ LOGIN_WANTED = (
     "The account's login is on its way. Callboard starts it as soon as it is here. If this lasts, look at the vault: "
     "`callboard sessions`."
 )
+NOT_OURS_ADVICE = "if this lasts, look at the account's assignment, and at this machine's way to the registry"
 _NOT_STORED = "the vault does not take this account's newest login: "
 _TRIES_AGAIN = "Callboard connects again by itself"
 _ASKS_AGAIN = "Callboard asks a few more times, in case Telegram finds it again; if not, it needs a new session file"
@@ -50,7 +55,8 @@ def reason_of(trouble: TelegramTrouble, follows: AfterConnection, now: datetime)
         case Rest(status=status, seconds=seconds):
             return rest_reason(trouble, status, datetime.fromtimestamp(now.timestamp() + seconds, now.tzinfo))
         case End():
-            does, advice = "Callboard does not try it again", "put a good session file in the place of this one"
+            does = "Callboard does not try it again"
+            advice = "give it a good session file: upload it to the vault, or put it in the place of this one"
         case Doubt():
             return _sentences(str(trouble), _ASKS_AGAIN)
         case Reconnect():

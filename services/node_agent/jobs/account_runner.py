@@ -57,6 +57,8 @@ PROBE_SECONDS = 60.0
 SCRIPT_PAUSE_SECONDS = 0.01
 # The wall clock, by which scripts wait, may be set: it is looked at again after so long.
 LOOK_SECONDS = 60.0
+# Who may not run any more is stopped by others within this, or may again.
+HELD_SECONDS = 1.0
 # What an account missed for longer than this is not answered any more when it comes back.
 ANSWER_WITHIN = timedelta(minutes=5)
 
@@ -175,17 +177,25 @@ class AccountRunner:
 
     async def _connected(self) -> TelegramConnection | TelegramTrouble:
         """A connection when this account's turn has come, or why there is none."""
+        parts = self._parts
+        while True:
+            async with parts.turns.taken(parts.telegram.data_centre(self._id)):
+                if self._may_run():
+                    return await self._tried()
+            # It is about to be stopped: that is no trouble of Telegram's, and to ask on without a pause would keep
+            # whoever stops it from doing so.
+            await parts.clock.sleep(HELD_SECONDS)
+
+    async def _tried(self) -> TelegramConnection | TelegramTrouble:
+        """Connect; whoever waits for the same data centre learns from it."""
         parts, data_centre = self._parts, self._parts.telegram.data_centre(self._id)
-        async with parts.turns.taken(data_centre):
-            if not self._may_run():
-                return Unreachable("there is no valid lease, or the account is no longer assigned to this node")
-            self._hold(connected=True)
-            try:
-                connection = await parts.telegram.connect(self._id, self._hear)
-            except TelegramTrouble as trouble:
-                if isinstance(trouble, Unreachable):
-                    parts.turns.failed(data_centre)
-                return trouble
+        self._hold(connected=True)
+        try:
+            connection = await parts.telegram.connect(self._id, self._hear)
+        except TelegramTrouble as trouble:
+            if isinstance(trouble, Unreachable):
+                parts.turns.failed(data_centre)
+            return trouble
         parts.turns.came_through(data_centre)
         return connection
 
@@ -210,7 +220,7 @@ class AccountRunner:
         log.info("account_interrupted", account=self._id, kind=type(trouble).__name__, reason=str(trouble))
         match follows:
             case End():
-                await parts.roster.enter(self._id, ERROR, reason, dead_file=self._file.fingerprint)
+                await self._end(reason)
                 return False
             case Rest(status=status, seconds=seconds):
                 parts.unsaid.be_silent(self._id, Silence(parts.clock.monotonic() + seconds, status, reason))
@@ -224,6 +234,16 @@ class AccountRunner:
                 if self._reached or not isinstance(trouble, Unreachable):
                     await self._pause()
         return True
+
+    async def _end(self, reason: str) -> None:
+        """Enter the error, when the ledger takes it: until then as well, Telegram is not asked again."""
+        while True:
+            try:
+                await self._parts.roster.enter(self._id, ERROR, reason, dead_file=self._file.fingerprint)
+                return
+            except LedgerAway as error:
+                log.error("ledger_away", account=self._id, reason=str(error))
+                await self._pause()
 
     async def _pause(self) -> None:
         self._failures += 1

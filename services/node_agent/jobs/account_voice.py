@@ -13,7 +13,7 @@ import structlog
 
 from services.node_agent.domain.account_states import ONLINE
 from services.node_agent.domain.consequences import Fate, GoOn, HoldChat, Leave, Pause, Rest, after_saying
-from services.node_agent.domain.reasons import rest_reason
+from services.node_agent.domain.reasons import NOT_OURS_ADVICE, rest_reason
 from services.node_agent.domain.sending import Later, Nothing, Outgoing, Ready, Silence
 from services.node_agent.domain.telegram import TelegramConnection, TelegramTrouble, Unreachable
 from services.node_agent.use_cases.roster import Roster
@@ -81,7 +81,9 @@ class AccountVoice:
         # Asked at the last moment: the ledger may have taken its time.
         if not self._may_run():
             self._unsaid.put_back(self._id, outgoing)
-            return Unreachable("the lease has ended, or the account is no longer assigned to this node")
+            return Unreachable(
+                "the lease has ended, or the account is no longer assigned to this node", NOT_OURS_ADVICE
+            )
         if not self._stage.may_say(self._id, outgoing.script_id, outgoing.chat):
             self._unsaid.drop(self._id, outgoing, "the account does not play this script in this chat any more")
             return None

@@ -20,6 +20,7 @@ from services.node_agent.domain.berths import Berth, find_berths
 from services.node_agent.domain.ports import HeldLogins, LedgerAway, Ring, Sessions
 from services.node_agent.domain.reasons import (
     AGENT_STOPPED,
+    ASSIGNED_ANEW,
     FILE_CHANGED,
     MOVED_AWAY,
     NOT_ASSIGNED,
@@ -70,6 +71,8 @@ class Crew:
         self._clock = parts.clock
         self._alarm = Alarm(parts.clock)
         self._members: dict[str, _Member] = {}
+        # Who was stopped while the ledger was away, and why.
+        self._untold: dict[str, str] = {}
         # Set when it is known which accounts there are.
         self.looked = asyncio.Event()
         self.gave_back: Ring = lambda: None
@@ -110,12 +113,15 @@ class Crew:
 
     async def _look(self) -> None:
         quarters = self._quarters
+        for account_id in list(self._members):
+            self._drop_finished(account_id)
+        # Before the folder is looked at, which may take its time or fail.
+        await self._stop(self._no_longer_here())
         files = await quarters.sessions.present()
         known = [self._roster[each] for each in self._roster.ids()]
         berths = find_berths(files, quarters.logins.all(), self._assignments, known)
-        for account_id in list(self._members):
-            self._drop_finished(account_id)
-        await self._stop(self._to_stop(berths))
+        await self._stop(self._with_another_login(berths) | self._no_longer_here())
+        await self._tell_stopped()
         await self._enrol(berths)
         for account_id, berth in berths.items():
             self._start(account_id, berth)
@@ -123,16 +129,33 @@ class Crew:
         if self._parts.permission.has_lease(self._clock.monotonic()):
             await quarters.waiting.show(berths, self._members)
 
-    def _to_stop(self, berths: Mapping[str, Berth]) -> dict[str, str]:
-        """The members that are not to run on as they do, and why."""
-        found = {}
-        for account_id, member in self._members.items():
-            if not self._assignments.may_run(account_id, member.epoch):
-                says = self._assignments.says(account_id)
-                found[account_id] = MOVED_AWAY if says is Says.GIVE_BACK else NOT_ASSIGNED
-            elif account_id not in berths or berths[account_id].file != member.file:
-                found[account_id] = FILE_CHANGED
-        return found
+    def _no_longer_here(self) -> dict[str, str]:
+        """The members that are not to run on by the node's set, and why."""
+        reasons = {Says.GIVE_BACK: MOVED_AWAY, Says.HERE: ASSIGNED_ANEW}
+        return {
+            account_id: reasons.get(self._assignments.says(account_id), NOT_ASSIGNED)
+            for account_id, member in self._members.items()
+            if not self._assignments.may_run(account_id, member.epoch)
+        }
+
+    def _with_another_login(self, berths: Mapping[str, Berth]) -> dict[str, str]:
+        """The members that do not run with the login that is here now, and why they stop."""
+        return {
+            account_id: FILE_CHANGED
+            for account_id, member in self._members.items()
+            if account_id not in berths or berths[account_id].file != member.file
+        }
+
+    async def _tell_stopped(self) -> None:
+        """Until the ledger is told, they pass for what they were when they were stopped. Raises LedgerAway."""
+        untold, self._untold = self._untold, {}
+        gone = [each for each in untold if each in self._roster and each not in self._members]
+        gone = [each for each in gone if self._roster[each].state.status not in (STOPPED, ERROR)]
+        try:
+            await asyncio.gather(*(self._roster.enter(each, STOPPED, untold[each]) for each in gone))
+        except LedgerAway:
+            self._untold = untold | self._untold
+            raise
 
     async def _enrol(self, berths: Mapping[str, Berth]) -> None:
         """Let the roster have the accounts that there are, by the logins that they have."""
@@ -180,8 +203,8 @@ class Crew:
             heard_until = self._roster.heard_beyond(each.account_id)
             self._assignments.give_back(each, hashes[each.account_id], heard_until)
             log.info("account_given_back", account=each.account_id, epoch=each.epoch, hash=hashes[each.account_id])
-        if asked:
-            self.gave_back()
+        # What is given back is told, and what came for the assignment that follows can be asked for.
+        self.gave_back()
 
     def _drop_finished(self, account_id: str) -> None:
         member = self._members[account_id]
@@ -216,6 +239,7 @@ class Crew:
             await asyncio.gather(*(self._roster.enter(each, STOPPED, reasons[each]) for each in ran))
         except LedgerAway as error:
             log.error("ledger_away", reason=str(error))
+            self._untold |= {each: reasons[each] for each in ran}
         for each in left:
             if self._members.get(each) is members[each]:
                 del self._members[each]

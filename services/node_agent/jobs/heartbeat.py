@@ -5,7 +5,7 @@ worthless; the next try comes after a short back-off. The time of sending is not
 counted from too early rather than too late. A refused node beats slowly: it is only refused again.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -36,7 +36,7 @@ REFUSED_FACTOR = 6
 ASK_AGAIN_SHARE = 0.8
 
 # Called after each beat with the error of its publishing, or None.
-AfterBeat = Callable[[str | None], None]
+AfterBeat = Callable[[str | None], Awaitable[None]]
 
 
 class Standing:
@@ -50,7 +50,8 @@ class Standing:
 
     def wanting(self, now: float) -> list[str]:
         """The accounts whose logins are asked for now."""
-        wanted = self.assignments.wanting(self._logins.has)
+        # One of an earlier epoch is handed back before another can be taken.
+        wanted = self.assignments.wanting(lambda account_id, epoch: account_id in self._logins)
         before, since = self._asked, now - self._seconds
         due = [each for each in wanted if before.get(each, since) <= since]
         self._asked = {each: before[each] for each in wanted if each in before} | dict.fromkeys(due, now)
@@ -129,7 +130,7 @@ class HeartbeatJob:
         while True:
             began = clock.monotonic()
             error = await self._beat(clock)
-            self._after_beat(error)
+            await self._after_beat(error)
             if error is not None:
                 if failures == 0:
                     log.warning("heartbeat_not_sent", reason=error)

@@ -9,6 +9,7 @@ import ssl
 import httpx
 
 from services.node_agent.domain.ports import DownloadFailed
+from shared.tls import needed
 
 CONNECT_SECONDS = 5.0
 # 256 KiB in this time is a slow phone line; a server that trickles bytes does not hold a delivery for ever.
@@ -35,7 +36,7 @@ class HttpDownloader:
     async def _fetch(self, url: str, most: int) -> bytes:
         received = bytearray()
         async with (
-            httpx.AsyncClient(timeout=_TIMEOUT, verify=self._verify) as client,
+            httpx.AsyncClient(timeout=_TIMEOUT, verify=needed(url, self._verify)) as client,
             client.stream("GET", url) as response,
         ):
             if response.status_code != httpx.codes.OK:

@@ -35,6 +35,9 @@ class Logins:
     def __len__(self) -> int:
         return len(self._held)
 
+    def __contains__(self, account_id: object) -> bool:
+        return account_id in self._held
+
     def keep(self, account_id: str, login: Login, state: LoginState) -> None:
         """Hold a login that has come."""
         self._held[account_id] = _Held(login, state, login.hash)
@@ -101,7 +104,7 @@ class FolderAndMemory:
 
     async def read(self, account_id: str) -> tuple[bytes, SessionFile]:
         """An account's login. Raises OSError."""
-        return await (self._logins if account_id in self._logins.all() else self._folder).read(account_id)
+        return await (self._logins if account_id in self._logins else self._folder).read(account_id)
 
     async def write(self, account_id: str, content: bytes, expected: SessionFile) -> bool:
         """Put newer state to where the login came from. Raises OSError."""

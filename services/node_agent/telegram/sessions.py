@@ -167,7 +167,8 @@ def load_session(content: bytes, sandbox: Place | None) -> LoginSession:
     try:
         file = _FileSession(content)
         return _read(file._cursor(), sandbox)
-    except (sqlite3.Error, ValueError, TypeError) as error:
+    except (sqlite3.Error, ValueError, TypeError, OverflowError, OSError) as error:
+        # The last two: times that no clock can show.
         raise UnusableSession(f"the session file is damaged or of another program: {error}") from error
     finally:
         if file is not None and file._conn is not None:

@@ -22,6 +22,7 @@ from services.node_agent.telegram.troubles import in_our_words
 
 TCP_SECONDS = 5.0
 CONNECT_SECONDS = 20.0
+DISCONNECT_SECONDS = 2.0
 # Where Telegram's own apps ask first.
 FIRST_CENTRE = 2
 # Telegram's one prime for passwords. Telethon checks any other for hours, in a thread that nobody can stop.
@@ -123,7 +124,8 @@ class TelethonSigningIn:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(Exception):
-                await client.disconnect()
+                async with asyncio.timeout(DISCONNECT_SECONDS):
+                    await client.disconnect()
 
     async def _signed_in(self, found: Any) -> SignedIn:
         if not isinstance(found, types.auth.Authorization):

@@ -97,7 +97,7 @@ class TelethonConnection:
         self._file = file
         self._user_id = 0
         self._login_died = False
-        self._disconnected = False
+        self._disconnecting: asyncio.Task[None] | None = None
         self._saved_changes = 0
         self._listening: Listening | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -177,10 +177,15 @@ class TelethonConnection:
         return written
 
     async def disconnect(self) -> None:
-        """End the connection. Never raises; again does nothing."""
-        if self._disconnected:
-            return
-        self._disconnected = True
+        """End the connection. Never raises; again waits for the same end.
+
+        Whoever is cancelled meanwhile hears of it when nobody is connected any more: the deadman goes by that.
+        """
+        if self._disconnecting is None:
+            self._disconnecting = asyncio.create_task(self._disconnect(), name=f"end of {self._account_id}")
+        await to_its_end(self._disconnecting)
+
+    async def _disconnect(self) -> None:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.wait([self._listener], timeout=HAND_ON_SECONDS)
@@ -246,6 +251,19 @@ class TelethonConnection:
 
     def _note(self, trouble: TelegramTrouble) -> None:
         self._login_died = self._login_died or isinstance(trouble, DeadLogin)
+
+
+async def to_its_end(task: "asyncio.Task[None]") -> None:
+    """Wait for a task that nobody may interrupt; a cancellation that comes meanwhile is passed on afterwards."""
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    task.result()
 
 
 def trust_sandbox(key_file: Path) -> None:

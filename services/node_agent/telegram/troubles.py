@@ -43,9 +43,9 @@ class Meaning:
     advice: str = ""
 
 
-_SIGN_IN = "Sign in with this account again, and put the new session file in the place of this one"
-_APPEAL = "Only Telegram can give the account back: appeal there, and take its session file off this node"
-_TWICE = "Stop whatever else uses this session, sign in again, and put the new session file in the place of this one"
+_SIGN_IN = "Sign in with this account again (`callboard sessions login`), or give it a new session file"
+_APPEAL = "Only Telegram can give the account back: appeal there, and take the account off this node"
+_TWICE = "Stop whatever else uses this session, then sign in again (`callboard sessions login`)"
 _SPAM = "Ask @SpamBot with this account how long it lasts, and let it write only where it is expected"
 _FROZEN = "Open the account in one of Telegram's own apps, which says why and how to appeal"
 _RIGHTS = "Let an admin of the chat give the account the right to write, or take the chat out of the script"

@@ -8,8 +8,9 @@ parcel is set aside as `<name>.refused`.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -59,17 +60,24 @@ class FolderTransport:
     async def consume(self, route: Route) -> None:
         """Take orders out of the inbox until cancelled."""
         orders = ParcelOrders(route, self._node_id, self._clock, self._randomness)
-        told = ""
+        async with asyncio.TaskGroup() as in_work:
+            await self._take(orders, in_work)
+
+    async def _take(self, orders: ParcelOrders, in_work: asyncio.TaskGroup) -> None:
+        told, in_hand = "", set[Path]()
         while True:
-            found = 0
+            found: Sequence[tuple[Path, Parcel]] = ()
             try:
-                found = await self._take_some(orders)
+                found = await asyncio.to_thread(self._look, frozenset(in_hand))
                 told = ""
             except OSError as error:
                 if str(error) != told:
                     log.error("inbox_not_usable", folder=str(self._inbox), reason=str(error))
                 told = str(error)
-            await self._clock.sleep(0 if found == MOST_AT_ONCE else LOOK_SECONDS)
+            for path, parcel in found:
+                in_hand.add(path)
+                await orders.begin(parcel, in_work, partial(_put_away, path, in_hand))
+            await self._clock.sleep(0 if len(found) == MOST_AT_ONCE else LOOK_SECONDS)
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -80,18 +88,20 @@ class FolderTransport:
             raise OSError(f"{MOST_WAITING} reports wait there already: nobody fetches them")
         replace_file(self._outbox / file_name(parcel), parcel.model_dump_json().encode())
 
-    def _look(self) -> list[tuple[Path, Parcel]]:
+    def _look(self, in_hand: Set[Path]) -> list[tuple[Path, Parcel]]:
         self._inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-        paths = sorted(path for path in self._inbox.iterdir() if is_file_name(path.name))
+        paths = sorted(path for path in self._inbox.iterdir() if is_file_name(path.name) and path not in in_hand)
         read = ((path, _read(path)) for path in sorted(paths, key=_written_at)[:MOST_AT_ONCE])
         return [(path, parcel) for path, parcel in read if parcel is not None]
 
-    async def _take_some(self, orders: ParcelOrders) -> int:
-        """Handle some orders, then delete their files; how many. Raises OSError."""
-        found = await asyncio.to_thread(self._look)
-        await orders.handle(parcel for _, parcel in found)
-        await asyncio.to_thread(_delete, [path for path, _ in found])
-        return len(found)
+
+async def _put_away(path: Path, in_hand: set[Path]) -> None:
+    """An order was handled: its file goes; one that cannot be deleted is not handled again by this start."""
+    try:
+        await asyncio.to_thread(_delete, [path])
+        in_hand.discard(path)
+    except OSError as error:
+        log.error("order_not_deleted", file=str(path), reason=str(error))
 
 
 def _delete(paths: Sequence[Path]) -> None:

@@ -25,6 +25,7 @@ from shared.contracts.heartbeats import HeartbeatReported
 from shared.contracts.parcels import Parcel, packed
 from shared.messaging import PublishFailed, Route
 from shared.randomness import Randomness
+from shared.tls import needed
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class HttpTransport:
             base_url=url,
             headers={"authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            verify=verify,
+            verify=needed(url, verify),
         )
         self._last_beat: HeartbeatReported | None = None
         self._beaten = asyncio.Event()
@@ -89,8 +90,12 @@ class HttpTransport:
     async def consume(self, route: Route) -> None:
         """Ask for orders until cancelled."""
         orders = ParcelOrders(route, self._node_id, self._clock, self._randomness)
-        backoff, failures, told = Backoff(first=0.5, most=30.0), 0, ""
         await self._beaten.wait()
+        async with asyncio.TaskGroup() as in_work:
+            await self._ask(orders, in_work)
+
+    async def _ask(self, orders: ParcelOrders, in_work: asyncio.TaskGroup) -> None:
+        backoff, failures, told = Backoff(first=0.5, most=30.0), 0, ""
         while True:
             began = self._clock.monotonic()
             try:
@@ -105,7 +110,8 @@ class HttpTransport:
             if told:
                 log.info("orders_fetched_again")
             failures, told = 0, ""
-            await orders.handle(parcels)
+            for parcel in parcels:
+                await orders.begin(parcel, in_work)
             if not parcels and self._clock.monotonic() - began < SHORT_POLL_SECONDS:
                 await self._clock.sleep(SHORT_POLL_SECONDS * self._randomness.uniform(0.5, 1.5))
 

@@ -1,7 +1,8 @@
 """The registry has answered a beat: it grants the lease, names the set, asks for a full report, confirms, or refuses.
 
 Called by the handlers. Accounts are started and stopped by the crew, which is told through `answered`; this only
-keeps the lease and the beats. Raises Rejected for an answer to another node, Unavailable when the ledger is away.
+keeps the lease and the beats. Raises Rejected for an answer to another node. A ledger that is away costs nothing here:
+what the registry has committed is forgotten with a later grant.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from services.node_agent.domain.identity import Identity
 from services.node_agent.domain.lease import Ignored, Lease, Refused
 from services.node_agent.domain.ports import AccountLedger, LedgerAway, Ring
 from shared.contracts.leases import GrantLease, RefuseLease
-from shared.messaging import Rejected, Unavailable
+from shared.messaging import Rejected
 
 log = structlog.get_logger(__name__)
 
@@ -63,13 +64,13 @@ class AcceptLease:
         self._beats.confirm(message.seq, full_report=message.full_report)
         confirmed = self._assignments.confirmed
         another = self._assignments.granted(message.seq, message.assignments)
-        if message.ledger_id == self._identity.ledger_id:
-            await self._confirm(message.changes_through)
         self.answered()
         if message.full_report or another:
             self.wanted()
         if self._assignments.confirmed and not confirmed:
             self.named()
+        if message.ledger_id == self._identity.ledger_id:
+            await self._confirm(message.changes_through)
 
     async def refuse(self, message: RefuseLease) -> None:
         """This node may not run."""
@@ -88,8 +89,10 @@ class AcceptLease:
             try:
                 await self._ledger.confirm_changes(through)
             except LedgerAway as error:
-                raise Unavailable(str(error)) from error
-            self._confirmed = through
+                # To wait for it would keep the grants that follow from being heard.
+                log.error("changes_not_confirmed", through=through, reason=str(error))
+                return
+            self._confirmed = max(through, self._confirmed)
         self.confirmed(through)
 
     def _check(self, node_id: str) -> None:

@@ -26,6 +26,7 @@ from shared.clock import Clock
 from shared.contracts.artifacts import AppliedArtifact
 from shared.contracts.bindings import Bindings, rebound, released
 from shared.contracts.deliveries import DeliverArtifact, FailureCause, RemoveArtifact
+from shared.contracts.heartbeats import MOST_ARTIFACTS
 from shared.contracts.identifiers import content_hash
 from shared.scripts import Script, ScriptProblems, parse_script, run_tests
 
@@ -56,7 +57,7 @@ class ApplyDelivery:
         """Apply it and store how that ended."""
         order = delivery.order
         async with self._loading.shelf:
-            outcome = await self._tried(order)
+            outcome = await self._tried_safely(order)
             async with self._desk:
                 match outcome:
                     case Failed():
@@ -66,6 +67,14 @@ class ApplyDelivery:
                     case None:
                         await self._unload(order)
 
+    async def _tried_safely(self, order: Order) -> LoadedScript | Failed | None:
+        """A mistake of ours about one script ends its delivery; ending the agent, it would meet it at every start."""
+        try:
+            return await self._tried(order)
+        except Exception as error:
+            log.exception("delivery_went_wrong", delivery=order.delivery_id, script=order.artifact.id)
+            return Failed(FailureCause.INVALID_SCRIPT, f"a mistake in the agent: {type(error).__name__}: {error}")
+
     async def _tried(self, order: Order) -> LoadedScript | Failed | None:
         """What is to be played now; None: nothing."""
         later = overtaken(order, self._stage.wanted.get(order.artifact.id))
@@ -73,6 +82,10 @@ class ApplyDelivery:
             return Failed(FailureCause.OUT_OF_DATE, later.reason)
         if isinstance(order, RemoveArtifact):
             return await self._loading.remove(order)
+        if len({*self._stage.loaded(), order.artifact.id}) > MOST_ARTIFACTS:
+            # No heartbeat could tell of it.
+            told = f"this node runs {MOST_ARTIFACTS} scripts, as many as it can: take one of them away first"
+            return Failed(FailureCause.STORAGE_FAILED, told)
         strangers = sorted(set(order.bind) - set(self._roster.ids())) if isinstance(order.bind, list) else []
         if strangers:
             return Failed(FailureCause.UNKNOWN_ACCOUNT, f"this node has no account {', '.join(strangers)}")

@@ -4,6 +4,7 @@
 because it is asked for by its class. Raises Rejected, with the reason, for an order that is not taken.
 """
 
+import asyncio
 from dataclasses import replace
 
 import structlog
@@ -36,9 +37,15 @@ class TrustOtherKeys:
     def __init__(self, trust: Trust, kept: KeptKeys) -> None:
         self._trust = trust
         self._kept = kept
+        # Orders are handled side by side: an older one that is written last would take the place of the newer.
+        self._one_at_a_time = asyncio.Lock()
 
     async def __call__(self, order: TrustKeys) -> None:
         """Adopt them. Raises Unavailable when they cannot be written."""
+        async with self._one_at_a_time:
+            await self._adopt(order)
+
+    async def _adopt(self, order: TrustKeys) -> None:
         before = self._trust.keys.trusted
         if order.keys.serial <= before.serial:
             log.info("keys_known_already", serial=order.keys.serial, own=before.serial)

@@ -20,6 +20,9 @@ from shared.contracts.assignments import AssignedAccount
 
 log = structlog.get_logger(__name__)
 
+# Sealing so many takes a tenth of a second; a transaction of the ledger for each would take longer than that.
+KEPT_AT_ONCE = 100
+
 # The login in a file's bytes as the vault keeps logins. Raises UnusableSession.
 StoredForm = Callable[[bytes], bytes]
 
@@ -61,8 +64,10 @@ class HandBack:
             return True
 
     async def everything(self) -> None:
-        """The agent ends: hand back what the vault does not have."""
-        await self._hand_back(self._logins.changed(), final=True)
+        """The agent ends: hand back what the vault does not have, some at a time: there may be no time for all."""
+        changed = self._logins.changed()
+        for first in range(0, len(changed), KEPT_AT_ONCE):
+            await self._hand_back(changed[first : first + KEPT_AT_ONCE], final=True)
 
     async def final(self, accounts: Sequence[AssignedAccount]) -> dict[str, str | None]:
         """Hand back the last states of accounts that run no more; the hash of each, None where there was no login."""

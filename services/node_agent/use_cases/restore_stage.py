@@ -61,7 +61,12 @@ class RestoreStage:
             return "its file is gone: deliver it again"
         if content_hash(content) != stored.artifact.hash:
             return f"its file was altered: it is {content_hash(content)}, delivered was {stored.artifact.hash}"
-        script = await self._offload(parse_script, content.decode(), f"{stored.artifact.id}.yaml")
+        try:
+            script = await self._offload(parse_script, content.decode(), f"{stored.artifact.id}.yaml")
+        except Exception as error:
+            # A mistake of ours about one script: the agent would meet it at every start.
+            log.exception("script_not_read", script=stored.artifact.id)
+            return f"a mistake in the agent: {type(error).__name__}: {error}"
         if isinstance(script, ScriptProblems):
             return f"this version of the agent refuses it: {script}"
         return LoadedScript(script, content, stored.artifact.version)

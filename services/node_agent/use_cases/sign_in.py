@@ -29,7 +29,7 @@ Tell = Callable[[Step], Awaitable[int]]
 
 
 class SignIn:
-    """See the module's docstring. `answer` gives what was asked for."""
+    """See the module's docstring. `answer` gives what was asked for; `has_login`: Telegram has said yes."""
 
     def __init__(self, kind: LoginKind, secret: str, tell: Tell) -> None:
         self._kind = kind
@@ -37,6 +37,7 @@ class SignIn:
         self._tell = tell
         self._asked = 0
         self._answers: asyncio.Queue[str] = asyncio.Queue(1)
+        self.has_login = False
 
     def answer(self, question: int, secret: str) -> bool:
         """Give an answer to a question; False for one that is not asked any more, or is answered."""
@@ -51,6 +52,7 @@ class SignIn:
         signing = door.open()
         try:
             done = await self._signed_in(signing)
+            self.has_login = True
         except TelegramTrouble as trouble:
             advice = f". {trouble.advice}" if trouble.advice else ""
             await self._tell(Step(LoginState.FAILED, f"{trouble}{advice}"))

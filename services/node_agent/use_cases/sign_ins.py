@@ -1,7 +1,8 @@
 """Sign-ins at Telegram that the deployer has ordered: one for an account at a time, each in a task of its own.
 
 Orders and answers come signed, and their secrets sealed to this node for the one sign-in that they are of. An order
-that comes again begins nothing anew. Raises Unavailable when the ledger cannot take the first report.
+that comes again begins nothing anew. While the ledger is away a sign-in waits with its report, until the order's end:
+a login that Telegram has given and that is in nobody's hands is one that the account's owner has to end.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from shared.sealing import NotSealedForUs, open_sealed
 
 log = structlog.get_logger(__name__)
 
+# A ledger that is away is tried again after this.
+AGAIN_SECONDS = 2.0
 # Sign-ins of the last minutes, whose orders may come again.
 MOST_KNOWN = 1_000
 
@@ -45,6 +48,8 @@ class SignIns:
         self._clock = clock
         self._open: dict[str, _Open] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Those, and the ones whose place another has taken and that have not ended yet.
+        self._running: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[str, None] = OrderedDict()
         self.told: Ring = lambda: None
 
@@ -65,6 +70,8 @@ class SignIns:
         log.info("sign_in_begun", account=order.account_id, login=order.login_id)
         task = asyncio.create_task(self._run(order, secret), name=f"sign-in of {order.account_id}")
         self._tasks[order.account_id] = task
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def answer(self, order: AnswerLogin) -> None:
         """Give the sign-in what it has asked for."""
@@ -78,7 +85,7 @@ class SignIns:
         try:
             await asyncio.Event().wait()
         finally:
-            tasks = list(self._tasks.values())
+            tasks = list(self._running)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -92,14 +99,12 @@ class SignIns:
         ending = asyncio.ensure_future(self._clock.sleep(self._left(order)))
         try:
             done, _ = await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if working in done:
-                working.result()
+            if working in done or found.sign_in.has_login:
+                await working
                 return
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
             await self._tell(found, Step(LoginState.FAILED, "it took too long: begin again"))
-        except LedgerAway as error:
-            log.error("sign_in_not_told", account=order.account_id, reason=str(error))
         except Exception as error:
             log.exception("sign_in_failed", account=order.account_id)
             await self._tell(found, Step(LoginState.FAILED, f"a mistake in the agent: {type(error).__name__}"))
@@ -126,10 +131,22 @@ class SignIns:
         )
         if step.done is not None:
             report = await self._sealer.seal_new(report, step.done)
-        await self._ledger.keep(report)
+        await self._keep(report)
         log.info("sign_in", account=order.account_id, login=order.login_id, state=step.state.value)
         self.told()
         return report.number
+
+    async def _keep(self, report: LoginReported) -> None:
+        told = False
+        while True:
+            try:
+                await self._ledger.keep(report)
+                return
+            except LedgerAway as error:
+                if not told:
+                    log.error("sign_in_not_told", account=report.account_id, reason=str(error))
+                told = True
+            await self._clock.sleep(AGAIN_SECONDS)
 
     def _left(self, order: BeginLogin) -> float:
         return (order.expires_at - self._clock.now()).total_seconds()

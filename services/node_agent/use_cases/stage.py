@@ -6,7 +6,7 @@ new version keeps every conversation that still has a place in it; playing anoth
 engine changes its mind about is noted in the journal before the call returns. Nothing here waits or raises.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -116,6 +116,10 @@ class Stage:
     def artifacts(self) -> list[AppliedArtifact]:
         """Every script that is loaded, with the order that brought it."""
         return [self._with_order(self._artifacts[script_id]) for script_id in sorted(self._artifacts)]
+
+    def loaded(self) -> Collection[str]:
+        """The ids of the scripts that are loaded."""
+        return self._artifacts.keys()
 
     def found_file(self, script_id: str, state: FileState, file_hash: str | None = None) -> bool:
         """The file of a loaded script is like this now; whether that is news."""

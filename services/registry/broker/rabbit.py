@@ -18,6 +18,7 @@ from yarl import URL
 from services.registry.domain.broker_access import NodeLogin
 from shared.contracts import names
 from shared.messaging import Unavailable
+from shared.tls import needed
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class RabbitAccess:
             base_url=self._place.rstrip("/"),
             auth=(broker.user or "guest", broker.password or "guest"),
             timeout=TIMEOUT,
-            verify=verify,
+            verify=needed(self._place, verify),
             # A proxy named in the environment is for the world, not for the broker next door.
             trust_env=False,
         )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,18 @@ def deployer_api() -> Api:
     return api
 
 
+@cache
+def registry_document() -> dict[str, Any]:
+    """The registry's document; nobody may change it."""
+    return registry_api().openapi()
+
+
+@cache
+def deployer_document() -> dict[str, Any]:
+    """The deployer's document; nobody may change it."""
+    return deployer_api().openapi()
+
+
 @asynccontextmanager
 async def sandbox_document(folder: Path) -> AsyncIterator[dict[str, Any]]:
     """The document of a sandbox that runs."""
@@ -71,7 +84,8 @@ def origin() -> Iterator[str]:
             yield url
 
 
+@cache
 def merged_document() -> dict[str, Any]:
-    """The document at the origin."""
+    """The document at the origin; nobody may change it."""
     with origin() as url:
         return dict(httpx.get(f"{url}/openapi.json").json())

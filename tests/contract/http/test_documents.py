@@ -13,7 +13,7 @@ from shared.contracts.deliveries import DeliverArtifact
 from shared.contracts.enrolments import ENROL_PATH
 from shared.contracts.identifiers import IN_WORDS
 from shared.http.document import operations
-from tests.contract.http.documents import deployer_api, merged_document, registry_api, sandbox_document
+from tests.contract.http.documents import deployer_document, merged_document, registry_document, sandbox_document
 
 VERBS = {
     "Abort", "Add", "Adopt", "Answer", "Apply", "Approve", "Assign", "Back", "Begin", "Change", "Clear", "Compare",
@@ -38,9 +38,9 @@ async def document(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Each document in turn."""
     match request.param:
         case "registry":
-            return registry_api().openapi()
+            return registry_document()
         case "deployer":
-            return deployer_api().openapi()
+            return deployer_document()
         case "origin":
             return merged_document()
         case _:
@@ -128,7 +128,7 @@ def test_the_origin_tells_what_the_way_through_it_adds() -> None:
 
 def test_a_worker_can_be_written_from_the_page_alone() -> None:
     """Somebody else's worker would lose its lease, or run an account that another node has."""
-    told = registry_api().openapi()
+    told = registry_document()
     operation = told["paths"]["/api/v1/workers/heartbeat"]["post"]
     for word in ("lease_seconds / 3", "disconnect its accounts", "409", "503", "*sent*"):
         assert word in operation["description"]
@@ -144,7 +144,7 @@ def test_a_worker_can_be_written_from_the_page_alone() -> None:
 
 def test_a_worker_can_obey_from_the_page_alone() -> None:
     """Somebody else's worker would not know what an order is, or how to tell what became of it."""
-    told = registry_api().openapi()
+    told = registry_document()
     path = told["paths"]["/api/v1/workers/{node_id}/commands"]
     for word in ("handed over once", "apply it once", "long poll"):
         assert word in path["get"]["description"]

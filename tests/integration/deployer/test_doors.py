@@ -20,4 +20,4 @@ async def test_no_request_is_answered_with_what_the_document_does_not_have(datab
         known |= {"letter_id": "dl_" + "0" * 32, "content_hash": "sha256:" + "0" * 64, "server_id": "tokyo-1"}
         document = (await deployer.http.get("/openapi.json")).json()
         doors = Doors(str(deployer.http.base_url).rstrip("/"), TOKEN, document, known)
-        await asyncio.to_thread(doors.try_all, 50)
+        await asyncio.to_thread(doors.try_all)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.node_agent.app import Agent, NodeSettings, Ports, Transport, transport_of
+from services.node_agent.app import Agent
 from services.node_agent.domain.membership import Membership
 from services.node_agent.settings import AgentSettings, TelegramSettings
 from services.node_agent.store.database import FileConnection
@@ -22,6 +22,8 @@ from services.node_agent.store.download import HttpDownloader
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import InMemorySessions
 from services.node_agent.telegram.in_memory import InMemoryTelegram
+from services.node_agent.wiring.ports import NodeSettings, Ports, Transport
+from services.node_agent.wiring.real import transport_of
 from shared.clock import SystemClock
 from shared.contracts import names
 from shared.contracts.contract import Contract

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from services.node_agent.app import Agent, NodeSettings, Ports
+from services.node_agent.app import Agent
 from services.node_agent.domain.deadman import NoTimer
 from services.node_agent.domain.ports import DownloadFailed, Offload, SessionBytes, SessionFiles
 from services.node_agent.domain.telegram import Telegram
@@ -15,6 +15,7 @@ from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.script_files import InMemoryScriptFiles
 from services.node_agent.store.status_file import Status
 from services.node_agent.telegram.in_memory_sign_in import InMemoryDoor
+from services.node_agent.wiring.ports import NodeSettings, Ports
 from shared.clock import Clock
 from shared.contracts import names
 from shared.contracts.heartbeats import NodeFacts

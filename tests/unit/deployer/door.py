@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
 
 import httpx
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.deployer.api.dead_letters import dead_letters_router
@@ -19,6 +22,7 @@ from services.deployer.use_cases.browse import BrowseScripts
 from services.deployer.use_cases.store_script import StoreScript
 from shared.http import create_api
 from shared.messaging import Unavailable
+from tests.support.behind import Behind, StandIn
 from tests.unit.deployer.stand import Stand
 
 TOKEN = "token-of-the-tests"
@@ -79,6 +83,39 @@ class Door:
         return dict(response.json())
 
 
+@dataclass(frozen=True)
+class _Rooms:
+    """What is behind a door."""
+
+    stand: Stand
+    downloads: SignedDownloads
+    letters: Letters
+    scripts: BrowseScripts
+    store_script: StoreScript
+
+
+@cache
+def _api() -> FastAPI:
+    async def ready() -> Sequence[str]:
+        return []
+
+    scripts: Any = StandIn(lambda rooms: rooms.scripts)
+    desk: Any = StandIn(lambda rooms: rooms.stand.desk)
+    return create_api(
+        "test",
+        version="0",
+        token=SecretStr(TOKEN),
+        routers=[
+            scripts_router(cast(Any, StandIn(lambda rooms: rooms.store_script)), scripts),
+            deployments_router(desk),
+            steering_router(desk),
+            dead_letters_router(cast(Any, StandIn(lambda rooms: rooms.letters))),
+        ],
+        open_routers=[downloads_router(cast(Any, StandIn(lambda rooms: rooms.downloads)), scripts)],
+        ready=ready,
+    )
+
+
 @asynccontextmanager
 async def open_door() -> AsyncIterator[Door]:
     """The doors over an in-memory deployer that knows nodes `demo-a` and `demo-b`."""
@@ -86,24 +123,8 @@ async def open_door() -> AsyncIterator[Door]:
     await stand.see("demo-a", "demo-b")
     downloads = SignedDownloads(SecretStr("secret-of-the-tests"), "http://door")
     letters = Letters()
-    scripts = BrowseScripts(stand.store)
-
-    async def ready() -> Sequence[str]:
-        return []
-
-    api = create_api(
-        "test",
-        version="0",
-        token=SecretStr(TOKEN),
-        routers=[
-            scripts_router(StoreScript(stand.store, stand.clock), scripts),
-            deployments_router(stand.desk),
-            steering_router(stand.desk),
-            dead_letters_router(letters),
-        ],
-        open_routers=[downloads_router(downloads, scripts)],
-        ready=ready,
-    )
+    rooms = _Rooms(stand, downloads, letters, BrowseScripts(stand.store), StoreScript(stand.store, stand.clock))
+    transport = httpx.ASGITransport(Behind(_api(), rooms))
     headers = {"authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://door", headers=headers) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as http:
         yield Door(stand, http, downloads, letters)

@@ -1,6 +1,7 @@
 """The doors of servers with everything behind them; the servers are in memory."""
 
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from services.deployer.use_cases.install_agent import InstallAgent
 from services.deployer.use_cases.servers import ReachServers, RegisterServers
 from shared.clock import VirtualClock
 from shared.http import create_api
+from tests.support.behind import Behind, StandIn
 
 TOKEN = "token-of-the-tests"
 KEY = HostKey("ssh-ed25519 AAAA", "SHA256:" + "A" * 43)
@@ -32,6 +34,19 @@ BODY: dict[str, Any] = {
     "user": "callboard",
     "login": {"password": PLANTED},
 }
+
+
+@cache
+def _api() -> FastAPI:
+    async def nothing() -> list[str]:
+        return []
+
+    register: Any = StandIn(lambda office: office.register)
+    reach: Any = StandIn(lambda office: office.reach)
+    router = servers_router(register, reach, cast(Any, StandIn(lambda office: office.install)))
+    return create_api(
+        "test", version="0", token=SecretStr(TOKEN), routers=[router], tags={"servers": "x"}, ready=nothing
+    )
 
 
 class Office:
@@ -48,14 +63,8 @@ class Office:
         self.install = InstallAgent(
             self.store, self.ssh, reach, lambda: BUNDLE, OriginDesk("http://origin"), self.clock
         )
-        router = servers_router(register, reach, self.install)
-
-        async def nothing() -> list[str]:
-            return []
-
-        self.api: FastAPI = create_api(
-            "test", version="0", token=SecretStr(TOKEN), routers=[router], tags={"servers": "x"}, ready=nothing
-        )
+        self.register, self.reach = register, reach
+        self.api = Behind(_api(), self)
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.api),
             base_url="http://test",

@@ -1,10 +1,13 @@
 """The vault's HTTP doors over its use cases in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.deployer.api.session_backups import session_backups_router
@@ -24,6 +27,7 @@ from shared.clock import VirtualClock
 from shared.contracts.roles import Actor, Role
 from shared.http import create_api
 from shared.http.signing_in import named
+from tests.support.behind import Behind, StandIn
 from tests.unit.deployer.vault_stand import SECRET, Vault
 
 TOKEN = "token-of-the-tests"
@@ -45,6 +49,47 @@ class VaultDoor:
         return await self.http.post(SESSIONS, params={"account_id": account}, content=content, headers=FILE, **more)
 
 
+@dataclass(frozen=True)
+class _Rooms:
+    """What is behind a door."""
+
+    vault: Vault
+    links: SignedSessions
+    audit: InMemoryAuditLog
+    back_up: BackUpSessions
+    restore: RestoreSessions
+    rotate: RotateKeys
+
+
+@cache
+def _api() -> FastAPI:
+    async def ready() -> Sequence[str]:
+        return []
+
+    def of(pick: Callable[[_Rooms], Any]) -> Any:
+        return StandIn(pick)
+
+    return create_api(
+        "test",
+        version="0",
+        token=SecretStr(TOKEN),
+        audit=of(lambda rooms: rooms.audit),
+        routers=[
+            session_logins_router(of(lambda rooms: rooms.vault.sign_in)),
+            session_syncs_router(of(lambda rooms: rooms.vault.sync_now)),
+            session_backups_router(of(lambda rooms: rooms.back_up), of(lambda rooms: rooms.restore)),
+            sessions_router(
+                of(lambda rooms: rooms.vault.sessions),
+                of(lambda rooms: rooms.vault.browse),
+                of(lambda rooms: rooms.rotate),
+            ),
+        ],
+        open_routers=[session_deliveries_router(of(lambda rooms: rooms.links), of(lambda rooms: rooms.vault.deliver))],
+        ready=ready,
+        larger_bodies={SESSIONS: LARGEST_UPLOAD + FORM_ROOM},
+    )
+
+
 @asynccontextmanager
 async def open_vault_door(role: Role = Role.ADMIN) -> AsyncIterator[VaultDoor]:
     """The doors of an empty vault."""
@@ -52,34 +97,22 @@ async def open_vault_door(role: Role = Role.ADMIN) -> AsyncIterator[VaultDoor]:
     links = SignedSessions(SecretStr(SECRET.decode()), "http://door")
     vault.deliver._url_of = lambda to: links.url_of(to)
 
-    async def ready() -> Sequence[str]:
-        return []
-
     async def nothing() -> None:
         return None
 
     audit = InMemoryAuditLog("deployer", VirtualClock())
-    api = create_api(
-        "test",
-        version="0",
-        token=SecretStr(TOKEN),
-        audit=audit,
-        routers=[
-            session_logins_router(vault.sign_in),
-            session_syncs_router(vault.sync_now),
-            session_backups_router(
-                BackUpSessions(vault.store, vault.safe, AgeArchives(), vault.clock),
-                RestoreSessions(vault.store, vault.reader, AgeArchives(), vault.keep, vault.clock),
-            ),
-            sessions_router(vault.sessions, vault.browse, RotateKeys(vault.store, vault.keys, {}, nothing)),
-        ],
-        open_routers=[session_deliveries_router(links, vault.deliver)],
-        ready=ready,
-        larger_bodies={SESSIONS: LARGEST_UPLOAD + FORM_ROOM},
+    rooms = _Rooms(
+        vault,
+        links,
+        audit,
+        BackUpSessions(vault.store, vault.safe, AgeArchives(), vault.clock),
+        RestoreSessions(vault.store, vault.reader, AgeArchives(), vault.keep, vault.clock),
+        RotateKeys(vault.store, vault.keys, {}, nothing),
     )
+    transport = httpx.ASGITransport(Behind(_api(), rooms))
     told = [(name.decode(), value.decode()) for name, value in named(Actor("mika", role))]
     headers = {"authorization": f"Bearer {TOKEN}", **dict(told)}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://door", headers=headers) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://door", headers=headers) as http:
         yield VaultDoor(vault, http, links, audit)
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.domain.telegram import (
     FloodWait,
     OnMessage,
@@ -16,8 +17,9 @@ from services.node_agent.domain.telegram import (
     Unanswered,
     Unreachable,
 )
+from services.node_agent.store.session_files import InMemorySessions
 from services.node_agent.telegram.in_memory import InMemoryConnection, InMemoryTelegram
-from tests.support.agent.orders import script
+from tests.support.agent.orders import NODE, script
 from tests.unit.node_agent.virtual_agent import World
 
 MANY = [f"actor-{number}" for number in range(100)]
@@ -220,3 +222,32 @@ async def test_doubts_are_forgotten_when_the_key_is_known_again(world: World) ->
         assert world.status_of("anna") == "online"
         reasons = world.registry.reasons("anna", "connecting")
         assert any("Callboard asks a few more times" in reason for reason in reasons)
+
+
+async def test_who_may_not_connect_waits_for_whoever_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that asks on without a pause keeps the whole agent from everything, from stopping it too."""
+    world, asked = World("anna"), 0
+    vault = world.assigning()
+    vault.assign("anna", 0)
+
+    def data_centre(account_id: str) -> int:
+        nonlocal asked
+        asked += 1
+        assert asked < 1000, "it asks on and on"
+        return 2
+
+    async def slow() -> dict[str, SessionFile]:
+        await world.clock.sleep(30)
+        return await InMemorySessions.present(world.sessions)
+
+    monkeypatch.setattr(world.telegram, "data_centre", data_centre)
+    async with world.online():
+        monkeypatch.setattr(world.sessions, "present", slow)
+        await world.clock.run_for(5)
+        world.telegram.drop("anna")
+        vault.unassign("anna")
+        await world.bus.publish(vault.order(NODE))
+        await world.clock.run_for(60)
+        assert world.telegram.connects == {"anna": 1}
+        assert world.status_of("anna") == "stopped"
+        assert not [reason for reason in world.registry.reasons("anna", "connecting") if "mistake" in reason]

@@ -107,7 +107,8 @@ async def test_a_dead_login_is_an_error_until_its_file_changes(world: World) -> 
         await world.clock.run_for(3600)
         assert world.status_of("anna") == "error" and "SESSION_REVOKED" in world.reason_of("anna")
         assert world.reason_of("anna").endswith(
-            "Callboard does not try it again. Put a good session file in the place of this one."
+            "Callboard does not try it again. Give it a good session file: upload it to the vault, or put it in the "
+            "place of this one."
         )
         assert world.registry.statuses("anna") == ["stopped", "connecting", "online", "error"]
         assert world.telegram.connects["anna"] == 1 and world.telegram.connected("bert")

@@ -3,8 +3,7 @@
 from services.node_agent.telegram.in_memory import login_of
 from shared.contracts.identifiers import content_hash
 from tests.support.agent.orders import NODE
-from tests.unit.node_agent.test_assigned_accounts import with_vault
-from tests.unit.node_agent.virtual_agent import GUEST, World
+from tests.unit.node_agent.virtual_agent import GUEST, World, with_vault
 
 FIRST, SECOND = f"syn_{1:032x}", f"syn_{2:032x}"
 WHY = "the key of this login is account 'bert''s in the vault"

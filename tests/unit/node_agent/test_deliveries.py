@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.artifacts import TestTally
+from shared.contracts.artifacts import Artifact, TestTally
 from shared.contracts.deliveries import DeliveryOutcome, ForgetDelivery
+from shared.contracts.identifiers import content_hash
 from tests.support.agent.orders import order, script
 from tests.support.agent.trusting import SIGNER
 from tests.unit.node_agent.virtual_agent import World
@@ -179,3 +180,40 @@ async def test_an_order_for_another_node_or_without_content_is_a_dead_letter(wor
         [dead] = world.bus.dead
         assert "exactly one of content and url" in dead.reason
         assert world.registry.reports == []
+
+
+async def test_a_script_that_the_agent_stumbles_over_fails_and_ends_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of ours about one script would end the agent, which would meet it again at every start."""
+
+    def stumbles(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    async with world.playing(script("hi")):
+        with monkeypatch.context() as broken:
+            broken.setattr("services.node_agent.use_cases.apply_delivery.run_tests", stumbles)
+            await world.deliver(script("ho"), 2)
+            await world.clock.run_for(5)
+        report = world.registry.reports[-1]
+        assert report.outcome is DeliveryOutcome.FAILED and "mistake in the agent: RecursionError" in str(report.reason)
+        assert report.loaded_hash == order(script("hi")).artifact.hash
+        await world.deliver(script("ho"), 2, attempt=2)
+        await world.clock.run_for(5)
+        assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
+    monkeypatch.setattr("services.node_agent.use_cases.restore_stage.parse_script", stumbles)
+    async with world.online():
+        assert world.registry.beats[-1].artifacts == []
+
+
+async def test_a_node_takes_no_more_scripts_than_it_can_tell(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its next heartbeat could not be made, and the agent would end with it at every start."""
+    monkeypatch.setattr("services.node_agent.use_cases.apply_delivery.MOST_ARTIFACTS", 1)
+    async with world.playing(script("hi")):
+        other = script("ho", script_id="another")
+        await world.deliver(other, 2, artifact=Artifact(id="another", version=2, hash=content_hash(other.encode())))
+        await world.deliver(script("ha"), 3)
+        await world.clock.run_for(5)
+        told = {report.delivery_id[-1]: str(report.reason) for report in world.registry.reports}
+        assert "take one of them away first" in told["2"]
+        assert [artifact.version for artifact in world.registry.beats[-1].artifacts] == [3]

@@ -125,6 +125,11 @@ def test_a_session_of_an_older_schema_is_upgraded_in_the_copy() -> None:
         (altered("update sessions set auth_key = zeroblob(256)"), "no login"),
         (altered("update sessions set dc_id = 9"), "data centre 9"),
         (altered("drop table sessions"), "damaged or of another program"),
+        (altered("insert into update_state values (0, 1, 1, 9223372036854775807, 1)"), "damaged or of another program"),
+        (
+            altered("insert into update_state values (0, 1, 1, -9223372036854775808, 1)"),
+            "damaged or of another program",
+        ),
         (altered("insert into sessions values (3, 'x', 1, x'00', null, null)"), "2 logins"),
     ],
 )

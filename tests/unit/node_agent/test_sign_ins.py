@@ -249,3 +249,14 @@ async def test_secrets_that_are_sealed_for_something_else_are_not_used(desk: Des
     await desk.world.bus.publish(SIGNER.sign(order))
     await desk.world.clock.run_for(1)
     assert desk.states()[-1] == "code_wanted"
+
+
+async def test_a_login_waits_for_a_ledger_that_is_away(desk: Desk) -> None:
+    """Telegram has given the login: it would be in nobody's hands, and only the account's owner could end it."""
+    await desk.begin()
+    desk.world.ledger.away = True
+    await desk.answer(CODE)
+    await desk.world.clock.run_for(700)
+    desk.world.ledger.away = False
+    await desk.world.clock.run_for(5)
+    assert desk.reports[-1].state.value == "signed_in" and desk.reports[-1].sealed

@@ -9,7 +9,8 @@ import pytest
 
 from services.console.app import TIMEOUTS
 from services.node_agent.settings import AgentSettings
-from services.node_agent.transports.folder import MOST_WAITING, FolderTransport
+from services.node_agent.transports import folder
+from services.node_agent.transports.folder import FolderTransport
 from services.node_agent.transports.http import ANSWER_SECONDS, POLL_SECONDS
 from services.registry.api.worker_orders import LONGEST_WAIT
 from shared.clock import SystemClock
@@ -68,16 +69,21 @@ def test_names_of_files() -> None:
 
 
 class Exchange:
-    """A folder transport and its folder; `fails` makes the handler's ledger go away."""
+    """A folder transport and its folder; `fails` makes the handler's ledger go away, for `stuck` until it is empty."""
 
     def __init__(self, folder: Path) -> None:
         self.inbox, self.outbox = folder / "inbox", folder / "outbox"
         self.transport = FolderTransport(folder, NODE, SystemClock(), SystemRandomness())
         self.grants: list[GrantLease] = []
         self.fails = 0
+        self.stuck = set[int]()
+        self.waits = 0
 
     async def take(self, grant: GrantLease) -> None:
         """A lease came."""
+        if grant.seq in self.stuck:
+            self.waits += 1
+            raise Unavailable("the ledger is away")
         if self.fails:
             self.fails -= 1
             raise Unavailable("the ledger is away")
@@ -129,10 +135,11 @@ async def test_only_the_newest_heartbeat_stays(exchange: Exchange) -> None:
     assert Parcel.model_validate_json(path.read_bytes()).body["seq"] == 3
 
 
-async def test_reports_beyond_the_bound_stay_in_the_ledger(exchange: Exchange) -> None:
+async def test_reports_beyond_the_bound_stay_in_the_ledger(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk of a node would fill while nobody comes by; its heartbeats still go out."""
+    monkeypatch.setattr(folder, "MOST_WAITING", 20)
     exchange.outbox.mkdir()
-    for number in range(MOST_WAITING):
+    for number in range(20):
         (exchange.outbox / f"{number}.json").touch()
     with pytest.raises(PublishFailed, match="nobody fetches them"):
         await exchange.transport.publish(change(1), message_id="one-more")
@@ -161,3 +168,16 @@ async def test_what_is_no_order_is_set_aside(exchange: Exchange) -> None:
         await until(lambda: [grant.seq for grant in exchange.grants] == [2], "the good one")
         left = ["broken.json.refused", "half.json.part"]
         await until(lambda: sorted(path.name for path in exchange.inbox.iterdir()) == left, "the others")
+
+
+async def test_an_order_that_waits_holds_up_no_lease(exchange: Exchange) -> None:
+    """A full disk would stop every account: the next lease lies behind an order that waits for the ledger."""
+    exchange.stuck = {1}
+    exchange.order(1)
+    async with exchange.consuming():
+        await until(lambda: exchange.waits, "it waits")
+        exchange.order(2)
+        await until(lambda: [grant.seq for grant in exchange.grants] == [2], "the lease behind it")
+        exchange.stuck = set()
+        await until(lambda: not list(exchange.inbox.iterdir()), "both are handled and gone")
+    assert [grant.seq for grant in exchange.grants] == [2, 1]

@@ -132,7 +132,7 @@ def test_what_goes_wrong_on_the_way_is_told_as_it_is(
             UnusableSession("the session file holds no login: sign in with it first"),
             End,
             "The session file holds no login: sign in with it first. Callboard does not try it again. "
-            "Put a good session file in the place of this one.",
+            "Give it a good session file: upload it to the vault, or put it in the place of this one.",
         ),
         (
             SuspectLogin("-404: the data centre does not know the login's key", "Sign in again"),

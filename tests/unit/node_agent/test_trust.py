@@ -1,5 +1,6 @@
 """Whose orders an agent takes, and how it comes to trust another key."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -7,15 +8,17 @@ from typing import Any
 import pytest
 
 from services.node_agent.domain.trust import Trust
+from services.node_agent.use_cases.check_orders import TrustOtherKeys
 from shared.clock import VirtualClock
 from shared.contracts import names
 from shared.contracts.deliveries import DeliverArtifact, DeliveryOutcome, FailureCause
 from shared.contracts.heartbeats import NodeFacts
+from shared.contracts.keys import TrustedKeys
 from shared.contracts.trust import TrustKeys
 from shared.messaging.handling import Received
 from shared.signing import Signer
 from tests.support.agent.orders import NODE, order, script
-from tests.support.agent.trusting import SIGNER, SIGNING, trust_of, trusted
+from tests.support.agent.trusting import SIGNER, SIGNING, KeptInMemory, trust_of, trusted
 from tests.unit.node_agent.virtual_agent import World
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -129,3 +132,22 @@ def test_a_field_of_a_later_version_is_signed_too() -> None:
     assert trust.objection(DeliverArtifact.model_validate_json(json.dumps(body))) is None
     added = json.dumps(body | {"only_before": "midnight"})
     assert "altered" in str(trust.objection(DeliverArtifact.model_validate_json(added)))
+
+
+async def test_of_two_words_about_keys_that_come_at_once_the_newer_one_stays() -> None:
+    """A node that was away would go by keys that the deployer has replaced, if they were written last."""
+    trust, written, go_on = trust_of(NODE, VirtualClock()), list[int](), asyncio.Event()
+
+    class SlowDisk(KeptInMemory):
+        async def keep(self, keys: TrustedKeys) -> None:
+            if keys.serial == 2:
+                await go_on.wait()
+            written.append(keys.serial)
+
+    adopt = TrustOtherKeys(trust, SlowDisk())
+    first = asyncio.create_task(adopt(keys(SIGNER, 2, SIGNING, NEXT)))
+    second = asyncio.create_task(adopt(keys(SIGNER, 3, NEXT)))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, second)
+    assert trust.keys.trusted.serial == written[-1] == 3

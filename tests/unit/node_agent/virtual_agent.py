@@ -1,11 +1,12 @@
 """A whole agent in virtual time: in-memory bus, Telegram, files and ledger, and a model of the registry."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from services.node_agent.domain.deadman import NoTimer
-from services.node_agent.store.database import Connection, InlineConnection
+from services.node_agent.store.database import Connection, InlineConnection, Row
 from services.node_agent.store.session_files import InMemorySessions
 from services.node_agent.telegram.in_memory import InMemoryTelegram
 from shared.clock import VirtualClock
@@ -22,7 +23,15 @@ BEGINNING = 5.0
 
 
 class LastingConnection(InlineConnection):
-    """A ledger that outlives its agent, for tests that start a second one."""
+    """A ledger that outlives its agent, for tests that start a second one. `away`: as on a disk that is full."""
+
+    away = False
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement, if the disk is there."""
+        if self.away and sql.startswith("begin"):
+            raise sqlite3.OperationalError("disk I/O error")
+        return await super().execute(sql, parameters)
 
     async def close(self) -> None:
         """Leave an open transaction as a crash does, and keep the rest."""
@@ -39,7 +48,7 @@ class World(Surroundings):
         self.clock = VirtualClock()
         self.telegram = InMemoryTelegram(self.clock)
         self.sessions = InMemorySessions(*account_ids)
-        self.ledger: Connection = LastingConnection()
+        self.ledger = LastingConnection()
         self.timer = NoTimer()
         brought = Brought(
             telegram=self.telegram.at,
@@ -103,3 +112,13 @@ class World(Surroundings):
 
     async def _open_ledger(self) -> Connection:
         return self.ledger
+
+
+def with_vault(*account_ids: str) -> tuple[World, ModelVault]:
+    """A world whose accounts are the vault's, assigned to the node in epoch 1."""
+    world = World(elsewhere=account_ids)
+    vault = world.assigning()
+    for account_id in account_ids:
+        vault.put(account_id)
+        vault.assign(account_id, 1)
+    return world, vault

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.settings import ServiceSettings, read_settings
-from shared.tls import database_tls, trusting_file
+from shared.tls import database_tls, needed, trusting_file
 from tests.support.certificates import Authority
 
 URL = "postgresql+asyncpg://u:p%40@db:5432/callboard"
@@ -17,6 +17,14 @@ URL = "postgresql+asyncpg://u:p%40@db:5432/callboard"
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """An authority."""
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def test_an_address_with_tls_is_checked_as_it_was_said() -> None:
+    """A client of an https address would trust whoever answers."""
+    assert needed("https://callboard.example") is True
+    plain = needed("http://127.0.0.1:8080")
+    # Were it ever asked, it would trust nobody.
+    assert isinstance(plain, ssl.SSLContext) and plain.verify_mode == ssl.CERT_REQUIRED and not plain.get_ca_certs()
 
 
 def test_a_url_without_tls_words_stays_as_it_is() -> None:

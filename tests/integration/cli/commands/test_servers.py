@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from services.cli.failures import ExitCode
 from services.cli.paths import ENROLMENTS
@@ -29,9 +30,11 @@ async def give_out_enrolment() -> dict[str, str]:
 @pytest.fixture
 def operator(office: Office, alone: Callboard, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callboard]:
     """Runs `callboard …` signed in there."""
-    office.api.post(ENROLMENTS)(give_out_enrolment)
+    origin = FastAPI()
+    origin.post(ENROLMENTS)(give_out_enrolment)
+    origin.mount("/", office.api)
     monkeypatch.setattr("services.cli.commands.servers.ASK_EVERY", 0.01)
-    with live(office.api) as url:
+    with live(origin) as url:
         monkeypatch.setenv("CALLBOARD_URL", url)
         monkeypatch.setenv("CALLBOARD_TOKEN", TOKEN)
         yield alone

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyrage
 import pytest
-from fastapi import Request
+from fastapi import FastAPI, Request
 from typer.testing import CliRunner, Result
 
 from services.cli.app import build_app
@@ -43,8 +43,10 @@ def vault() -> Iterator[Vault]:
             asked.append({"account_id": account_id, **await request.json()})
             return asked[-1]
 
-        api.add_api_route(SESSIONS + "/{account_id}/assign", assign, methods=["POST"])
-        return api
+        origin = FastAPI()
+        origin.add_api_route(SESSIONS + "/{account_id}/assign", assign, methods=["POST"])
+        origin.mount("/", api)
+        return origin
 
     with live(asyncio.run(made())) as url:
         yield Vault(url, asked, doors[0])

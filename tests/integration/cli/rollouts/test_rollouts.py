@@ -59,26 +59,26 @@ async def ordered(scene: Scene, callboard: Run, *words: str) -> str:
 
 
 @pytest.mark.usefixtures("on_all_nodes")
-async def test_a_failing_canary_is_paused_by_its_rule_and_rolled_back(scene: Scene, callboard: Run) -> None:
+async def test_a_failing_canary_is_paused_by_its_rule_and_rolled_back(scene: Scene, beside: Run) -> None:
     """The whole reason for groups: one node pays for a bad version, and goes back."""
     canary, other = scene.agents
-    deployment = await ordered(scene, callboard, "--stop", "20% then pause", "--deadline", "1h")
-    watching = asyncio.create_task(callboard("deployments", "watch", deployment, code=ExitCode.FAILED))
+    deployment = await ordered(scene, beside, "--stop", "20% then pause", "--deadline", "1h")
+    watching = asyncio.create_task(beside("deployments", "watch", deployment, code=ExitCode.FAILED))
     await fails(canary, canary.orders[-1])
     await scene.deployer.ended(deployment, "paused")
-    shown = (await callboard("deployments", "show", deployment)).out
+    shown = (await beside("deployments", "show", deployment)).out
     assert f"{deployment}  greeter 2  paused\n0 of 2 verified, 1 failed, 1 held\n" in shown
     assert "paused: 1 of 1 nodes failed: the rule allows less than 20 %" in shown
     assert f"`callboard deployments rollback {deployment}` takes it back" in shown
     assert "1 × tests_failed" in shown and "20% then pause" in shown and REASON in shown
-    listed = (await callboard("deployments", "list", "--state", "paused")).out.splitlines()
+    listed = (await beside("deployments", "list", "--state", "paused")).out.splitlines()
     assert len(listed) == 2 and deployment in listed[1]
 
-    back = await callboard("deployments", "rollback", deployment)
+    back = await beside("deployments", "rollback", deployment)
     way_back = back.out.strip()
     assert f"{way_back} brings 1 node back to greeter 1" in back.err
     assert "1 node stays as it is:\n1 × nothing was sent to it: demo-b" in back.err
-    await callboard("deployments", "watch", way_back)
+    await beside("deployments", "watch", way_back)
     watched = await watching
     assert "group 1: 0 of 1 verified, 1 failed\n1 × tests_failed\npaused: 1 of 1 nodes failed" in watched.err
     assert f"{deployment} was aborted (rolled back); not on every node" in watched.err
