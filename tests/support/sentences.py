@@ -23,6 +23,7 @@ ROOMS = (
     "node_agent/telegram/troubles.py",
     "node_agent/use_cases/apply_delivery.py",
     "node_agent/use_cases/sealing_logins.py",
+    "registry/api/workers.py#read_worker",
     "registry/domain/assignments.py",
     "registry/domain/judgement.py",
     "registry/domain/places.py",
@@ -31,9 +32,25 @@ ROOMS = (
     "registry/use_cases/order_assignment.py",
     "registry/use_cases/settle_silent.py",
     "registry/use_cases/show_stranded.py",
+    "deployer/api/dead_letters.py#_found",
+    "deployer/api/deploy_body.py#refusal",
+    "deployer/api/deployments.py#no_such_deployment",
+    "deployer/api/drift.py#_answer",
+    "deployer/api/scripts.py#no_such_script",
+    "deployer/api/scripts.py#no_such_version",
+    "deployer/api/server_body.py#no_such_server",
     "deployer/api/server_body.py#not_reached",
+    "deployer/api/session_syncs.py#_not_asked",
+    "deployer/api/session_syncs.py#sync_session",
+    "deployer/api/servers.py#add_server",
+    "deployer/api/servers.py#confirm_server",
+    "deployer/api/servers.py#install_agent",
+    "deployer/api/sessions.py#no_such_session",
+    "deployer/api/sessions.py#remove_session",
     "deployer/api/sessions.py#_reason",
     "deployer/api/sessions.py#_refusal",
+    "deployer/api/steering.py#changed_since",
+    "deployer/dead_letters.py",
     "deployer/domain/advancing.py",
     "deployer/domain/deliveries.py",
     "deployer/domain/desired.py",
@@ -55,7 +72,9 @@ ROOMS = (
     "deployer/use_cases/install_agent.py",
     "deployer/use_cases/note_answers.py",
     "deployer/use_cases/record_syncs.py",
+    "deployer/use_cases/settle_drift.py",
     "deployer/use_cases/steer_deployment.py",
+    "console/clients/api.py",
     "../shared/packing.py",
     "../shared/sealing.py",
 )
@@ -67,7 +86,7 @@ SPEAKERS = {
 }
 NAMES = {"reason", "problem"}
 # What these take is for programs, for logs, or for whoever made the mistake.
-_ELSEWHERE = {"ValueError", "Unavailable", "debug", "info", "warning", "error", "print", "create_task"}
+_ELSEWHERE = {"ValueError", "Unavailable", "debug", "info", "warning", "error", "print", "create_task", "Path"}
 # Who joins reads it on the machine itself.
 _NOT_SHOWN = ("node_agent/joining.py", "in_memory")
 # Telegram's name of an error of these is shown, not what it means; the others are no reasons.
@@ -78,6 +97,7 @@ _NOT_SAID = {
     "the chat is in slow mode",
     "give exactly one of content and url",
     "hearing of ⟦⟧",
+    "the ⟦⟧ does not answer",
     "⟦⟧.yaml cannot be written: No space left on device",
     "⟦⟧.yaml cannot be deleted: Read-only file system",
     "Not connected",
@@ -135,7 +155,7 @@ class _Source:
             text = isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
             if not text or isinstance(self._parents[node], ast.JoinedStr | ast.FormattedValue | ast.Expr):
                 continue
-            if not any(_called(each) in _ELSEWHERE for each in self._above(node)):
+            if not any(_called(each) in _ELSEWHERE or _is_route(each) for each in self._above(node)):
                 assert isinstance(node, ast.expr)
                 yield node
 
@@ -204,6 +224,14 @@ class _Source:
         while node in self._parents:
             node = self._parents[node]
             yield node
+
+
+def _is_route(node: Node) -> bool:
+    """Whether it says what an operation of the API is."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="router"))):
+            return True
+    return False
 
 
 def _called(node: Node) -> str:

@@ -1,8 +1,9 @@
-"""Who runs which account: `…/accounts/{id}/assignment`, `…/workers/{id}/drain`."""
+"""Who runs which account: `…/accounts/{id}/assignment`, `…/workers/{id}/drain`, and the `…/policy` of both."""
 
 from datetime import datetime
 
 from services.console.clients.api import Api, Refused, View, below
+from services.console.clients.nodes import Node
 
 ACCOUNTS = "/api/v1/group-ai/accounts"
 NODES = "/api/v1/workers"
@@ -73,6 +74,15 @@ class Assignments:
     async def undrain(self, node_id: str) -> None:
         """Let it have accounts again."""
         await self._api.delete(below(NODES, node_id, "drain"))
+
+    async def set_node_policy(self, node_id: str, takeover: str, capacity: int | str | None) -> None:
+        """Say what a node's accounts do when it is dead, and how many it may have; what is no number is refused."""
+        body = {"takeover": takeover, "capacity": capacity}
+        await self._api.put(below(NODES, node_id, "policy"), Node, body)
+
+    async def set_account_policy(self, account_id: str, takeover: str | None) -> None:
+        """Say what an account does when its node is dead; None: what is said of the node."""
+        await self._api.put(below(ACCOUNTS, account_id, "policy"), Assignment, {"takeover": takeover})
 
 
 def _path(account_id: str) -> str:

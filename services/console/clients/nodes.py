@@ -45,6 +45,7 @@ class Node(View):
     enrolled: bool = False
     assigned: int = 0
     excluded: tuple[str, ...] = ()
+    takeover: str = "wait"
     capacity: int | None = None
     draining: bool = False
     resources: Resources | None = None

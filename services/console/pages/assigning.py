@@ -1,4 +1,4 @@
-"""Which node runs an account: assign, move and release, and draining a whole node."""
+"""Which node runs an account: assign, move and release, draining a whole node, and what is done when one is dead."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -6,7 +6,7 @@ from starlette.responses import Response
 from services.console.pages.desk import Desk, act_of
 from services.console.texts.catalogue import marked as _
 
-ACTS = ("drain", "undrain", "revoke")
+ACTS = ("policy", "drain", "undrain", "revoke")
 
 
 def assigning_pages(desk: Desk) -> APIRouter:
@@ -47,19 +47,40 @@ def assigning_pages(desk: Desk) -> APIRouter:
         said = desk.told(request, _("Its node disconnects it and hands its login back."))
         return desk.done(request, f"/accounts/{node_id}/{account_id}", said)
 
+    @router.get("/accounts/{node_id}/{account_id}/policy")
+    async def wish(request: Request, node_id: str, account_id: str) -> Response:
+        visitor = await desk.visitor(request)
+        assignment = await desk.fleet(visitor).assignments.one(account_id)
+        back = f"/accounts/{node_id}/{account_id}"
+        context = {"account_id": account_id, "assignment": assignment, "back": back}
+        return await desk.ask(request, visitor, "account/policy.html", **context)
+
+    @router.post("/accounts/{node_id}/{account_id}/policy")
+    async def keep(request: Request, node_id: str, account_id: str) -> Response:
+        visitor = await desk.visitor(request)
+        form = await desk.form(request)
+        await desk.fleet(visitor).assignments.set_account_policy(account_id, form.one("takeover") or None)
+        return desk.done(request, f"/accounts/{node_id}/{account_id}", desk.told(request, _("Stored.")))
+
     @router.get("/nodes/{node_id}/{what}")
     async def ask(request: Request, node_id: str, what: str) -> Response:
         visitor = await desk.visitor(request)
         fleet = desk.fleet(visitor)
         node = await fleet.nodes.one(act_of(what, ACTS, "a node") and node_id)
-        return await desk.ask(request, visitor, "node/ask.html", node=node, what=what, back=f"/nodes/{node_id}")
+        template = "node/policy.html" if what == "policy" else "node/ask.html"
+        return await desk.ask(request, visitor, template, node=node, what=what, back=f"/nodes/{node_id}")
 
     @router.post("/nodes/{node_id}/{what}")
     async def act(request: Request, node_id: str, what: str) -> Response:
         visitor = await desk.visitor(request)
-        await desk.form(request)
+        form = await desk.form(request)
         fleet = desk.fleet(visitor)
         match act_of(what, ACTS, "a node"):
+            case "policy":
+                room = form.one("capacity")
+                capacity = int(room) if room.isascii() and room.isdigit() and len(room) < 10 else room or None
+                await fleet.assignments.set_node_policy(node_id, form.one("takeover"), capacity)
+                said = _("Stored.")
             case "drain":
                 await fleet.assignments.drain(node_id)
                 said = _("It is being drained: its accounts go to other nodes.")
