@@ -35,6 +35,8 @@ def new_engine(url: str, *, application: str, pool_size: int = 5) -> AsyncEngine
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
         pool_pre_ping=False,
+        # An error's text goes into logs and dead letters; what was to be written, which may be a whole batch, does not.
+        hide_parameters=True,
         connect_args=tls
         | {
             "timeout": CONNECT_TIMEOUT,

@@ -19,7 +19,7 @@ from shared.http.document import ProblemDetails, operations
 from shared.http.responses import PROBLEM_TYPE, URN
 
 # To each operation, other ones in every run; Schemathesis asks the whole origin beside.
-EXAMPLES = 3 * int(os.environ.get("CALLBOARD_FUZZ_EXAMPLES", "6"))
+EXAMPLES = 4 * int(os.environ.get("CALLBOARD_FUZZ_EXAMPLES", "4"))
 ODD_TEXTS = [
     "",
     "\0",

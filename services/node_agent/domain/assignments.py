@@ -173,6 +173,10 @@ class Assignments:
             return Says.UNTOLD
         return Says.ELSEWHERE if account_id in self._excluded else Says.NOTHING
 
+    def may_come(self, account_id: str) -> bool:
+        """Whether the account may be this node's, although its crew has not found it yet."""
+        return not self.settled or account_id in self._rows
+
     def epoch(self, account_id: str) -> int:
         """The epoch in which the node has an account: the folder's, when the set does not have it."""
         found = self._epoch_of(account_id)

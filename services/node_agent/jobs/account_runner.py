@@ -291,9 +291,11 @@ class AccountRunner:
             pause = PROBE_SECONDS
             try:
                 await connection.probe()
-            except (FloodWait, ServerTrouble):
+            except (FloodWait, ServerTrouble) as trouble:
                 # It answered: the login and the connection live.
                 pause = 2 * PROBE_SECONDS
+                if isinstance(trouble, FloodWait):
+                    pause = max(pause, trouble.seconds)
             except TelegramTrouble as trouble:
                 return trouble
 

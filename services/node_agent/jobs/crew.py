@@ -10,6 +10,7 @@ told. Without a lease nothing is started. A runner that fails never stops anothe
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -34,6 +35,8 @@ from shared.contracts.assignments import AssignedAccount
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 3.0
+# A folder on a disk far away that is gone answers never.
+FOLDER_SECONDS = 10.0
 # Disconnecting takes three seconds at most, and saving a moment.
 END_SECONDS = 4.0
 
@@ -71,6 +74,9 @@ class Crew:
         self._clock = parts.clock
         self._alarm = Alarm(parts.clock)
         self._members: dict[str, _Member] = {}
+        # What was seen in the folder last, and a look into it that has not ended.
+        self._files: Mapping[str, SessionFile] | None = None
+        self._looking: asyncio.Task[dict[str, SessionFile]] | None = None
         # Who was stopped while the ledger was away, and why.
         self._untold: dict[str, str] = {}
         # Set when it is known which accounts there are.
@@ -99,7 +105,7 @@ class Crew:
                 try:
                     await self._look()
                 except OSError as error:
-                    log.error("sessions_unreadable", reason=str(error), advice="look at CALLBOARD_SESSIONS_DIR")
+                    log.error("accounts_not_looked_at", reason=str(error))
                 except LedgerAway as error:
                     log.error("ledger_away", reason=str(error))
                 self.looked.set()
@@ -117,7 +123,7 @@ class Crew:
             self._drop_finished(account_id)
         # Before the folder is looked at, which may take its time or fail.
         await self._stop(self._no_longer_here())
-        files = await quarters.sessions.present()
+        files = await self._present()
         known = [self._roster[each] for each in self._roster.ids()]
         berths = find_berths(files, quarters.logins.all(), self._assignments, known)
         await self._stop(self._with_another_login(berths) | self._no_longer_here())
@@ -128,6 +134,28 @@ class Crew:
         await self._give_back()
         if self._parts.permission.has_lease(self._clock.monotonic()):
             await quarters.waiting.show(berths, self._members)
+
+    async def _present(self) -> Mapping[str, SessionFile]:
+        """The session files. While the folder cannot be read, or hangs, it counts as it was seen last: accounts of the
+        vault go on, come and go. Raises OSError when it was never seen.
+        """
+        self._looking = self._looking or asyncio.create_task(self._quarters.sessions.present(), name="session folder")
+        patience = asyncio.create_task(self._clock.sleep(FOLDER_SECONDS))
+        waited: set[asyncio.Task[Any]] = {self._looking, patience}
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+        try:
+            if not self._looking.done():
+                raise OSError(f"it has not answered for {FOLDER_SECONDS:.0f} s")
+            looked, self._looking = self._looking, None
+            self._files = looked.result()
+        except OSError as error:
+            log.error("sessions_unreadable", reason=str(error), advice="look at CALLBOARD_SESSIONS_DIR")
+            if self._files is None:
+                raise
+        return self._files
 
     def _no_longer_here(self) -> dict[str, str]:
         """The members that are not to run on by the node's set, and why."""

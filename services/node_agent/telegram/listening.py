@@ -24,6 +24,7 @@ from telethon.tl import functions, types
 
 from services.node_agent.domain.telegram import (
     ChatForbidden,
+    FloodWait,
     OnMessage,
     Refused,
     ServerTrouble,
@@ -68,6 +69,8 @@ class Listening:
         # The date up to which every channel's news were fetched, and the channels of which they still have to be: the
         # server lists only channels with news since the date that it is given.
         self._settled: datetime = self._box.date
+        # Telegram was asked too often who is answered: until then nobody is asked.
+        self._no_questions_before = 0.0
         self._owing: set[int] = set()
 
     async def run(self) -> None:
@@ -245,10 +248,15 @@ class Listening:
         if question is None:
             return None
         peer, message_id = question
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._no_questions_before:
+            return None
         try:
             async with in_our_words(ASK_SECONDS):
                 message = await self._client.get_messages(peer, ids=message_id)
         except TelegramTrouble as trouble:
+            if isinstance(trouble, FloodWait):
+                self._no_questions_before = loop.time() + trouble.seconds
             log.info("reply_not_looked_up", account=self._account_id, reason=str(trouble))
             return None
         return message is not None and bool(message.out)

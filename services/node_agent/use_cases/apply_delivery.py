@@ -6,6 +6,7 @@ at any place is mended by applying again. Raises LedgerAway when the result cann
 """
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -34,7 +35,10 @@ log = structlog.get_logger(__name__)
 
 
 class ApplyDelivery:
-    """See the module's docstring. `applied` is rung when what the node runs has changed."""
+    """See the module's docstring. `applied` is rung when what the node runs has changed.
+
+    `may_come` says of an account that is not here yet whether it may be about to.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class ApplyDelivery:
         self._reports = reports
         self._desk = desk
         self.applied: Ring = lambda: None
+        self.may_come: Callable[[str], bool] = lambda account_id: False
 
     async def __call__(self, delivery: Delivery) -> None:
         """Apply it and store how that ended."""
@@ -86,7 +91,8 @@ class ApplyDelivery:
             # No heartbeat could tell of it.
             told = f"this node runs {MOST_ARTIFACTS} scripts, as many as it can: take one of them away first"
             return Failed(FailureCause.STORAGE_FAILED, told)
-        strangers = sorted(set(order.bind) - set(self._roster.ids())) if isinstance(order.bind, list) else []
+        named = order.bind if isinstance(order.bind, list) else []
+        strangers = sorted({each for each in named if each not in self._roster and not self.may_come(each)})
         if strangers:
             return Failed(FailureCause.UNKNOWN_ACCOUNT, f"this node has no account {', '.join(strangers)}")
         return await self._loading.prepare(order)

@@ -38,7 +38,7 @@ def applying(core: Core, crew: Crew) -> tuple[Orders, Jobs]:
         await crew.looked.wait()
         await queue.run()
 
-    take.taken, apply.applied = taken, applied
+    take.taken, apply.applied, apply.may_come = taken, applied, core.assignments.may_come
     look = LookAtFiles(ports.files, core.stage, loading)
     look.changed = core.beat.ring
     orders = Orders(take, DropDelivery(core.settings.node_id, core.deliveries, desk))

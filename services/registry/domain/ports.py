@@ -89,16 +89,19 @@ class Transaction(AssignmentRows, Protocol):
         """Raise `changes_through` to the end of each ledger's unbroken numbers; those nodes for which it rose."""
         ...
 
-    async def prune_changes(self, keep: int, older_than: timedelta) -> int:
-        """Delete confirmed history beyond the newest `keep` of a node, or of this age; how many went."""
+    async def prune_changes(self, keep: int, older_than: timedelta, most: int) -> int:
+        """Delete confirmed history of this age, or beyond the newest `keep` of a node's ledger and of all before it.
+
+        About `most` at once; how many went.
+        """
         ...
 
     async def count_accounts(self) -> int:
         """Keep what the accounts' counters are now, for those that have moved since the last look; how many."""
         ...
 
-    async def prune_counts(self, older_than: timedelta) -> int:
-        """Delete counts of hours of this age; how many went."""
+    async def prune_counts(self, older_than: timedelta, most: int) -> int:
+        """Delete counts of hours of this age, at most so many; how many went."""
         ...
 
     async def emit(self, messages: Iterable[Contract]) -> None:

@@ -36,17 +36,34 @@ _ADVANCE = text(
     " ) as ranked where ranked.number = ranked.changes_through + ranked.rank group by ranked.node_id"
     ") as run where n.node_id = run.node_id returning n.node_id, n.changes_through"
 )
-# Only what the node has been told to forget may go: it would otherwise come back as new.
+# Only what the node has been told to forget may go: it would otherwise come back as new. Numbers of a ledger rise with
+# time, so what is old of it is at its lower end: the index finds it without a look at the rest, however long that is.
 _PRUNE = text(
-    "delete from registry.account_changes as c using ("
-    " select h.node_id, h.ledger_id, h.number from ("
-    "  select node_id, ledger_id, number, recorded_at,"
-    "  row_number() over (partition by node_id order by recorded_at desc, number desc) as rank"
-    "  from registry.account_changes"
-    " ) as h join registry.nodes as n using (node_id)"
-    " where (h.rank > :keep or h.recorded_at < now() - cast(:age as interval))"
-    " and (n.ledger_id is distinct from h.ledger_id or h.number <= n.changes_through)"
-    ") as old where (c.node_id, c.ledger_id, c.number) = (old.node_id, old.ledger_id, old.number)"
+    "delete from registry.account_changes where ctid = any(array("
+    " select old.place from registry.nodes as n cross join lateral ("
+    "  select k.number from registry.account_changes as k where k.node_id = n.node_id and k.ledger_id = n.ledger_id"
+    "  order by k.number desc limit 1"
+    " ) as newest left join lateral ("
+    "  select k.number from registry.account_changes as k where k.node_id = n.node_id and k.ledger_id = n.ledger_id"
+    "  and k.recorded_at >= now() - cast(:age as interval) order by k.number limit 1"
+    " ) as young on true cross join lateral ("
+    "  select k.ctid as place from registry.account_changes as k where k.node_id = n.node_id"
+    "  and k.ledger_id = n.ledger_id and k.number <= least(n.changes_through, greatest("
+    "   newest.number - cast(:keep as bigint), coalesce(young.number - 1, n.changes_through)))"
+    "  order by k.number limit :most"
+    " ) as old limit :most))"
+)
+# Of ledgers that a node had before: few rows, and nobody sends them again.
+_PRUNE_FORMER = text(
+    "delete from registry.account_changes where ctid = any(array("
+    " select old.place from registry.nodes as n cross join lateral ("
+    "  select k.place, k.recorded_at, row_number() over (order by k.recorded_at desc, k.number desc) as rank from ("
+    "   select ctid as place, recorded_at, number from registry.account_changes"
+    "   where node_id = n.node_id and ledger_id < coalesce(n.ledger_id, '') union all"
+    "   select ctid, recorded_at, number from registry.account_changes"
+    "   where node_id = n.node_id and ledger_id > coalesce(n.ledger_id, '')"
+    "  ) as k"
+    " ) as old where old.rank > :keep or old.recorded_at < now() - cast(:age as interval) limit :most))"
 )
 _HISTORY = text(
     "select node_id, number, previous_status, status, reason, at, recorded_at from registry.account_changes "
@@ -78,9 +95,10 @@ async def advance(connection: AsyncConnection, node_ids: Iterable[str]) -> Mappi
     return {row.node_id: row.changes_through for row in rows}
 
 
-async def prune(connection: AsyncConnection, keep: int, older_than: timedelta) -> int:
-    """Delete old history."""
-    return (await connection.execute(_PRUNE, {"keep": keep, "age": older_than})).rowcount
+async def prune(connection: AsyncConnection, keep: int, older_than: timedelta, most: int) -> int:
+    """Delete old history, about `most` entries of it."""
+    asked = {"keep": keep, "age": older_than, "most": most}
+    return sum([(await connection.execute(each, asked)).rowcount for each in (_PRUNE, _PRUNE_FORMER)])
 
 
 async def history(connection: AsyncConnection, account_id: str, node_id: str | None, limit: int) -> list[ChangeView]:

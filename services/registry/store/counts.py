@@ -35,7 +35,10 @@ _TAKE = text(
     " message_base = least(c.message_base, excluded.message_count),"
     " reply_base = least(c.reply_base, excluded.reply_count)"
 )
-_PRUNE = text("delete from registry.account_counts where hour < now() - cast(:age as interval)")
+_PRUNE = text(
+    "delete from registry.account_counts where ctid = any(array("
+    " select ctid from registry.account_counts where hour < now() - cast(:age as interval) limit :most))"
+)
 _HISTORY = text(
     "select hour, sum(message_count - message_base)::bigint as messages, sum(reply_count - reply_base)::bigint"
     " as replies from registry.account_counts where account_id = :account_id"
@@ -50,9 +53,9 @@ async def take(connection: AsyncConnection) -> int:
     return (await connection.execute(_TAKE)).rowcount
 
 
-async def prune(connection: AsyncConnection, older_than: timedelta) -> int:
-    """Delete old hours."""
-    return (await connection.execute(_PRUNE, {"age": older_than})).rowcount
+async def prune(connection: AsyncConnection, older_than: timedelta, most: int) -> int:
+    """Delete old hours, at most so many."""
+    return (await connection.execute(_PRUNE, {"age": older_than, "most": most})).rowcount
 
 
 async def history(connection: AsyncConnection, account_id: str, node_id: str | None, limit: int) -> list[CountView]:

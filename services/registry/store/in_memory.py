@@ -158,20 +158,25 @@ class InMemoryTransaction(InMemoryAssignments):
                 risen[node_id] = through
         return risen
 
-    async def prune_changes(self, keep: int, older_than: timedelta) -> int:
+    async def prune_changes(self, keep: int, older_than: timedelta, most: int) -> int:
         """Delete old history."""
-        rank: dict[str, int] = {}
+        newest: dict[str, int] = {}
+        former: dict[str, int] = {}
         old = []
         newest_first = sorted(self.tables.changes.items(), key=lambda each: (each[1].recorded_at, each[0][2]))[::-1]
         for (node_id, ledger_id, number), row in newest_first:
-            rank[node_id] = rank.get(node_id, 0) + 1
-            node = self.tables.nodes[node_id]
-            confirmed = node.ledger_id != ledger_id or number <= node.changes_through
-            if confirmed and (rank[node_id] > keep or row.recorded_at < self.now - older_than):
+            node, aged = self.tables.nodes[node_id], row.recorded_at < self.now - older_than
+            if node.ledger_id == ledger_id:
+                beyond = number <= newest.setdefault(node_id, number) - keep
+                gone = number <= node.changes_through and (beyond or aged)
+            else:
+                former[node_id] = former.get(node_id, 0) + 1
+                gone = former[node_id] > keep or aged
+            if gone:
                 old.append((node_id, ledger_id, number))
-        for key in old:
+        for key in old[-most:]:
             del self.tables.changes[key]
-        return len(old)
+        return len(old[-most:])
 
     async def count_accounts(self) -> int:
         """Keep the accounts' counters."""
@@ -189,9 +194,9 @@ class InMemoryTransaction(InMemoryAssignments):
             written += 1
         return written
 
-    async def prune_counts(self, older_than: timedelta) -> int:
+    async def prune_counts(self, older_than: timedelta, most: int) -> int:
         """Delete counts of old hours."""
-        old = [key for key in self.tables.counts if key[2] < self.now - older_than]
+        old = [key for key in self.tables.counts if key[2] < self.now - older_than][:most]
         for key in old:
             del self.tables.counts[key]
         return len(old)

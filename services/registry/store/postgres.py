@@ -93,17 +93,17 @@ class PostgresTransaction(PostgresAssignments):
         """Raise `changes_through` where it can be."""
         return await changes.advance(self._connection, node_ids)
 
-    async def prune_changes(self, keep: int, older_than: timedelta) -> int:
+    async def prune_changes(self, keep: int, older_than: timedelta, most: int) -> int:
         """Delete old history."""
-        return await changes.prune(self._connection, keep, older_than)
+        return await changes.prune(self._connection, keep, older_than, most)
 
     async def count_accounts(self) -> int:
         """Keep the accounts' counters."""
         return await counts.take(self._connection)
 
-    async def prune_counts(self, older_than: timedelta) -> int:
+    async def prune_counts(self, older_than: timedelta, most: int) -> int:
         """Delete counts of old hours."""
-        return await counts.prune(self._connection, older_than)
+        return await counts.prune(self._connection, older_than, most)
 
     async def emit(self, messages: Iterable[Contract]) -> None:
         """Put messages in the outbox."""

@@ -57,11 +57,11 @@ async def test_old_hours_are_forgotten(subject: Subject) -> None:
     await looked_at(subject, 1, 100)
     await looked_at(subject, 2, 101)
     async with subject.store.begin() as transaction:
-        assert await transaction.prune_counts(older_than=WEEK) == 0
+        assert await transaction.prune_counts(WEEK, 100) == 0
     await subject.pass_time(8 * 24 * HOUR)
     await looked_at(subject, 3, 102)
     async with subject.store.begin() as transaction:
-        assert await transaction.prune_counts(older_than=WEEK) == 1
+        assert await transaction.prune_counts(WEEK, 100) == 1
     assert await counted(subject) == [(1, 0)]
 
 

@@ -32,14 +32,14 @@ async def test_the_look_at_counters_waits_for_no_beat_and_keeps_none_waiting(pos
         await beat.lock_nodes(["n"])
         async with asyncio.timeout(MOMENT), postgres.store.begin() as look:
             assert await look.count_accounts() == 1
-            await look.prune_counts(-timedelta(days=1))
+            await look.prune_counts(-timedelta(days=1), 100)
     async with postgres.store.begin() as look:
         assert await look.count_accounts() == 1
         async with asyncio.timeout(MOMENT), postgres.store.begin() as beat:
             assert list(await beat.lock_nodes(["n"])) == ["n"]
     await postgres.pass_time(60)
     async with postgres.store.begin() as look:
-        await look.prune_counts(-timedelta(days=1))
+        await look.prune_counts(-timedelta(days=1), 100)
         assert await look.count_accounts() == 1
         async with postgres.store.begin() as sweep:
             assert [node.node_id for node in await sweep.expire_leases(10)] == ["n"]

@@ -31,7 +31,7 @@ from schemathesis.specs.openapi.checks import (
 from services.deployer.api.script_source import EXAMPLE
 from tests.integration.cli.office import TOKEN, Office, open_office
 
-EXAMPLES = int(os.environ.get("CALLBOARD_FUZZ_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("CALLBOARD_FUZZ_EXAMPLES", "4"))
 # Each operation has an equal share of so long; on a slow machine some of its examples are not sent, never all of them.
 SECONDS = 10.0 * EXAMPLES
 SEED = 5

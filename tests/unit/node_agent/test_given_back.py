@@ -1,5 +1,8 @@
 """What a node gives back, and what it says of it; the whole agent under a registry that assigns."""
 
+import pytest
+
+from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.telegram.in_memory import login_of
 from shared.contracts.assignments import ReleasedAccount
 from shared.contracts.identifiers import content_hash
@@ -137,3 +140,23 @@ async def test_a_login_that_came_again_too_old_is_not_what_is_given_back() -> No
         await world.clock.run_for(15)
         [word] = vault.released
         assert (word.epoch, word.session_hash) == (1, newest)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_an_account_is_given_back_although_the_session_folder_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    """The operator moves everything away from a machine that is sick, and it would not let go while it lives."""
+    world, vault = with_vault("anna", "bert")
+
+    async def unreadable() -> dict[str, SessionFile]:
+        if hangs:
+            await world.clock.sleep(1_000_000)
+        raise OSError("Input/output error")
+
+    async with world.online():
+        monkeypatch.setattr(world.sessions, "present", unreadable)
+        vault.assign("anna", 1, release=True)
+        await world.clock.run_for(45)
+        assert [each.account_id for each in vault.released] == ["anna"]
+        assert not world.telegram.connected("anna") and world.telegram.connects["bert"] == 1

@@ -1,5 +1,6 @@
 """What is kept of an account's place in its updates when fetching them fails on the way."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import pytest
 from telethon.tl import functions, types
 
-from services.node_agent.domain.telegram import Heard, Refused, ServerTrouble
+from services.node_agent.domain.telegram import FloodWait, Heard, Refused, ServerTrouble
 from services.node_agent.telegram.client import Loggers, PlainClient
 from services.node_agent.telegram.hearing import Me
 from services.node_agent.telegram.listening import Listening, load_place
 from services.node_agent.telegram.sessions import LoginSession, Place
+from tests.support.waiting import until
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 HALL, GUEST = types.PeerChannel(77), types.PeerUser(900)
@@ -59,3 +61,35 @@ async def test_the_place_is_not_kept_before_every_chat_was_read(healthy_pages: i
         await listening.run()
     assert client.healthy_pages == 0
     assert not listening.keep()
+
+
+class Curious(Scripted):
+    """A client that has missed two replies in private, and is told to wait when it asks whom they answer."""
+
+    def __init__(self, session: LoginSession) -> None:
+        super().__init__(session, 0)
+        self.asked = 0
+
+    async def __call__(self, request: Any, ordered: bool = False, flood_sleep_threshold: Any = None) -> Any:
+        assert isinstance(request, functions.updates.GetDifferenceRequest)
+        header = types.MessageReplyHeader(reply_to_msg_id=1)
+        missed = [types.Message(id=n, peer_id=GUEST, date=AT, message="yes", reply_to=header) for n in (2, 3)]
+        return types.updates.Difference(missed, [], [], [], [], types.updates.State(7, 0, AT, 1, unread_count=0))
+
+    async def get_messages(self, peer: Any, ids: int) -> Any:
+        """Too often."""
+        self.asked += 1
+        raise FloodWait(300, "FLOOD_WAIT for messages.getMessages")
+
+
+async def test_nobody_is_asked_who_is_answered_while_telegram_says_wait() -> None:
+    """A guest who replies again and again would make the account ask against Telegram's word, until it is limited."""
+    session = LoginSession(Place(2, "127.0.0.1", 1), bytes(range(256)))
+    session.set_update_state(0, types.updates.State(5, 0, AT, 1, unread_count=0))
+    client, heard = Curious(session), list[Heard]()
+    assert load_place(client, session)
+    listening = asyncio.create_task(Listening("anna", client, session, Me(1), heard.append).run())
+    await until(lambda: len(heard) == 2, "both are heard")
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert client.asked == 1

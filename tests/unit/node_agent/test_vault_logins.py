@@ -8,6 +8,7 @@ import pytest
 from services.node_agent.domain.ports import DownloadFailed
 from services.node_agent.domain.telegram import UnusableSession
 from services.node_agent.telegram.in_memory import InMemoryConnection, login_of
+from shared.contracts.deliveries import DeliveryOutcome
 from shared.contracts.identifiers import content_hash
 from shared.sealing import new_sealing_key
 from tests.support.agent.orders import NODE, script
@@ -180,3 +181,22 @@ async def test_logins_that_take_long_to_fetch_hold_up_no_lease() -> None:
         await world.clock.run_for(180)
         assert world.telegram.connects == {"anna": 1} and world.telegram.connected("anna")
         assert "the vault does not answer" in world.reason_of(many[0])
+
+
+async def test_a_script_for_an_account_that_is_about_to_come_is_taken() -> None:
+    """A new node would refuse for good what was ordered for its accounts before it has been told of them."""
+    world, vault = with_vault("anna")
+    await world.deliver(script("hi"), bind=["anna"])
+    async with world.online():
+        assert world.registry.reports[-1].outcome is DeliveryOutcome.APPLIED
+        world.say("/hello")
+        await world.clock.run_for(1)
+        assert world.replies() == ["hi"]
+        vault.put("bert")
+        vault.assign("bert", 1)
+        await world.bus.publish(vault.order(NODE))
+        await world.deliver(script("ho"), 2, bind=["anna", "bert"])
+        await world.deliver(script("ha"), 3, bind=["anna", "nobody"])
+        await world.clock.run_for(5)
+        told = {report.delivery_id[-1]: report.outcome.value for report in world.registry.reports}
+        assert told == {"1": "applied", "2": "applied", "3": "failed"}
