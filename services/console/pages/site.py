@@ -22,6 +22,7 @@ from services.console.pages.push import push_pages
 from services.console.pages.screen import STATIC
 from services.console.pages.scripts import scripts_pages
 from services.console.pages.servers import servers_pages
+from services.console.pages.session_logins import session_logins_pages
 from services.console.pages.sessions import sessions_pages
 from services.console.pages.sign_in import sign_in_pages
 from services.console.pages.stream import stream_pages
@@ -38,6 +39,7 @@ PAGES = (
     assigning_pages,
     changing_pages,
     vault_pages,
+    session_logins_pages,
     sessions_pages,
     servers_pages,
     scripts_pages,
