@@ -77,7 +77,8 @@ function markFields(form) {
     if (!(field instanceof HTMLElement) || field.type === "hidden") continue;
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", mistake.id);
-    mistake.firstElementChild.textContent = field.labels[0]?.querySelector("span")?.textContent ?? mistake.dataset.field;
+    const [name, label] = [mistake.querySelector("code"), field.labels[0]?.querySelector("span")];
+    if (name && label) name.textContent = label.textContent;
     field.focus();
   }
 }

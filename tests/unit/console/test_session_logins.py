@@ -51,8 +51,11 @@ async def test_a_mistake_is_told_at_its_field() -> None:
     services = Services({f"POST {LOGIN}": (422, "invalid-request", "body.phone: is too short", mistake)})
     async with signed_in(services, DIALOG) as browser:
         answer = await browser.post("/sessions/login", data={"kind": "phone", "phone": "1"})
-    assert answer.status_code == 422
-    assert 'data-field="phone"' in answer.text
+        assert answer.status_code == 422
+        assert 'data-field="phone"' in answer.text
+        services.answers[f"POST {LOGIN}"] = (409, "node-away", "node 'tokyo-1' is offline: start its agent")
+        answer = await browser.post("/sessions/login", data={"kind": "phone", "phone": "1"})
+        assert 'data-field="node_id">node &#39;tokyo-1&#39; is offline' in answer.text
 
 
 async def test_every_wait_is_shown_and_looked_at_again() -> None:
