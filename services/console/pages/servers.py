@@ -11,6 +11,7 @@ from services.console.clients.api import Refused
 from services.console.clients.fleet import Fleet
 from services.console.domain.visitor import Visitor
 from services.console.pages.desk import Desk, Form, Page, Region, act_of
+from services.console.pages.forms import number_in
 from services.console.pages.listing import ROWS, read_listing
 from services.console.texts.catalogue import marked as _
 from shared.contracts.roles import Role
@@ -153,11 +154,6 @@ def login_of(form: Form) -> dict[str, Any]:
         case _:
             passphrase = form.text("passphrase")
             return {"private_key": form.text("private_key")} | ({"passphrase": passphrase} if passphrase else {})
-
-
-def number_in(text: str) -> int | str | None:
-    """A number; None for nothing, and what is no number as it is, so that it is refused at its field."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text or None
 
 
 def server_of(form: Form) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from services.console.pages.desk import Desk
 from services.console.pages.drift import drift_pages
 from services.console.pages.enrolling import enrolling_pages
 from services.console.pages.events import events_pages
+from services.console.pages.keys import keys_pages
 from services.console.pages.nodes import nodes_pages
 from services.console.pages.overview import overview_pages
 from services.console.pages.push import push_pages
@@ -50,6 +51,7 @@ PAGES = (
     dead_letters_pages,
     audit_pages,
     tokens_pages,
+    keys_pages,
 )
 
 

@@ -51,6 +51,8 @@ async function send(form, button) {
     const answer = await read(address, { "x-dialog": "1" }, { method: "POST", body });
     if (answer.headers.has("x-location")) return void location.assign(answer.headers.get("x-location"));
     const nodes = parsed(await answer.text());
+    // Whoever has closed it meanwhile does not wait for it any more.
+    if (!form.isConnected) return;
     // A refusal is a notice, which has its place in the form; anything else takes the form's place.
     if (nodes.some((node) => node.matches(".notice"))) {
       (form.querySelector(".slot") ?? form).replaceChildren(...nodes);
@@ -58,6 +60,9 @@ async function send(form, button) {
     } else {
       dialog.replaceChildren(...nodes);
       humanise(dialog);
+      (dialog.querySelector("[autofocus]") ?? dialog.querySelector("footer .button, footer button"))?.focus();
+      const next = dialog.querySelector("form[data-go]");
+      next?.requestSubmit(next.querySelector("footer .primary"));
     }
   } catch {
     form.querySelector(".slot")?.replaceChildren(complaint());
