@@ -58,6 +58,7 @@ ROOMS = (
     "deployer/domain/desired.py",
     "deployer/domain/drift.py",
     "deployer/domain/installations.py",
+    "deployer/domain/selector.py",
     "deployer/domain/session_strings.py",
     "deployer/domain/syncs.py",
     "deployer/domain/telegram_logins.py",
