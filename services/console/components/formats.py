@@ -15,13 +15,14 @@ _UNITS = (
 )
 
 
-def moment(at: datetime | None) -> Markup:
-    """A time. The page's script makes it relative, with the exact one in the reader's zone on hover."""
+def moment(at: datetime | None, *, exact: bool = False) -> Markup:
+    """A time. The page's script makes it relative, with the exact one in the reader's zone on hover, or shows that."""
     if at is None:
         return Markup('<span class="none">–</span>')
     at = at.astimezone(UTC)
     iso = at.isoformat(timespec="milliseconds")
-    return Markup('<time datetime="{}">{} UTC</time>').format(iso, at.strftime("%Y-%m-%d %H:%M:%S"))
+    kind = Markup(" data-exact") if exact else ""
+    return Markup('<time datetime="{}"{}>{} UTC</time>').format(iso, kind, at.strftime("%Y-%m-%d %H:%M:%S"))
 
 
 def count(number: float) -> str:

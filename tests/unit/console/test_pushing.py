@@ -297,4 +297,4 @@ async def test_a_deployment_tells_how_it_goes(office: Office, language: str, tol
         page = (await browser.get("/deployments/dep_1")).text
         asked = (await browser.get("/deployments/dep_1/approve")).text
     assert [one for one in told if one not in page or one not in asked] == []
-    assert 'datetime="2026-03-01T14:30:00.000+00:00">2026-03-01 14:30:00 UTC' in page
+    assert 'datetime="2026-03-01T14:30:00.000+00:00" data-exact>2026-03-01 14:30:00 UTC' in page
