@@ -28,7 +28,7 @@ DESKTOP, PHONE = (1280, 800), (390, 844)
 # Every page that is there for whoever has signed in.
 PAGES = ("/", "/accounts", "/accounts/demo-a/demo_a_1", "/nodes", "/nodes/demo-a", "/sessions", "/servers", "/scripts",
          "/scripts/new", "/scripts/welcome-desk", "/scripts/welcome-desk/push", "/deployments", "/drift", "/events",
-         "/dead-letters", "/audit", "/tokens")  # fmt: skip
+         "/dead-letters", "/audit", "/tokens", "/keys")  # fmt: skip
 AXE = Axe()
 # What a page may take to show a change; far more than it does, for a machine that does other things too.
 SECONDS = 30_000

@@ -50,6 +50,23 @@ def new_login(stack: Stack, name: str, ended_by: str = "") -> bytes:
     return base64.b64decode(made["session_file"])
 
 
+def new_phone(stack: Stack, name: str, phone: str) -> None:
+    """A new Telegram user of the sandbox, who has this number and no login yet."""
+    _sandbox(stack, "POST", "/users", {"first_name": name, "username": name, "phone": phone})
+
+
+def code_for(stack: Stack, phone: str) -> str:
+    """The code that Telegram has sent to a number."""
+    return str(_sandbox(stack, "GET", f"/codes/{phone}")["code"])
+
+
+def _sandbox(stack: Stack, method: str, path: str, body: object = None) -> dict[str, object]:
+    headers = {"authorization": f"Bearer {stack.token}"}
+    answer = httpx.request(method, f"{stack.sandbox_url}/api/v1{path}", json=body, headers=headers)
+    told: dict[str, object] = answer.raise_for_status().json()
+    return told
+
+
 def assign(stack: Stack, account_id: str, node_id: str) -> None:
     """Give an account whose login was just uploaded to a node; the registry hears of a login a moment later."""
     deadline = time.monotonic() + 30

@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.sync_api import FilePayload, expect
 
 from tests.browser.browsing import Operator
-from tests.browser.fleet import RAW, call, new_login
+from tests.browser.fleet import RAW, call, code_for, new_login, new_phone
 from tests.support.stack import Stack
 
 
@@ -38,6 +38,39 @@ def test_a_session_is_uploaded_assigned_and_seen_online(somebody: Operator, stac
     somebody.choose("Hand back now")
     expect(somebody.page.get_by_role("status").first).to_contain_text("demo-b is asked for it")
     expect(somebody.region("versions").locator("tbody tr").first).to_contain_text("demo-b", timeout=20_000)
+
+
+def test_an_account_is_signed_in_on_its_node(somebody: Operator, stack: Stack) -> None:
+    """From a phone number to an account that runs, without a terminal: a wrong code is told where it was typed."""
+    phone = "+886900000001"
+    new_phone(stack, "newcomer_1", phone)
+    somebody.go("/sessions")
+    somebody.page.get_by_role("link", name="Sign in to Telegram").click()
+    dialog = somebody.page.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Account").fill("newcomer")
+    dialog.get_by_role("combobox").select_option("demo-b")
+    dialog.get_by_role("textbox", name="Phone number").fill(phone)
+    assert somebody.faults() == []
+    somebody.picture("login")
+    dialog.get_by_role("textbox", name="Account").fill("new comer")
+    somebody.choose("Begin")
+    expect(dialog.get_by_role("textbox", name="Account")).to_have_attribute("aria-invalid", "true")
+    dialog.get_by_role("textbox", name="Account").fill("newcomer")
+    somebody.choose("Begin")
+    code = somebody.region("step").get_by_label("Code")
+    expect(code).to_be_focused()
+    code.fill("00000")
+    code.press("Enter")
+    expect(somebody.region("step").get_by_role("alert")).to_contain_text("not the code")
+    expect(code).to_have_value("")
+    assert somebody.faults() == []
+    somebody.picture("login-code")
+    code.fill(code_for(stack, phone))
+    code.press("Enter")
+    expect(somebody.page).to_have_url(f"{stack.url}/sessions/newcomer")
+    expect(somebody.page.get_by_role("status").first).to_contain_text("It goes to demo-b")
+    expect(somebody.region("versions").locator("tbody tr").last).to_contain_text("signed in there")
+    expect(somebody.region("now")).to_contain_text("demo-b")
 
 
 def test_the_vault_is_backed_up_and_restored(somebody: Operator, stack: Stack, tmp_path: Path) -> None:

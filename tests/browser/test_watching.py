@@ -55,6 +55,26 @@ def test_the_overview_says_what_needs_attention(somebody: Operator, stack: Stack
     expect(somebody.page.get_by_text("No account fits these filters")).to_be_visible()
 
 
+def test_keys_are_changed_and_watched(somebody: Operator) -> None:
+    """What a change does is said before it, and how far it is after it; a second one is refused meanwhile."""
+    somebody.go("/keys")
+    assert somebody.faults() == []
+    somebody.picture("keys")
+    somebody.page.get_by_role("link", name="Change the signing key").click()
+    somebody.choose("Change the key")
+    expect(somebody.region("signing")).to_contain_text("is being changed")
+    expect(somebody.region("signing").locator("tbody")).to_contain_text("former")
+    somebody.page.get_by_role("link", name="Change the signing key").click()
+    somebody.choose("Change the key")
+    dialog = somebody.page.get_by_role("dialog")
+    expect(dialog.get_by_role("alert")).to_contain_text("a rotation is on its way")
+    somebody.choose("Cancel")
+    somebody.page.get_by_role("link", name="Seal the vault anew").click()
+    assert somebody.faults() == []
+    somebody.choose("Seal anew")
+    expect(dialog).to_contain_text("Everything is under the key in front")
+
+
 def test_what_an_account_heard_is_seen_by_hours(somebody: Operator) -> None:
     """A total that only rises does not tell whether anybody still writes."""
     somebody.go("/accounts/demo-a/demo_a_1")

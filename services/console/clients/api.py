@@ -25,7 +25,8 @@ Content = bytes | AsyncIterator[bytes]
 
 # A person waits; what takes longer is told to be away and asked for again.
 WITHIN = httpx.Timeout(10.0, connect=2.0, pool=2.0)
-# A whole vault on its way: it is read, unlocked and checked before anything is said.
+# A whole vault on its way: it is read, unlocked and checked before anything is said. A distant server, too, is waited
+# for as long as the deployer does.
 AT_LENGTH = httpx.Timeout(120.0, connect=2.0, pool=2.0)
 
 
@@ -88,9 +89,9 @@ class Api:
         """Read something."""
         return _read(kind, await self._ask("GET", path, query))
 
-    async def post(self, path: str, kind: type[Answer], body: object = None) -> Answer:
+    async def post(self, path: str, kind: type[Answer], body: object = None, within: httpx.Timeout = WITHIN) -> Answer:
         """Order something."""
-        return _read(kind, await self._ask("POST", path, body={"json": body}))
+        return _read(kind, await self._ask("POST", path, body={"json": body}, within=within))
 
     async def put(self, path: str, kind: type[Answer], body: object = None) -> Answer:
         """Set something."""

@@ -8,6 +8,8 @@ from services.console.clients.dead_letters import DeadLetters
 from services.console.clients.deployments import Deployments
 from services.console.clients.drift import Drifts
 from services.console.clients.enrolments import Enrolments
+from services.console.clients.keys import Keys
+from services.console.clients.logins import Logins
 from services.console.clients.nodes import Nodes
 from services.console.clients.scripts import Scripts
 from services.console.clients.servers import Servers
@@ -29,5 +31,7 @@ class Fleet:
         self.assignments = Assignments(api)
         self.enrolments = Enrolments(api)
         self.sessions = Sessions(api)
+        self.logins = Logins(api)
+        self.keys = Keys(api)
         self.tokens = Tokens(api)
         self.audit = Audit(api)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from services.console.clients.api import Api, Paged, View, below
+from services.console.clients.api import AT_LENGTH, Api, Paged, View, below
 
 PATH = "/api/v1/group-ai/servers"
 
@@ -75,6 +75,15 @@ class Installation(View):
     detail: str | None
 
 
+class Placed(View):
+    """A file in its place; the hash is of what was read back from the server."""
+
+    script_id: str
+    path: str
+    hash: str
+    size: int
+
+
 class Servers:
     """The Servers API."""
 
@@ -93,13 +102,17 @@ class Servers:
         """Register a server and see its host key."""
         return await self._api.post(PATH, Server, body)
 
+    async def change_login(self, server_id: str, body: Mapping[str, object]) -> Server:
+        """Log in there with this from now on."""
+        return await self._api.put(f"{_path(server_id)}/login", Server, body)
+
     async def remove(self, server_id: str) -> None:
         """Forget a server and its login."""
         await self._api.delete(_path(server_id))
 
     async def scan(self, server_id: str) -> Server:
         """See which host key it shows now."""
-        return await self._api.post(f"{_path(server_id)}/scan", Server)
+        return await self._api.post(f"{_path(server_id)}/scan", Server, within=AT_LENGTH)
 
     async def confirm(self, server_id: str, fingerprint: str) -> Server:
         """Pin the host key that was shown."""
@@ -107,11 +120,16 @@ class Servers:
 
     async def test(self, server_id: str) -> Greeting:
         """Log in, ask one thing, and leave."""
-        return await self._api.post(f"{_path(server_id)}/test", Greeting)
+        return await self._api.post(f"{_path(server_id)}/test", Greeting, within=AT_LENGTH)
 
     async def status(self, server_id: str) -> ServerStatus:
         """How the server is now."""
         return await self._api.get(f"{_path(server_id)}/status", ServerStatus)
+
+    async def push(self, server_id: str, script_id: str, version: int | str | None) -> Placed:
+        """Put a script's file there; None is its newest version. What is no number is refused."""
+        body = {"script_id": script_id, "version": version}
+        return await self._api.post(f"{_path(server_id)}/push", Placed, body, within=AT_LENGTH)
 
     async def install(self, server_id: str, body: Mapping[str, object]) -> Installation:
         """Begin to bring the agent there."""

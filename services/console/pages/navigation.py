@@ -43,6 +43,7 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("dead-letters", "/dead-letters", _("Dead letters"), "dead"),
             Place("audit", "/audit", _("Audit log"), "audit", Role.ADMIN),
             Place("tokens", "/tokens", _("Tokens"), "tokens", Role.ADMIN),
+            Place("keys", "/keys", _("Keys"), "keys", Role.ADMIN),
         ),
     ),
 )

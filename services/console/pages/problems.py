@@ -1,5 +1,6 @@
 """What a page answers when it cannot do what was asked: sign in first, not from there, away, refused."""
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -11,6 +12,18 @@ from services.console.pages.screen import Page
 from services.console.session import NotSignedIn, OtherOrigin
 from services.console.texts.catalogue import marked as _
 from services.console.texts.words import SERVICES
+
+# What these refuse is one field of the form, though they do not name it.
+FIELDS = {
+    "server-exists": "server_id",
+    "link-exists": "node_id",
+    "key-unreadable": "private_key",
+    "key-needs-passphrase": "passphrase",
+    "passphrase-refused": "passphrase",
+    "no-such-node": "node_id",
+    "node-away": "node_id",
+    "node-has-no-key": "node_id",
+}
 
 _AWAY = _("The %(service)s does not answer. Nothing was changed: try again in a moment.")
 _DOUBTFUL = _("The %(service)s broke off. Whether it did what was asked is not known: look before you repeat it.")
@@ -37,7 +50,7 @@ def install(api: FastAPI, desk: Desk) -> None:
         assert isinstance(error, Refused)
         if error.status == 401:
             return await sign_in(request, error)
-        return await told(request, error.detail, error.status, error)
+        return await told(request, error.detail, error.status, _at_its_field(error))
 
     async def told(request: Request, text: str, status: int, refusal: Refused | None = None) -> Response:
         if "x-dialog" in request.headers:
@@ -53,3 +66,10 @@ def install(api: FastAPI, desk: Desk) -> None:
 
     for kind, answer in ((NotSignedIn, sign_in), (OtherOrigin, from_elsewhere), (Away, away), (Refused, refused)):
         api.add_exception_handler(kind, answer)
+
+
+def _at_its_field(refused: Refused) -> Refused:
+    field = FIELDS.get(refused.slug)
+    if refused.errors or field is None:
+        return refused
+    return replace(refused, errors=({"field": field, "message": refused.detail},))

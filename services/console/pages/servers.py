@@ -1,4 +1,6 @@
-"""Servers that are reached by SSH: add, confirm the host key, test, look, install the agent, remove."""
+"""Servers that are reached by SSH: add, confirm the host key, log in otherwise, test, look, put a script there, install
+the agent, remove.
+"""
 
 from typing import Any
 
@@ -7,11 +9,17 @@ from starlette.responses import Response
 
 from services.console.clients.api import Refused
 from services.console.clients.fleet import Fleet
+from services.console.domain.visitor import Visitor
 from services.console.pages.desk import Desk, Form, Page, Region, act_of
+from services.console.pages.forms import number_in
 from services.console.pages.listing import ROWS, read_listing
 from services.console.texts.catalogue import marked as _
+from shared.contracts.roles import Role
 
-ACTS = ("confirm", "scan", "test", "install", "remove")
+ACTS = ("confirm", "scan", "test", "login", "push", "install", "remove")
+MOST_LISTED = 500
+# An installation takes a quarter of an hour at most.
+JOINS_WITHIN = 3600
 
 
 def servers_pages(desk: Desk) -> APIRouter:
@@ -67,9 +75,13 @@ def servers_pages(desk: Desk) -> APIRouter:
     @router.get("/servers/{server_id}/{what}")
     async def ask(request: Request, server_id: str, what: str) -> Response:
         visitor = await desk.visitor(request)
-        one = await desk.fleet(visitor).servers.one(server_id)
-        act_of(what, ACTS, "a server")
-        return await desk.ask(request, visitor, "server/ask.html", server=one, what=what, back=f"/servers/{server_id}")
+        fleet = desk.fleet(visitor)
+        one = await fleet.servers.one(server_id)
+        context = {"server": one, "what": act_of(what, ACTS, "a server"), "back": f"/servers/{server_id}"}
+        if what == "push":
+            context["scripts"] = (await fleet.scripts.page(None, MOST_LISTED)).items
+        template = f"server/{what}.html" if what in ("login", "push") else "server/ask.html"
+        return await desk.ask(request, visitor, template, **context)
 
     @router.post("/servers/{server_id}/{what}")
     async def act(request: Request, server_id: str, what: str) -> Response:
@@ -91,8 +103,18 @@ def servers_pages(desk: Desk) -> APIRouter:
                     connect=round(greeting.connect_ms),
                     latency=round(greeting.latency_ms),
                 )
+            case "login":
+                changed = await servers.change_login(server_id, login_of(form) | _user(form))
+                said = desk.told(
+                    request, _("From now on %(user)s logs in there with this: test it."), user=changed.user
+                )
+            case "push":
+                version = number_in(form.one("version"))
+                placed = await servers.push(server_id, form.one("script_id"), version)
+                context = {"placed": placed, "server_id": server_id, "back": to}
+                return await desk.ask(request, visitor, "server/placed.html", **context)
             case "install":
-                await servers.install(server_id, {"settings": _settings(form.text("settings"))})
+                await servers.install(server_id, await _to_install(desk.fleet(visitor), visitor, server_id, form))
                 said = desk.told(request, _("The agent is being brought there. It takes minutes; see its steps below."))
             case "remove":
                 await servers.remove(server_id)
@@ -100,6 +122,16 @@ def servers_pages(desk: Desk) -> APIRouter:
         return desk.done(request, to, said)
 
     return router
+
+
+async def _to_install(fleet: Fleet, visitor: Visitor, server_id: str, form: Form) -> dict[str, Any]:
+    """The settings; with new ones a token for a machine that is no node yet, from whoever may give one out."""
+    settings = _settings(form.text("settings"))
+    if settings is None or not visitor.may(Role.ADMIN):
+        return {"settings": settings}
+    node_id = (await fleet.servers.one(server_id)).node_id
+    given = await fleet.enrolments.give_out({"node_id": node_id, "valid_seconds": JOINS_WITHIN}) if node_id else None
+    return {"settings": settings, "join_token": given.token if given else None}
 
 
 async def _status(fleet: Fleet, server_id: str) -> Any:
@@ -112,28 +144,35 @@ async def _status(fleet: Fleet, server_id: str) -> Any:
         return refused
 
 
-def server_of(form: Form) -> dict[str, Any]:
-    """The body that the form means."""
+def login_of(form: Form) -> dict[str, Any]:
+    """How to log in, as it was chosen; what was typed for another way is nobody's business."""
     match form.one("login"):
         case "password":
-            login: dict[str, Any] = {"password": form.one("password")}
+            return {"password": form.text("password")}
         case "agent":
-            login = {"agent": True}
+            return {"agent": True}
         case _:
-            login = {"private_key": form.text("private_key")}
-            if form.one("passphrase"):
-                login["passphrase"] = form.one("passphrase")
-    port = form.one("port")
+            passphrase = form.text("passphrase")
+            return {"private_key": form.text("private_key")} | ({"passphrase": passphrase} if passphrase else {})
+
+
+def server_of(form: Form) -> dict[str, Any]:
+    """The body that the form means."""
     body: dict[str, Any] = {
         "server_id": form.one("server_id"),
         "host": form.one("host"),
-        "port": int(port) if port.isascii() and port.isdigit() and len(port) < 7 else 22,
+        "port": number_in(form.one("port")) or 22,
         "user": form.one("user"),
-        "login": login,
+        "login": login_of(form),
         "node_id": form.one("node_id") or None,
         "link": form.one("link") == "yes",
     }
     return body
+
+
+def _user(form: Form) -> dict[str, str]:
+    user = form.one("user")
+    return {"user": user} if user else {}
 
 
 def _settings(text: str) -> dict[str, str] | None:

@@ -16,12 +16,14 @@ from services.console.pages.desk import Desk
 from services.console.pages.drift import drift_pages
 from services.console.pages.enrolling import enrolling_pages
 from services.console.pages.events import events_pages
+from services.console.pages.keys import keys_pages
 from services.console.pages.nodes import nodes_pages
 from services.console.pages.overview import overview_pages
 from services.console.pages.push import push_pages
 from services.console.pages.screen import STATIC
 from services.console.pages.scripts import scripts_pages
 from services.console.pages.servers import servers_pages
+from services.console.pages.session_logins import session_logins_pages
 from services.console.pages.sessions import sessions_pages
 from services.console.pages.sign_in import sign_in_pages
 from services.console.pages.stream import stream_pages
@@ -38,6 +40,7 @@ PAGES = (
     assigning_pages,
     changing_pages,
     vault_pages,
+    session_logins_pages,
     sessions_pages,
     servers_pages,
     scripts_pages,
@@ -48,6 +51,7 @@ PAGES = (
     dead_letters_pages,
     audit_pages,
     tokens_pages,
+    keys_pages,
 )
 
 

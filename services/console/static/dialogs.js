@@ -14,6 +14,8 @@ export function openDialogs() {
     }
     if (event.target.closest("[data-close]") || event.target === dialog) dialog.close();
   });
+  // What was typed and not sent, perhaps a secret, is not left lying in the page.
+  dialog.addEventListener("close", () => dialog.replaceChildren());
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented) return;
     // What answers with a file is the browser's: it saves it, and the page stays.
@@ -50,16 +52,41 @@ async function send(form, button) {
     const answer = await read(address, { "x-dialog": "1" }, { method: "POST", body });
     if (answer.headers.has("x-location")) return void location.assign(answer.headers.get("x-location"));
     const nodes = parsed(await answer.text());
+    // Whoever has closed it meanwhile does not wait for it any more.
+    if (!form.isConnected) return;
     // A refusal is a notice, which has its place in the form; anything else takes the form's place.
-    if (nodes.some((node) => node.matches(".notice"))) (form.querySelector(".slot") ?? form).replaceChildren(...nodes);
-    else {
+    if (nodes.some((node) => node.matches(".notice"))) {
+      (form.querySelector(".slot") ?? form).replaceChildren(...nodes);
+      markFields(form);
+    } else {
       dialog.replaceChildren(...nodes);
       humanise(dialog);
+      (dialog.querySelector("[autofocus]") ?? dialog.querySelector("footer .button, footer button"))?.focus();
+      const next = dialog.querySelector("form[data-go]");
+      next?.requestSubmit(next.querySelector("footer .primary"));
     }
   } catch {
     form.querySelector(".slot")?.replaceChildren(complaint());
   }
+  for (const field of form.querySelectorAll("[data-secret]")) field.value = "";
   button?.classList.remove("working");
+}
+
+// What a refusal says of a field is told at the field as well.
+function markFields(form) {
+  for (const field of form.querySelectorAll("[aria-invalid]")) {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+  }
+  for (const mistake of [...form.querySelectorAll(".slot [data-field]")].reverse()) {
+    const field = form.elements[mistake.dataset.field];
+    if (!(field instanceof HTMLElement) || field.type === "hidden") continue;
+    field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-describedby", mistake.id);
+    const [name, label] = [mistake.querySelector("code"), field.labels[0]?.querySelector("span")];
+    if (name && label) name.textContent = label.textContent;
+    field.focus();
+  }
 }
 
 function complaint() {

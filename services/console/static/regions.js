@@ -76,6 +76,10 @@ export function goOn(region) {
   const again = region.querySelector("[data-again]");
   if ("away" in region.dataset) soon(region, AWAY_PACE);
   else if (again) soon(region, Number(again.dataset.again));
+  if (document.activeElement === document.body) region.querySelector("[autofocus]")?.focus();
+  // What was chosen before and can be done only now.
+  const next = region.querySelector("form[data-go]");
+  next?.requestSubmit(next.querySelector("button"));
 }
 
 export { LAZY_PACE };

@@ -52,6 +52,15 @@ STATES: dict[str, tuple[str, str]] = {
     "sync": (_("handed back by its node"), "quiet"),
     "login": (_("signed in there"), "quiet"),
     "restore": (_("restored"), "quiet"),
+    # sign-ins at Telegram
+    "code_wanted": (_("code wanted"), "warn"),
+    "password_wanted": (_("password wanted"), "warn"),
+    "signed_in": (_("signed in"), "good"),
+    # keys
+    "next": (_("next"), "busy"),
+    "current": (_("current"), "good"),
+    "former": (_("former"), "warn"),
+    "retired": (_("retired"), "quiet"),
     # where a node is
     "local": (_("local"), "quiet"),
     "remote": (_("remote"), "quiet"),

@@ -23,6 +23,7 @@ PLACES = (
     "/dead-letters",
     "/audit",
     "/tokens",
+    "/keys",
 )
 
 
