@@ -8,6 +8,7 @@ import urllib.request
 
 import httpx
 
+from services.cli.paths import DEPLOYMENTS
 from tests.support.demo import Demo
 from tests.support.stack import Stack
 
@@ -79,9 +80,19 @@ def assign(stack: Stack, account_id: str, node_id: str) -> None:
             return
 
 
+def until_pushed(stack: Stack) -> None:
+    """Wait for the first script."""
+    deadline = time.monotonic() + 60
+    while not dict(call(stack, "GET", DEPLOYMENTS))["items"]:  # type: ignore[call-overload]
+        assert time.monotonic() < deadline, "the first script was not pushed"
+        time.sleep(0.1)
+
+
 def lead_astray(demo: Demo) -> None:
     """Make drift of both kinds: a node has what nobody has ordered, another one lost what it should have."""
     stack = demo.stack()
+    # Were ours the first deployment, `callboard up` would push no script of its own.
+    until_pushed(stack)
     stored = call(stack, "POST", "/api/v1/group-ai/scripts", ASTRAY, "application/yaml")
     assert isinstance(stored, dict)
     beat(stack, ADOPTED, artifacts=[{"id": "astray", "version": 1, "hash": stored["hash"], "tests_passed": True}])

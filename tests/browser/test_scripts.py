@@ -2,8 +2,9 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.browsing import Operator
-from tests.browser.fleet import MARKUP
+from tests.browser.browsing import PHONE, Operator
+from tests.browser.fleet import MARKUP, call
+from tests.support.stack import Stack
 
 
 def test_a_script_is_written_rehearsed_and_pushed_to_chosen_nodes(somebody: Operator) -> None:
@@ -71,3 +72,48 @@ def test_versions_are_compared(somebody: Operator) -> None:
     expect(somebody.row("welcome-desk")).to_contain_text("v2")
     assert somebody.faults() == []
     somebody.picture("scripts")
+
+
+def test_a_script_is_taken_away_with_care(somebody: Operator, stack: Stack) -> None:
+    """A removal takes every option, tells a mistake at its field, and names what it touches before it does."""
+    source = "id: fleeting\nchats: ['@my_chat']\nscenes: {a: {triggers: [{command: /a}], steps: [{reply: hello}]}}\n"
+    call(stack, "POST", "/api/v1/group-ai/scripts", source, "application/yaml")
+    body = {"node_ids": ["demo-a"]}
+    ordered = call(stack, "POST", "/api/v1/group-ai/script-deployment/deploy/fleeting", body)
+    assert isinstance(ordered, dict)
+    somebody.go(f"/deployments/{ordered['deployment_id']}")
+    expect(somebody.page.locator("h1")).to_contain_text("succeeded")
+    somebody.go("/scripts/fleeting")
+    somebody.page.get_by_role("link", name="Remove from nodes").click()
+    expect(somebody.page.locator(".picks li").first).to_contain_text("has v1")
+    rate = somebody.page.get_by_label("Nodes a minute")
+    expect(rate).to_be_hidden()
+    somebody.page.get_by_role("checkbox", name="demo-a").check()
+    somebody.page.locator("summary").filter(has_text="More").press("Enter")
+    expect(somebody.page.get_by_text("Nodes that match the labels later")).to_be_hidden()
+    expect(somebody.page.locator("[data-zone]")).to_have_text("Asia/Taipei")
+    rate.fill("600")
+    somebody.page.get_by_label("Maintenance window: from").fill("00:00")
+    somebody.page.get_by_label("to", exact=True).fill("23:59")
+    somebody.page.get_by_label("in the time zone").fill("UTC")
+    somebody.page.locator("details.folded").evaluate("part => part.scrollIntoView()")
+    somebody.picture("more")
+    rate.fill("fast")
+    somebody.page.get_by_role("button", name="Show what is taken away").click()
+    expect(rate).to_be_focused()
+    expect(rate).to_have_accessible_description("Write a number, such as 60.")
+    assert somebody.faults() == []
+    somebody.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    assert somebody.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    somebody.page.set_viewport_size({"width": 1280, "height": 800})
+    rate.fill("600")
+    somebody.page.get_by_role("button", name="Show what is taken away").click()
+    expect(somebody.row("demo-a")).to_contain_text("v1")
+    expect(somebody.region("progress")).to_contain_text("00:00–23:59")
+    somebody.page.get_by_role("link", name="Remove").click()
+    expect(somebody.page.get_by_role("dialog")).to_contain_text("1 node loses it: demo-a")
+    assert somebody.faults() == []
+    somebody.choose("Remove")
+    expect(somebody.page.locator("h1")).to_contain_text("succeeded")
+    expect(somebody.region("progress")).to_contain_text("have nothing of it any more")
+    assert somebody.faults() == []

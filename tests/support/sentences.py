@@ -63,6 +63,7 @@ ROOMS = (
     "deployer/domain/desired.py",
     "deployer/domain/drift.py",
     "deployer/domain/installations.py",
+    "deployer/domain/selector.py",
     "deployer/domain/session_strings.py",
     "deployer/domain/signing_keys.py#rotated",
     "deployer/domain/syncs.py",

@@ -1,8 +1,10 @@
 """`/api/v1/group-ai/script-deployment`: orders, their plans, how far they have come, and what can be done with them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
+
+from pydantic import Field
 
 from services.console.clients.api import Api, Paged, View, below
 from shared.contracts.deployments import DeliveryState, DeploymentState
@@ -22,8 +24,59 @@ class Group(View):
     totals: dict[DeliveryState, int]
 
 
+class Rate(View):
+    """How many nodes a minute; with `after_verified` it grows."""
+
+    per_minute: float
+    factor: float = 1
+    after_verified: int | None = None
+    most_per_minute: float | None = None
+
+
+class StopRule(View):
+    """How many failures are too many."""
+
+    failed_percent: float
+    least: int = 1
+    causes: list[str] | None = None
+    then: str = "pause"
+
+
+class Timers(View):
+    """How many seconds a node has for each step while it is online."""
+
+    receive_seconds: int | None = None
+    apply_seconds: int | None = None
+    verify_seconds: int | None = None
+
+
+class Window(View):
+    """Hours in which nodes change; the time zone `node` is each node's own."""
+
+    begins: str = Field(alias="from")
+    ends: str = Field(alias="to")
+    days: list[str] | None = None
+    time_zone: str = "node"
+
+
+class Rollout(View):
+    """The policy of a deployment, as far as it was given."""
+
+    groups: Sequence[int | str] = ()
+    success_percent: float | None = None
+    rate: Rate | None = None
+    stop: Sequence[StopRule] = ()
+    timers: Timers = Timers()
+    retries: dict[str, int] = Field(default_factory=dict)
+    deadline_seconds: int | None = None
+    start_at: datetime | None = None
+    window: Window | None = None
+    dynamic: bool = False
+    drift: str = "repair"
+
+
 class Deployment(View):
-    """A deployment with its totals."""
+    """A deployment with its totals. One that `removes` takes the script away."""
 
     deployment_id: str
     script_id: str
@@ -36,8 +89,9 @@ class Deployment(View):
     groups: list[Group]
     causes: dict[str, int]
     bind: str | list[str] | None
+    removes: bool = False
     targets: dict[str, Any]
-    rollout: dict[str, Any]
+    rollout: Rollout
     plan_hash: str | None
     retry_of: str | None
     rollback_of: str | None
@@ -87,13 +141,14 @@ class Lost(View):
 
 
 class PlanEntry(View):
-    """What an order would do on one node."""
+    """What an order would do on one node; `has` and `will_have` are None for nothing of the script."""
 
     node_id: str
     group: int
     has: Had | None
-    will_have: Had
+    will_have: Had | None
     loses: list[Lost]
+    time_zone: str | None = None
 
 
 class Plan(View):
@@ -160,9 +215,15 @@ class Deployments:
         """Store what an order would do, and do nothing yet."""
         return await self._api.post(below(PREFIX, "plan", script_id), Ordered, body)
 
-    async def approve(self, deployment_id: str, plan_hash: str) -> Deployment:
-        """Begin exactly the plan of this hash."""
-        return await self._api.post(f"{_path(deployment_id)}/approve", Deployment, {"plan_hash": plan_hash})
+    async def plan_removal(self, script_id: str, body: Mapping[str, Any]) -> Ordered:
+        """Store what it would be to take a script away, and do nothing yet."""
+        rollout = {**body.get("rollout", {}), "approval": True}
+        return await self._api.post(below(PREFIX, "remove", script_id), Ordered, {**body, "rollout": rollout})
+
+    async def approve(self, deployment_id: str, plan_hash: str, even_if_changed: bool) -> Deployment:
+        """Begin exactly the plan of this hash, or the one for the same nodes if they have changed since."""
+        body = {"plan_hash": plan_hash, "even_if_changed": even_if_changed}
+        return await self._api.post(f"{_path(deployment_id)}/approve", Deployment, body)
 
     async def steer(self, deployment_id: str, what: Steering) -> Deployment:
         """Pause, resume, abort or retry."""

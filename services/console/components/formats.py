@@ -1,16 +1,28 @@
 """How values are written: times, counts, sizes, hashes. Text in, text out; templates escape it."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from services.console.texts.catalogue import marked_pair as ngettext
 
-def moment(at: datetime | None) -> Markup:
-    """A time. The page's script makes it relative, with the exact one in the reader's zone on hover."""
+_UNITS = (
+    (*ngettext("%(num)s day", "%(num)s days"), 86_400),
+    (*ngettext("%(num)s hour", "%(num)s hours"), 3600),
+    (*ngettext("%(num)s minute", "%(num)s minutes"), 60),
+    (*ngettext("%(num)s second", "%(num)s seconds"), 1),
+)
+
+
+def moment(at: datetime | None, *, exact: bool = False) -> Markup:
+    """A time. The page's script makes it relative, with the exact one in the reader's zone on hover, or shows that."""
     if at is None:
         return Markup('<span class="none">–</span>')
+    at = at.astimezone(UTC)
     iso = at.isoformat(timespec="milliseconds")
-    return Markup('<time datetime="{}">{} UTC</time>').format(iso, at.strftime("%Y-%m-%d %H:%M:%S"))
+    kind = Markup(" data-exact") if exact else ""
+    return Markup('<time datetime="{}"{}>{} UTC</time>').format(iso, kind, at.strftime("%Y-%m-%d %H:%M:%S"))
 
 
 def count(number: float) -> str:
@@ -21,6 +33,20 @@ def count(number: float) -> str:
 def per_minute(number: float) -> str:
     """A rate: exact where it is small."""
     return f"{number:.1f}" if 0 < number < 10 else count(number)
+
+
+def number(given: float) -> str:
+    """A number as it would be typed: 60 and not 60.0."""
+    return f"{given:.10g}"
+
+
+def duration(seconds: int, ngettext: Callable[[str, str, int], str]) -> str:
+    """A time in its largest units: 1 day 12 hours."""
+    words = []
+    for one, many, unit in _UNITS:
+        count, seconds = divmod(seconds, unit)
+        words += [ngettext(one, many, count) % {"num": count}] if count else []
+    return " ".join(words)
 
 
 def size(number: int | None) -> str:

@@ -12,13 +12,15 @@ from services.console.pages.listing import ROWS, read_listing
 from services.console.texts.catalogue import marked as _
 from shared.contracts.deployments import DeliveryState, DeploymentState
 
+# So many nodes are named where a removal is confirmed.
+NAMED = 20
 FILTERS = ("script_id", "state")
 
 _SAID: dict[str, str] = {
     "pause": _("Paused: nothing new is sent."),
     "resume": _("Resumed."),
-    "abort": _("Aborted. Nodes that have applied it keep it."),
-    "retry": _("The nodes that failed get it again: this is their deployment."),
+    "abort": _("Aborted. What nodes have applied stays as it is."),
+    "retry": _("It is tried again on the nodes that failed: this is their deployment."),
     "rollback": _("Nodes are brought back to the version that they had before."),
 }
 
@@ -46,7 +48,7 @@ def deployments_pages(desk: Desk) -> APIRouter:
 
         async def progress() -> dict[str, Any]:
             one = await fleet.deployments.one(deployment_id, None, 1)
-            return {"deployment": one, "acts": acts_of(one)}
+            return {"deployment": one, "acts": acts_of(one), "in_window_only": waits_for_window(one)}
 
         async def deliveries() -> dict[str, Any]:
             one = await fleet.deployments.one(deployment_id, listing.cursor, ROWS)
@@ -65,8 +67,14 @@ def deployments_pages(desk: Desk) -> APIRouter:
     @router.get("/deployments/{deployment_id}/{what}")
     async def ask(request: Request, deployment_id: str, what: str) -> Response:
         visitor = await desk.visitor(request)
-        one = await desk.fleet(visitor).deployments.one(deployment_id, None, 1)
-        return await desk.ask(request, visitor, f"deployment/ask_{_known(what)}.html", deployment=one, what=what)
+        deployments = desk.fleet(visitor).deployments
+        one = await deployments.one(deployment_id, None, 1)
+        # What is taken away is named where it is confirmed.
+        plan = await deployments.plan_of(deployment_id, None, NAMED) if what == "approve" and one.removes else None
+        return await desk.ask(
+            request, visitor, f"deployment/ask_{_known(what)}.html", deployment=one, what=what, plan=plan,
+            back=f"/deployments/{deployment_id}",
+        )  # fmt: skip
 
     @router.post("/deployments/{deployment_id}/{what}")
     async def act(request: Request, deployment_id: str, what: str) -> Response:
@@ -74,7 +82,7 @@ def deployments_pages(desk: Desk) -> APIRouter:
         form, deployments = await desk.form(request), desk.fleet(visitor).deployments
         to = f"/deployments/{deployment_id}"
         if what == "approve":
-            await deployments.approve(deployment_id, form.one("plan_hash"))
+            await deployments.approve(deployment_id, form.one("plan_hash"), form.one("even_if_changed") == "yes")
             return desk.done(request, to, desk.told(request, _("Started.")))
         if what == "rollback":
             back = await deployments.roll_back(deployment_id)
@@ -103,6 +111,14 @@ def acts_of(deployment: Deployment) -> list[str]:
             return []
         case _:
             return ["retry", "rollback"] if failed else ["rollback"]
+
+
+def waits_for_window(deployment: Deployment) -> bool:
+    """Whether it runs, and only the hours of its window hold it up."""
+    if deployment.state is not DeploymentState.RUNNING or deployment.rollout.window is None:
+        return False
+    held = sum(group.held for group in deployment.groups)
+    return 0 < held == sum(count for state, count in deployment.totals.items() if not state.final)
 
 
 def _known(what: str) -> str:

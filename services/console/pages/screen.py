@@ -168,6 +168,8 @@ class Screen:
             "moment": formats.moment,
             "count": formats.count,
             "per_minute": formats.per_minute,
+            "number": formats.number,
+            "duration": lambda seconds: formats.duration(seconds, language.ngettext),
             "size": formats.size,
             "hash": formats.short_hash,
             "labels": formats.labels,

@@ -32,6 +32,7 @@ async function open(link) {
   try {
     const answer = await read(link.href, { "x-dialog": "1" });
     dialog.replaceChildren(...parsed(await answer.text()));
+    humanise(dialog);
     for (const form of dialog.querySelectorAll("form")) showChosen(form);
   } catch {
     dialog.replaceChildren(complaint());

@@ -1,9 +1,16 @@
-// Choosing nodes: a list that can be searched, and how many are chosen.
+// Choosing nodes: a list that can be searched, and how many are chosen. Times are meant in the reader's zone.
+import { showChosen } from "./choices.js";
+
 const form = document.getElementById("push");
 const find = document.getElementById("find-node");
 const chosen = document.getElementById("chosen");
 const boxes = [...form.querySelectorAll("input[name=node]")];
-const by = (value) => form.querySelector(`input[name=by][value=${value}]`);
+const zones = document.getElementById("zones");
+
+function by(value) {
+  form.querySelector(`input[name=by][value=${value}]`).checked = true;
+  showChosen(form);
+}
 
 function count() {
   const number = boxes.filter((box) => box.checked).length;
@@ -17,9 +24,16 @@ find.addEventListener("input", () => {
 find.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
 for (const box of boxes) {
   box.addEventListener("change", () => {
-    by("nodes").checked = true;
+    by("nodes");
     count();
   });
 }
-form.elements.selector.addEventListener("input", () => (by("selector").checked = true));
+form.elements.selector.addEventListener("input", () => by("selector"));
 count();
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) {
+  form.elements.zone.value = zone;
+  form.querySelector("[data-zone]").textContent = zone;
+}
+for (const name of Intl.supportedValuesOf?.("timeZone") ?? []) zones.append(new Option("", name));

@@ -1,4 +1,4 @@
-// Times are relative, with the exact one on hover, in the reader's zone and language.
+// Times are relative, with the exact one on hover, in the reader's zone and language; what was chosen to the minute is exact.
 const language = document.documentElement.lang;
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" });
@@ -7,9 +7,9 @@ const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 30], ["mont
 export function humanise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
-    const text = inWords((at - Date.now()) / 1000);
-    if (time.textContent !== text) time.textContent = text;
     const title = exact.format(at);
+    const text = "exact" in time.dataset ? title : inWords((at - Date.now()) / 1000);
+    if (time.textContent !== text) time.textContent = text;
     if (time.title !== title) time.title = title;
   }
 }

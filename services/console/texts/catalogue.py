@@ -42,6 +42,11 @@ def marked(text: str) -> str:
     return text
 
 
+def marked_pair(one: str, many: str) -> tuple[str, str]:
+    """A text with a plural that is looked up where it is shown."""
+    return one, many
+
+
 def languages() -> dict[str, Language]:
     """All of them, by tag; English first."""
     chinese = _compiled(FOLDER / "zh_Hant.po")

@@ -81,6 +81,16 @@ STATES: dict[str, tuple[str, str]] = {
     "tests_failed": (_("the script's own tests failed there"), "bad"),
     "storage_failed": (_("the node could not store it"), "bad"),
     "unknown_account": (_("the node has no such account"), "bad"),
+    "out_of_date": (_("a later order was there already"), "bad"),
+    "too_late": (_("the node came to it too late"), "bad"),
+    # days on which a window begins
+    "mon": (_("Mon"), "quiet"),
+    "tue": (_("Tue"), "quiet"),
+    "wed": (_("Wed"), "quiet"),
+    "thu": (_("Thu"), "quiet"),
+    "fri": (_("Fri"), "quiet"),
+    "sat": (_("Sat"), "quiet"),
+    "sun": (_("Sun"), "quiet"),
 }
 
 SERVICES = {"registry": _("registry"), "deployer": _("deployer")}

@@ -2,8 +2,6 @@
 
 from services.console.domain.checking import check
 from services.console.domain.rehearsing import Deed, rehearse
-from services.console.pages.desk import Form
-from services.console.pages.push import order_of
 from services.console.pages.scripts import FIRST_LINES
 
 DELAYED = """
@@ -58,21 +56,3 @@ def test_silence_says_why() -> None:
     course = rehearse(DELAYED, [Deed(do="say", text="good evening")])
     assert course.lines[-1].kind == "silence"
     assert "greeting" in course.lines[-1].text
-
-
-def test_an_order_has_the_defaults_of_a_careful_operator() -> None:
-    """Who only chooses nodes must not push to all of them at once."""
-    order = order_of(
-        Form({"node": ["a", "b"], "version": ["3"], "bind": ["all"], "groups": ["careful"], "stop": ["20"]})
-    )
-    assert order["node_ids"] == ["a", "b"]
-    assert order["version"] == 3
-    assert order["rollout"] == {
-        "groups": [1, "100%"],
-        "stop": [{"failed_percent": 20, "least": 1, "then": "pause"}],
-    }
-    by_label = order_of(Form({"by": ["selector"], "selector": ["site=tokyo"], "groups": ["made up"]}))
-    assert by_label["selector"] == "site=tokyo"
-    assert "node_ids" not in by_label
-    assert by_label["rollout"] == {"groups": [1, "100%"]}
-    assert by_label["bind"] is None
