@@ -46,6 +46,7 @@ from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
 from services.deployer.joining import OriginDesk
 from services.deployer.key_ring import KeyRing, key_material
+from services.deployer.returned_orders import NotingReturned
 from services.deployer.secrets import SealedLogins
 from services.deployer.session_archive import AgeArchives
 from services.deployer.session_downloads import SignedSessions
@@ -76,6 +77,7 @@ from services.deployer.use_cases.record_syncs import OpenSealed, RecordSyncs
 from services.deployer.use_cases.repair_drift import RepairDrift
 from services.deployer.use_cases.rotate_keys import RotateKeys
 from services.deployer.use_cases.send_due_deliveries import SendDueDeliveries
+from services.deployer.use_cases.send_returned_again import SendReturnedAgain
 from services.deployer.use_cases.servers import ReachServers, RegisterServers
 from services.deployer.use_cases.settle_drift import SettleDrift
 from services.deployer.use_cases.sign_in import SignInOnNode
@@ -90,6 +92,7 @@ from shared.batching import Batcher
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Outbox, OutboxRelay, new_engine
 from shared.db.runner import ElectedJob
+from shared.draining import Drain
 from shared.http import create_api, serve
 from shared.http.api import Api
 from shared.http.audit_pages import TAG, audit_router
@@ -197,7 +200,7 @@ class DeployerApp:
         """The keys that orders are signed with: everything leaves over a bus that signs."""
         ports = self._ports
         self._keys = DeployerKeys(ports.store, self._master, ports.clock)
-        self._bus = SigningBus(ports.bus, self._keys.signer)
+        self._bus = SigningBus(NotingReturned(ports.bus, self._came_back), self._keys.signer)
         self._trust = keep_trust(KeepTrust(ports.store, self._keys, ports.clock), ports.timer)
 
     def _wire_deliveries(self) -> None:
@@ -206,6 +209,12 @@ class DeployerApp:
         self._backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
         send = SendDueDeliveries(ports.store, self._downloads.url_of, self._backoff, ports.clock, ports.randomness)
         self._reconcile = reconcile(send, ports.clock, ports.randomness)
+        self._returned = SendReturnedAgain(ports.store, ports.clock)
+        self._send_again = Drain("returned orders", self._returned, None, ports.clock, ports.randomness)
+
+    def _came_back(self, delivery_id: str) -> None:
+        self._returned.note(delivery_id)
+        self._send_again.wake()
 
     def _wire_drift(self) -> None:
         """What was verified stays."""
@@ -324,6 +333,7 @@ class DeployerApp:
             "consumer": self._consumer.run,
             "advance": self._advance.run,
             "reconcile": self._reconcile.run,
+            "returned orders": self._send_again.run,
             "links": self._links.run,
             "drift": self._drift.run,
             "sessions": self._announce,

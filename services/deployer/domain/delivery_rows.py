@@ -67,6 +67,10 @@ class Deliveries(Protocol):
         """Write what can change of them."""
         ...
 
+    async def pull_forward(self, ids: Collection[str], at: datetime) -> None:
+        """Deliveries that were sent to nodes that are online are due by then; locked ones are passed over."""
+        ...
+
     async def page(self, deployment_id: str, after: str | None, limit: int) -> list[Delivery]:
         """The deliveries of a deployment, by node id."""
         ...

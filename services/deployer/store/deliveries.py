@@ -95,6 +95,13 @@ _SAVE = text(
     f"update deployer.deliveries as d set {', '.join(f'{name} = given.{name}' for name in _CHANGING)} "
     f"from {unnest(_SAVED)} as given ({', '.join(_SAVED)}) where d.id = given.id"
 )
+_PULL = text(
+    "with sent as (select d.id from deployer.deliveries as d join deployer.nodes as n on n.node_id = d.node_id "
+    "where d.id = any(cast(:ids as text[])) and not d.final and d.attempts > 0 and n.status = 'online' "
+    "order by d.id for update of d skip locked) "
+    "update deployer.deliveries as d set next_attempt_at = least(d.next_attempt_at, cast(:at as timestamptz)) "
+    "from sent where d.id = sent.id"
+)
 _PAGE = text(
     f"select {_ROW} from deployer.deliveries as d where d.deployment_id = :deployment_id and d.node_id > :after "
     "order by d.node_id limit :limit"
@@ -159,6 +166,10 @@ class PostgresDeliveries:
         """Write what can change of them."""
         rows = ((delivery.id, *_changing(delivery)) for delivery in deliveries)
         await self._connection.execute(_SAVE, arrays(_SAVED, rows))
+
+    async def pull_forward(self, ids: Collection[str], at: datetime) -> None:
+        """Deliveries that were sent to nodes that are online are due by then; locked ones are passed over."""
+        await self._connection.execute(_PULL, {"ids": list(ids), "at": at})
 
     async def page(self, deployment_id: str, after: str | None, limit: int) -> list[Delivery]:
         """The deliveries of a deployment, by node id."""

@@ -1,6 +1,7 @@
 """The twin of `store.deliveries`, on the tables of `store.in_memory`."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.deployer.domain.deliveries import Delivery
@@ -87,6 +88,13 @@ class InMemoryDeliveries:
     async def save(self, deliveries: Sequence[Delivery]) -> None:
         """Write what can change of them."""
         self._deliveries.update({delivery.id: delivery for delivery in deliveries})
+
+    async def pull_forward(self, ids: Collection[str], at: datetime) -> None:
+        """Deliveries that were sent to nodes that are online are due by then."""
+        for one in await self.lock(ids, []):
+            node = self._tables.nodes.get(one.node_id)
+            if not one.state.final and one.attempts and node is not None and node.online:
+                await self.save([replace(one, next_attempt_at=min(one.next_attempt_at, at))])
 
     async def page(self, deployment_id: str, after: str | None, limit: int) -> list[Delivery]:
         """The deliveries of a deployment, by node id."""

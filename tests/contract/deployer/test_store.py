@@ -227,6 +227,30 @@ async def test_only_what_is_due_and_not_final_is_claimed_with_its_context(side: 
         assert len(await transaction.deliveries.claim_due(START + timedelta(seconds=1), 2)) == 2
 
 
+async def test_only_what_was_sent_to_an_online_node_is_pulled_forward(side: Side) -> None:
+    """Nodes that are away would be asked every few seconds, or an order that came back would wait for a minute."""
+    later = START + timedelta(minutes=1)
+    async with side.store.begin() as transaction:
+        await with_deployment(transaction, "a", "b", "c", "d", "e")
+        await transaction.nodes.save([node(name) for name in "acde"] + [node("b", status=NodeStatus.OFFLINE)])
+        rows = [
+            delivery(
+                DeliveryState.VERIFIED if name == "d" else DeliveryState.SENT,
+                id=f"dlv_{number:032x}",
+                node_id=name,
+                attempts=0 if name == "c" else 3,
+                next_attempt_at=START if name == "e" else later,
+            )
+            for number, name in enumerate("abcde")
+        ]
+        await transaction.deliveries.save(rows)
+    async with side.store.begin() as transaction:
+        await transaction.deliveries.pull_forward([one.id for one in rows], START + timedelta(seconds=5))
+        found = await transaction.deliveries.lock([one.id for one in rows], [])
+    waits = {one.node_id: (one.next_attempt_at - START).total_seconds() for one in found}
+    assert waits == {"a": 5, "b": 60, "c": 60, "d": 60, "e": 0}
+
+
 async def test_locking_finds_named_and_open_deliveries(side: Side) -> None:
     """Otherwise an observation of a node would not reach the deliveries on their way to it."""
     async with side.store.begin() as transaction:
