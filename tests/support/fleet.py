@@ -18,12 +18,13 @@ from typing import Any, Self
 import asyncpg
 import httpx
 
-from services.cli.embedded import Broker, Command, EmbeddedPostgres, OwnedProcess, choose_broker, free_port
+from services.cli.embedded import Broker, Command, EmbeddedPostgres, OwnedProcess, choose_broker
 from services.telegram_sandbox.api.bodies import ReadySessionRow
 from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, SeedChat, SeedUser, WorldSeed
 from tests.support.joining import enrolled
 from tests.support.link import Link
+from tests.support.ports import free_port
 from tests.support.tls import Certificates, certificates, listen_with_tls
 from tests.support.waiting import until
 
@@ -46,7 +47,7 @@ class Fleet:
         self.nodes = nodes
         self._tls: Certificates | None = None
         names = ("registry", "deployer", "console", "sandbox", "mtproto", "postgres", "amqp", "management", "amqps")
-        self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        self.ports = {name: free_port() for name in names}
         self.postgres = EmbeddedPostgres(home / "postgres", port=self.ports["postgres"])
         self._rabbit: Broker | None = None
         self.processes: dict[str, OwnedProcess] = {}
@@ -337,10 +338,3 @@ class Fleet:
             "CALLBOARD_SANDBOX_DC_ID": "2",
             "CALLBOARD_SANDBOX_DUPLICATE_RULE": "connection",
         }
-
-
-def _free_ports(count: int) -> list[int]:
-    ports: list[int] = []
-    for _ in range(count):
-        ports.append(free_port(frozenset(ports)))
-    return ports

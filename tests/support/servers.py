@@ -19,7 +19,8 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from services.cli.embedded import EmbeddedPostgres, choose_broker, free_port
+from services.cli.embedded import EmbeddedPostgres, choose_broker
+from tests.support.ports import free_port
 
 RABBIT_IMAGE = "rabbitmq:4-management"
 POSTGRES_IMAGE = "postgres:17-bookworm"

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import asyncssh
 
-from services.cli.embedded import free_port
 from services.cli.embedded.process import Command, OwnedProcess
 from tests.support.debian import program
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 PACKAGE = "openssh-server"

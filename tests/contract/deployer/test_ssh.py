@@ -7,7 +7,6 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from services.cli.embedded import free_port
 from services.deployer.domain.logins import KeyLogin, Login, PasswordLogin
 from services.deployer.domain.reaching import Access, Exchange, Greeting, Placed, ServerStatus, Ssh, Upload
 from services.deployer.domain.server_problems import ServerProblem, Trouble
@@ -16,6 +15,7 @@ from services.deployer.ssh.in_memory import Host, InMemorySsh
 from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions
 from shared.contracts.identifiers import content_hash
+from tests.support.ports import free_port
 from tests.support.sshd import running_sshd
 from tests.unit.deployer.making import server
 

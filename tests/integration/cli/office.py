@@ -23,8 +23,8 @@ from services.registry.settings import Settings
 from shared.clock import SystemClock
 from shared.db import Database, new_engine
 from shared.http import serve
-from tests.integration.registry.conftest import free_port
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 TOKEN = "a-token-for-these-tests"

@@ -16,8 +16,8 @@ from shared.db import Database, new_engine
 from shared.http import serve
 from shared.messaging import Unavailable
 from tests.integration.cli.office import TOKEN, Office, open_office
-from tests.integration.registry.conftest import free_port
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 from tests.support.postgres_tls import TlsDoor, tls_door
 from tests.support.waiting import until
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from services.cli.embedded import free_port
 from services.deployer.domain.logins import AgentLogin, KeyLogin, PasswordLogin
 from services.deployer.domain.reaching import Access, Greeting, Placed, ServerStatus, Upload
 from services.deployer.domain.server_problems import ServerProblem, Trouble
@@ -24,6 +23,7 @@ from services.deployer.ssh import sessions
 from services.deployer.ssh.servers import SshServers
 from services.deployer.ssh.sessions import Sessions, Turns
 from tests.integration.deployer.ssh_world import Road, access_to, mute_server
+from tests.support.ports import free_port
 from tests.support.sshd import Sshd, running_sshd
 from tests.support.waiting import until
 from tests.unit.deployer.making import server

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sqlite3
 import sys
 from collections import defaultdict
@@ -23,6 +22,7 @@ from shared.clock import SystemClock
 from shared.contracts.accounts import AccountReport
 from shared.randomness import SystemRandomness
 from tests.support.agent.surroundings import Brought, Surroundings
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 TOKEN = "a-token-for-the-sandbox"
@@ -141,13 +141,6 @@ def put_session(folder: Path, account_id: str, ready: ReadySessionRow) -> None:
     """Put an account's session file into the folder."""
     folder.mkdir(exist_ok=True)
     (folder / f"{account_id}.session").write_bytes(ready.file_bytes())
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answered(messages: Sequence[Any], user_id: int, text: str) -> int:

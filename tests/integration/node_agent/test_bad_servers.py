@@ -16,8 +16,9 @@ from services.node_agent.telegram.client import Loggers, Transport
 from services.node_agent.telegram.sessions import Place
 from services.node_agent.telegram.telethon_client import TelethonTelegram
 from tests.contract.node_agent.telegram_worlds import ACCOUNT, OTHER, SandboxWorld
-from tests.integration.node_agent.live_agent import LiveAgent, answered, free_port
+from tests.integration.node_agent.live_agent import LiveAgent, answered
 from tests.support.agent.orders import script
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

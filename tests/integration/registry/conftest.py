@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -24,18 +23,12 @@ from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
 from tests.support import servers
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 Answer = TypeVar("Answer", GrantLease, RefuseLease, NameOwnAccounts)
 
 TOKEN = "a-token-for-these-tests"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture

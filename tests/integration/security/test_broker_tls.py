@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.cli.embedded import choose_broker, free_port
+from services.cli.embedded import choose_broker
 from services.node_agent.transports.amqp import address_of
 from services.registry.settings import Settings
 from shared.clock import SystemClock
@@ -19,6 +19,7 @@ from shared.messaging import PublishFailed, Route
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.randomness import SystemRandomness
+from tests.support.ports import free_port
 from tests.support.tls import Certificates, certificates, listen_with_tls
 from tests.support.waiting import until
 

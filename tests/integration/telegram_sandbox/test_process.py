@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -19,16 +18,10 @@ from telethon.sessions import StringSession
 from services.telegram_sandbox.client import SandboxClient
 from services.telegram_sandbox.world.seed import SeedAccounts, WorldSeed
 from tests.integration.telegram_sandbox.stagehands import TOKEN, promptly
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 WORLD = {"chats": [{"title": "Stage", "username": "the_stage"}], "accounts": [{"count": 2, "chats": ["the_stage"]}]}
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Setting:

@@ -19,8 +19,9 @@ from services.registry.settings import Settings
 from shared.clock import SystemClock
 from shared.http import serve
 from tests.integration.deployer import running
-from tests.integration.registry.conftest import free_port, running_registry
+from tests.integration.registry.conftest import running_registry
 from tests.support.joining import enrolled
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 TOKEN = running.TOKEN

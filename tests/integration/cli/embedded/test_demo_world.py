@@ -4,11 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-from services.cli.embedded.ports import free_port
 from services.cli.embedded.process import Command, OwnedProcess
 from services.cli.embedded.waiting import http_answers, until
 from services.cli.stack.demo_world import prepare_demo_world
 from services.cli.stack.layout import PROJECT, Home
+from tests.support.ports import free_port
 
 TOKEN = "a-token-of-this-test"
 

@@ -7,8 +7,8 @@ import asyncpg
 import psutil
 import pytest
 
-from services.cli.embedded.ports import free_port
 from services.cli.embedded.postgres import EmbeddedPostgres
+from tests.support.ports import free_port
 
 
 def users_of(directory: Path) -> list[psutil.Process]:

@@ -10,9 +10,9 @@ import httpx
 import psutil
 
 from services.cli.embedded.choice import choose_broker, look_at_machine
-from services.cli.embedded.ports import free_port
 from services.cli.embedded.rabbitmq import EmbeddedRabbitMQ
 from services.cli.embedded.waiting import until
+from tests.support.ports import free_port
 
 
 def strays(broker: EmbeddedRabbitMQ, directory: Path) -> list[psutil.Process]:

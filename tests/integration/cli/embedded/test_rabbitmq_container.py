@@ -5,8 +5,8 @@ from pathlib import Path
 
 import aio_pika
 
-from services.cli.embedded.ports import free_port
 from services.cli.embedded.rabbitmq_container import ContainerRabbitMQ
+from tests.support.ports import free_port
 
 
 async def docker(*arguments: str) -> str:

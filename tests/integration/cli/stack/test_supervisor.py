@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.cli.embedded.ports import free_port
 from services.cli.embedded.waiting import until
 from services.cli.stack.events import Crashed, Event, Ready, Stopping
 from services.cli.stack.layout import Home
 from services.cli.stack.parts import ChildPart
 from services.cli.stack.plan import AnswersHttp, ChildPlan, Completes
 from services.cli.stack.supervisor import StackFailed, Supervisor
+from tests.support.ports import free_port
 
 
 def web(name: str, tmp_path: Path, *after: str) -> ChildPart:
