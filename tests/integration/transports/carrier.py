@@ -24,7 +24,10 @@ class Carrier:
 
     async def run(self) -> None:
         """Walk again and again."""
-        while True:
+        task = asyncio.current_task()
+        assert task is not None
+        # A cancellation that comes as an answer of the broker does can be lost in its client.
+        while not task.cancelling():
             await self.carry()
             await asyncio.sleep(0.1)
 
