@@ -16,6 +16,7 @@ MAGIC = b"PK\x03\x04"
 MOST_ENTRIES = 2_000
 # All entries together, unpacked.
 MOST_BYTES = 2 * LARGEST_UPLOAD
+_NOT_READ = "the archive is packed in a way that is not read here: make it as a plain zip"
 
 
 def entries_of(content: bytes) -> dict[str, bytes]:
@@ -26,8 +27,10 @@ def entries_of(content: bytes) -> dict[str, bytes]:
             if len(infos) > MOST_ENTRIES:
                 raise BadSession(f"the archive has {len(infos)} files, at most {MOST_ENTRIES} are read: send fewer")
             return dict(_read(archive, infos))
-    # NotImplementedError is what zipfile says of an archive that asks for a later version of the format.
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zipfile.LargeZipFile):
+    # What zipfile says of an archive that asks for a later version of the format: nothing is wrong with it.
+    except NotImplementedError:
+        raise BadSession(_NOT_READ) from None
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, zipfile.LargeZipFile):
         raise BadSession("the archive is damaged or was cut: make it anew") from None
     except (RuntimeError, zlib.error):
         raise BadSession("the archive is encrypted or damaged: make it anew, without a password") from None
@@ -37,7 +40,7 @@ def _read(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[tu
     left = MOST_BYTES
     for info in infos:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BadSession("the archive is packed in a way that is not read here: make it as a plain zip")
+            raise BadSession(_NOT_READ)
         with archive.open(info) as file:
             content = file.read(left + 1)
         left -= len(content)
