@@ -34,11 +34,7 @@ def assigning_pages(desk: Desk) -> APIRouter:
 
     @router.get("/accounts/{node_id}/{account_id}/release")
     async def whether(request: Request, node_id: str, account_id: str) -> Response:
-        visitor = await desk.visitor(request)
-        assignment = await desk.fleet(visitor).assignments.one(account_id)
-        back = f"/accounts/{node_id}/{account_id}"
-        context = {"account_id": account_id, "assignment": assignment, "back": back}
-        return await desk.ask(request, visitor, "account/release.html", **context)
+        return await asked(request, node_id, account_id, "account/release.html")
 
     @router.post("/accounts/{node_id}/{account_id}/release")
     async def release(request: Request, node_id: str, account_id: str) -> Response:
@@ -50,11 +46,7 @@ def assigning_pages(desk: Desk) -> APIRouter:
 
     @router.get("/accounts/{node_id}/{account_id}/policy")
     async def wish(request: Request, node_id: str, account_id: str) -> Response:
-        visitor = await desk.visitor(request)
-        assignment = await desk.fleet(visitor).assignments.one(account_id)
-        back = f"/accounts/{node_id}/{account_id}"
-        context = {"account_id": account_id, "assignment": assignment, "back": back}
-        return await desk.ask(request, visitor, "account/policy.html", **context)
+        return await asked(request, node_id, account_id, "account/policy.html")
 
     @router.post("/accounts/{node_id}/{account_id}/policy")
     async def keep(request: Request, node_id: str, account_id: str) -> Response:
@@ -93,5 +85,11 @@ def assigning_pages(desk: Desk) -> APIRouter:
                 await fleet.enrolments.revoke(node_id)
                 said = _("It is cut off. Its accounts stop when its lease ends.")
         return desk.done(request, f"/nodes/{node_id}", desk.told(request, said))
+
+    async def asked(request: Request, node_id: str, account_id: str, template: str) -> Response:
+        visitor = await desk.visitor(request)
+        assignment = await desk.fleet(visitor).assignments.one(account_id)
+        back = f"/accounts/{node_id}/{account_id}"
+        return await desk.ask(request, visitor, template, account_id=account_id, assignment=assignment, back=back)
 
     return router

@@ -11,7 +11,7 @@ from shared.contracts.artifacts import AppliedArtifact, Artifact, FileState
 from shared.contracts.deployments import DeliveryState
 from shared.contracts.drift import DriftKind, DriftPolicy, DriftState
 from tests.contract.deployer.conftest import Side
-from tests.contract.deployer.test_store import deployment, with_deployment
+from tests.contract.deployer.rows import deployment, with_deployment
 from tests.unit.deployer.making import HASH, OTHER_HASH, START, delivery, new_script, node
 
 WANT = Want(Artifact(id="greeter", version=1, hash=HASH), "dlv_" + "1" * 32, START, 2, DriftPolicy.REPORT)

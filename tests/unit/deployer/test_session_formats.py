@@ -252,6 +252,9 @@ def test_archives_are_read_within_bounds(monkeypatch: pytest.MonkeyPatch) -> Non
     lying[place + 24 : place + 28] = (10).to_bytes(4, "little")
     assert refused(bytes(lying))
     assert "plain zip" in refused(zipped({"x": bytes(1_000)}, zipfile.ZIP_BZIP2))
+    later = bytearray(zipped({"x": b"y"}))
+    later[later.rindex(b"PK\x01\x02") + 6] = 99
+    assert "plain zip" in refused(bytes(later))
     encrypted = bytearray(zipped({"x": b"y"}))
     encrypted[6] |= 1
     encrypted[encrypted.rindex(b"PK\x01\x02") + 8] |= 1
