@@ -69,9 +69,9 @@ class Listening:
         # The date up to which every channel's news were fetched, and the channels of which they still have to be: the
         # server lists only channels with news since the date that it is given.
         self._settled: datetime = self._box.date
+        self._owing: set[int] = set()
         # Telegram was asked too often who is answered: until then nobody is asked.
         self._no_questions_before = 0.0
-        self._owing: set[int] = set()
 
     async def run(self) -> None:
         """Catch up, then listen."""
