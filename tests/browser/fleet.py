@@ -88,6 +88,17 @@ def until_pushed(stack: Stack) -> None:
         time.sleep(0.1)
 
 
+def until_reported(stack: Stack, node_id: str, script_id: str) -> None:
+    """Wait until the registry knows what a node has loaded; the deployer hears of it first, from the order's result."""
+    deadline = time.monotonic() + 30
+    while True:
+        node = dict(call(stack, "GET", f"/api/v1/workers/{node_id}"))  # type: ignore[call-overload]
+        if any(one["id"] == script_id for one in node["artifacts"]):
+            return
+        assert time.monotonic() < deadline, f"{node_id} has not reported {script_id}: {node['artifacts']}"
+        time.sleep(0.1)
+
+
 def lead_astray(demo: Demo) -> None:
     """Make drift of both kinds: a node has what nobody has ordered, another one lost what it should have."""
     stack = demo.stack()

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.browser.browsing import PHONE, Operator
-from tests.browser.fleet import MARKUP, call
+from tests.browser.fleet import MARKUP, call, until_reported
 from tests.support.stack import Stack
 
 
@@ -83,6 +83,7 @@ def test_a_script_is_taken_away_with_care(somebody: Operator, stack: Stack) -> N
     assert isinstance(ordered, dict)
     somebody.go(f"/deployments/{ordered['deployment_id']}")
     expect(somebody.page.locator("h1")).to_contain_text("succeeded")
+    until_reported(stack, "demo-a", "fleeting")
     somebody.go("/scripts/fleeting")
     somebody.page.get_by_role("link", name="Remove from nodes").click()
     expect(somebody.page.locator(".picks li").first).to_contain_text("has v1")
