@@ -38,6 +38,7 @@ from tests.support.agent.trusting import SIGNER, write_identity
 
 ACCOUNTS = 1000
 IDLE_SECONDS = 60.0
+LOADING_SECONDS = 2.0
 NODE = "bench-node"
 CHAT = "the_stage"
 MOST_KB, MOST_SECONDS, MOST_CPU = 60.0, 60.0, 5.0
@@ -117,9 +118,11 @@ async def hold_agent(home: Path, on: Servers, server: ServerRow) -> Held:
     for made in (sessions, state):
         made.mkdir()
     write_identity(state, NODE, on.amqp_url)
+    # A node only reads its queue: the back office declares it, here with the first order.
+    await order_script(on)
     async with host("agent", environment=agent_environment(home, server)) as process:
         await status(state, lambda accounts: not accounts)
-        await load_script(on)
+        await asyncio.sleep(LOADING_SECONDS)
         base = await memory(process)
         began = time.monotonic()
         for path in sorted((home / "written").glob("*.session")):
@@ -183,8 +186,8 @@ def put_files(folder: Path, rows: list[ReadySessionRow]) -> None:
         (folder / f"{row.username}.session").write_bytes(row.file_bytes())
 
 
-async def load_script(on: Servers) -> None:
-    """Order what a deployer would order, and give the agent the moment that loading takes."""
+async def order_script(on: Servers) -> None:
+    """Order what a deployer would order."""
     clock, queue = SystemClock(), names.node_commands_queue(NODE)
     bus = RabbitBus(on.amqp_url, "bench", [queue], clock, SystemRandomness())
     content = SCRIPT.encode()
@@ -198,10 +201,8 @@ async def load_script(on: Servers) -> None:
         bind="all",
         issued_at=datetime.now(UTC),
     )
-    order = SIGNER.sign(order)
-    await bus.publish(order)
+    await bus.publish(SIGNER.sign(order))
     await bus.close()
-    await asyncio.sleep(2.0)
 
 
 @asynccontextmanager

@@ -55,10 +55,10 @@ def spread(values: list[float]) -> str:
     return f"{min(values):,.3g} to {max(values):,.3g}"
 
 
-def write(results: list[Result], path: Path) -> None:
-    """Write the results in the place of the last ones; what was not measured now stays as it was."""
+def write(result: Result, path: Path) -> None:
+    """Write the result in the place of the last one; what was not measured now stays as it was."""
     sections = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
-    sections |= {result.title: result.markdown() for result in results}
+    sections[result.title] = result.markdown()
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     head = f"# Results\n\nWritten by `make bench` on: {machine}.\n\n"
     path.write_text(head + "\n".join(sections.values()), encoding="utf-8")
