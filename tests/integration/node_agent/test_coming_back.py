@@ -80,7 +80,7 @@ async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
 
 
 async def talk(hall: Hall, until_done: asyncio.Event) -> None:
-    """The guest talks as fast as the sandbox takes it, through every outage.
+    """The guest talks without a pause for breath, through every outage; not faster than two cores can hand it on.
 
     In the hall each line names one account and is a reply to the guest's own last one: whom it answers has to be asked
     for, so there are always messages that were taken and are not handed on yet.
@@ -92,6 +92,7 @@ async def talk(hall: Hall, until_done: asyncio.Event) -> None:
             await hall.sandbox.admin.say(hall.chats[1], hall.guest, f"line {number}")
             row = await hall.sandbox.admin.say(hall.chats[0], hall.guest, f"@anna_acts line {number}", last)
             last = row.message_id
+        await asyncio.sleep(0.01)
 
 
 async def cut_at_random(hall: Hall, dice: random.Random, until_done: asyncio.Event) -> None:
