@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from services.node_agent.telegram.in_memory import login_of
 from shared.clock import Clock
@@ -100,7 +101,7 @@ class ModelVault:
         content = self.versions[account_id][-1]
         hash_ = content_hash(content)
         bound_to = sealed_for(DeliverSession.TYPE, node_id, account_id, epoch, hash_)
-        sealed = seal(zlib.compress(content), sealing_key_of(key), bound_to)
+        sealed = seal(_packed(content), sealing_key_of(key), bound_to)
         inline = len(sealed) <= SEALED_INLINE_LIMIT
         url = f"http://vault/{account_id}/{epoch}"
         if not inline:
@@ -155,3 +156,8 @@ class ModelVault:
             stored_at=self.clock.now(),
         )
         return SIGNER.sign(stored)
+
+
+@cache
+def _packed(content: bytes) -> bytes:
+    return zlib.compress(content)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from jinja2 import Environment
@@ -15,11 +16,16 @@ from services.node_agent.telegram.troubles import MEANINGS
 from shared.contracts.accounts import AccountStatus
 from tests.support.sentences import sentences
 
-SENTENCES = list(sentences())
 NOW = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
 _ENGLISH = re.compile(r"\b[a-z]{2,} [a-z]{2,}")
 _VALUE = re.compile(r"⟦\d+⟧")
 _QUOTED = re.compile(r"`[^`]*`|⟦\d+⟧|systemctl --user")
+
+
+@cache
+def spoken() -> list[tuple[str, str]]:
+    """Every sentence and where it is said; reading all sources takes a second, which only the side that asks spends."""
+    return list(sentences())
 
 
 class Watched(Reasons):
@@ -63,7 +69,7 @@ def of_telegram() -> list[str]:
 
 def test_every_sentence_of_the_services_is_known() -> None:
     """A reason that is shown in English to a reader of Chinese tells that nobody thought of it here."""
-    assert [f"{place}: {found}" for text, place in SENTENCES if (found := lost(text))] == []
+    assert [f"{place}: {found}" for text, place in spoken() if (found := lost(text))] == []
 
 
 def test_what_telegram_says_is_told_whole() -> None:
@@ -78,7 +84,7 @@ def test_what_telegram_says_is_told_whole() -> None:
 
 def test_nothing_is_told_that_nobody_says() -> None:
     """Translations of sentences that are gone are read by translators for ever."""
-    for sentence in [*(text for text, _ in SENTENCES), *of_telegram()]:
+    for sentence in [*(text for text, _ in spoken()), *of_telegram()]:
         CHINESE.of(sentence)
     assert sorted({one.text for one in CHINESE.sentences} - CHINESE.met) == []
 
@@ -128,7 +134,7 @@ def test_what_somebody_named_is_not_read() -> None:
 def test_in_english_all_stays_as_it_came() -> None:
     """The sentences are English already."""
     reasons = Reasons(languages()["en"])
-    assert [reasons.of(text) for text, _ in SENTENCES] == [text for text, _ in SENTENCES]
+    assert [reasons.of(text) for text, _ in spoken()] == [text for text, _ in spoken()]
     assert reasons.of(None) == ""
 
 

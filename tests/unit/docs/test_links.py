@@ -1,5 +1,6 @@
 """Documents point at what exists."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,9 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 def documents() -> Iterator[Path]:
     """Every page of the project, without what tools left in hidden folders."""
-    for path in ROOT.rglob("*.md"):
-        if not any(part.startswith(".") for part in path.relative_to(ROOT).parts):
-            yield path
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(files) if name.endswith(".md"))
 
 
 def anchors(page: Path) -> set[str]:

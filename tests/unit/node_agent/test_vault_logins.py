@@ -161,6 +161,7 @@ async def test_the_state_of_an_earlier_epoch_is_handed_back_before_another_login
         assert (world.status_of("anna"), world.registry.accounts["anna"].epoch) == ("online", 2)
         [reason] = [each for each in world.registry.reasons("anna", "stopped") if "assigned" in each]
         assert "assigned to this node anew" in reason
+        monkeypatch.undo()  # the clock stands still when the agent ends
 
 
 async def test_logins_that_take_long_to_fetch_hold_up_no_lease() -> None:
