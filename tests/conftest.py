@@ -40,7 +40,7 @@ ssl.create_default_context = _shared_context
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the units into their order."""
     units = {item: order.unit_of(item.nodeid) for item in items}
-    items.sort(key=lambda item: (order.rank(units[item]), units[item]))
+    items.sort(key=lambda item: (order.rank(units[item]), units[item], order.turn(item.nodeid)))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,8 +7,10 @@ unit, and of a file whose tests are long and share nothing each test is one.
 
 # Units of several files: what they share is started once for a session, so once on each side that needs it.
 TOGETHER = {
-    "fleet": ("tests/fault/test_bad_version.py", "tests/fault/test_broker.py", "tests/fault/test_database.py",
-              "tests/fault/test_drift.py", "tests/fault/test_kills.py", "tests/fault/test_moves.py"),
+    # The first one wants a fleet in which nobody has been before.
+    "fleet": ("tests/fault/test_endurance.py", "tests/fault/test_bad_version.py", "tests/fault/test_broker.py",
+              "tests/fault/test_database.py", "tests/fault/test_drift.py", "tests/fault/test_kills.py",
+              "tests/fault/test_moves.py"),
     "demo": ("tests/system/test_bad_input.py", "tests/system/test_path.py", "tests/system/test_readme.py",
              "tests/system/test_rollouts.py", "tests/system/test_up.py"),
 }  # fmt: skip
@@ -31,6 +33,7 @@ LONG = (
 )
 
 _UNIT_OF = {file: unit for unit, files in TOGETHER.items() for file in files}
+_TURN_OF = {file: turn for files in TOGETHER.values() for turn, file in enumerate(files)}
 
 
 def unit_of(test: str) -> str:
@@ -43,3 +46,8 @@ def unit_of(test: str) -> str:
 def rank(unit: str) -> int:
     """The place of a unit in the order."""
     return next((place for place, begin in enumerate(LONG) if unit.startswith(begin)), len(LONG))
+
+
+def turn(test: str) -> int:
+    """The place of a test's file within its unit; files that are not named keep the order in which they are found."""
+    return _TURN_OF.get(test.partition("::")[0], 0)

@@ -7,7 +7,6 @@ which is why every test has a script id of its own.
 
 import sys
 from collections.abc import AsyncIterator, Generator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -66,10 +65,7 @@ async def fleet(shared_fleet: SharedFleet, request: pytest.FixtureRequest) -> As
         await shared_fleet.give_up()
 
 
-@pytest.fixture
-async def fresh_fleet(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Fleet]:
-    """Two nodes with their accounts online, where nobody has been before."""
-    async with Fleet(tmp_path) as running:
-        yield running
-        if request.node.stash.get(FAILED, False):
-            print(running.last_words(), file=sys.stderr)
+@pytest_asyncio.fixture(loop_scope="session")
+async def nobody_before(shared_fleet: SharedFleet) -> None:
+    """For a test that wants a `fleet` in which nobody has been before; those who come after it have it too."""
+    await shared_fleet.give_up()

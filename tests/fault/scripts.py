@@ -4,10 +4,11 @@ TOUR = ("begin", "middle", "end")
 
 
 def script(version: int, script_id: str = "ping") -> str:
-    """A version whose answer to `ping` is `pong <version>`."""
+    """A version whose answer to `ping` is `pong <version>`, whatever was said in the last minute by another script."""
     return f"""
 id: {script_id}
 chats: ["@callboard_demo"]
+limits: {{per_chat_per_minute: 20, per_account_per_minute: 60}}
 scenes:
   ping:
     triggers: [{{message: {{text: "ping"}}}}]

@@ -8,11 +8,15 @@ import os
 import random
 import secrets
 
+import pytest
+
 from services.telegram_sandbox.api.bodies import MessageRow
 from tests.fault.checks import no_account_event_is_lost
 from tests.fault.scripts import DESK, TOUR
 from tests.support.fleet import CHAT, Fleet
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 KILLS = 8
 TOURISTS = 2
@@ -48,11 +52,12 @@ class Desk:
         return counts | {asked: list(TOUR) for asked in self.tours}
 
 
-async def test_guests_are_answered_once_whenever_the_agents_are_killed(fresh_fleet: Fleet) -> None:
+@pytest.mark.usefixtures("nobody_before")
+async def test_guests_are_answered_once_whenever_the_agents_are_killed(fleet: Fleet) -> None:
     """A crash would answer somebody twice or never, leave him in the middle of a scene, or count wrongly."""
     seed = int(os.environ.get("CALLBOARD_FAULT_SEED", secrets.randbelow(2**31)))
     print(f"CALLBOARD_FAULT_SEED={seed}")
-    dice, fleet = random.Random(seed), fresh_fleet
+    dice = random.Random(seed)
     await fleet.push(DESK)
     deployment = await fleet.deploy("desk")
 

@@ -23,7 +23,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def stack(request: pytest.FixtureRequest) -> Stack:
     """Whichever stack there is to test."""
     url = os.environ.get("CALLBOARD_SYSTEM_URL")

@@ -92,7 +92,7 @@ async def talk(hall: Hall, until_done: asyncio.Event) -> None:
             await hall.sandbox.admin.say(hall.chats[1], hall.guest, f"line {number}")
             row = await hall.sandbox.admin.say(hall.chats[0], hall.guest, f"@anna_acts line {number}", last)
             last = row.message_id
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.03)
 
 
 async def cut_at_random(hall: Hall, dice: random.Random, until_done: asyncio.Event) -> None:
