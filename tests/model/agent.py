@@ -26,6 +26,8 @@ class Agent:
         self._margin = 0 if Guard.MARGIN in without else MARGIN
         self._steady = steady
         self._forgets = not without & _NEEDED_TO_FORGET
+        # The same machine comes a dozen times, with other machines and other registries around it.
+        self._tidied: dict[tuple[Machine, Sets], Machine] = {}
 
     def steps(self, machine: Machine, sets: Sets) -> Iterator[tuple[str, Machine]]:
         """What the agent may do next, if it gets time."""
@@ -134,6 +136,12 @@ class Agent:
 
     def tidy(self, machine: Machine, sets: Sets) -> Machine:
         """The same machine without what can have no effect any more."""
+        tidied = self._tidied.get((machine, sets))
+        if tidied is None:
+            tidied = self._tidied[machine, sets] = self._tidy(machine, sets)
+        return tidied
+
+    def _tidy(self, machine: Machine, sets: Sets) -> Machine:
         if machine.lease == 0 and self._margin:
             machine = machine._replace(lease=NONE)
         if machine.lease == NONE and machine.lost:

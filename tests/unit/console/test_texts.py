@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from babel.messages.extract import extract_from_dir
@@ -16,6 +17,7 @@ _KEYWORDS = {"_": None, "marked": None, "gettext": None, "ngettext": (1, 2)}
 _VALUE = re.compile(r"%\((\w+)\)s")
 
 
+@cache
 def texts() -> set[tuple[str, ...]]:
     """Every text in the sources; one with a plural has two forms."""
     found = extract_from_dir(ROOT, _METHODS, _OPTIONS, keywords=_KEYWORDS)
