@@ -7,8 +7,8 @@ BIN := .venv/bin
 ARGS ?=
 # Where Python is told to keep no compiled files, pytest would prepare a thousand test modules anew in every run.
 unexport PYTHONDONTWRITEBYTECODE
-# Half of the suite's time is waiting for servers, so two sides at a time (tests/order.py).
-SIDES ?= 2
+# More than half of the suite is waiting for servers, so four sides at a time on two cores (tests/order.py).
+SIDES ?= 4
 
 .PHONY: help setup demo test lint format types imports bench fault simulate compose-test docs golden lock clean
 

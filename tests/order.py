@@ -1,7 +1,7 @@
-"""In which order the suite runs and what stays together, when `make test` runs it on two sides at once.
+"""In which order the suite runs and what stays together, when `make test` runs it on several sides at once.
 
 A side takes the next unit when it has finished one, so the long ones come first: one that came last would run alone
-while the other side has nothing to do. A unit is a file; files that share a server which takes long to start are one
+while the others have nothing to do. A unit is a file; files that share a server which takes long to start are one
 unit, and of a file whose tests are long and share nothing each test is one.
 """
 
