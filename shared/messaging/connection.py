@@ -38,15 +38,6 @@ def named_url(url: str, name: str) -> str:
     return str(URL(url).update_query(name=f"callboard {name}", heartbeat=str(AMQP_HEARTBEAT)))
 
 
-def cancelled_by_caller() -> bool:
-    """Whether a cancellation that was caught is our caller's, and has to pass.
-
-    aio-pika also cancels whoever waits on a link that dies under it: that one is an error like any other.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 async def stop_quietly(broker: RabbitBroker, timeout: float = STOP_TIMEOUT) -> None:
     """Stop a broker that may be dead already: its errors are logged, its time is bounded."""
     try:

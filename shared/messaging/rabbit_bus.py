@@ -18,13 +18,14 @@ from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import PublishError
 from faststream.rabbit import Channel, RabbitBroker
 
+from shared.cancellation import cancelled_by_caller
 from shared.clock import Clock
 from shared.contracts import envelope, names
 from shared.contracts.catalogue import ENTRY_BY_CONTRACT, must_be_taken, routing_key
 from shared.contracts.contract import Contract
 from shared.messaging import topology
 from shared.messaging.bus import PublishFailed, Unroutable
-from shared.messaging.connection import cancelled_by_caller, new_broker, stop_quietly
+from shared.messaging.connection import new_broker, stop_quietly
 from shared.messaging.handling import Received
 from shared.randomness import Randomness
 

@@ -13,6 +13,7 @@ from faststream.message import StreamMessage
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
 from shared.backoff import Backoff
+from shared.cancellation import cancelled_by_caller
 from shared.clock import Clock
 from shared.contracts import envelope
 from shared.messaging import topology
@@ -55,7 +56,7 @@ class RabbitConsumer:
         backoff = Backoff(first=0.5, most=5.0)
         failures = 0
         try:
-            while True:
+            while not cancelled_by_caller():
                 try:
                     broker = await self._start()
                     failures = 0
@@ -102,7 +103,7 @@ class RabbitConsumer:
         )(handle)
 
     async def _watch(self, broker: RabbitBroker) -> None:
-        while True:
+        while not cancelled_by_caller():
             await self._clock.sleep(WATCH_SECONDS)
             for route in self._routes:
                 await self._look_at(broker, route)

@@ -11,9 +11,10 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
+from shared.cancellation import cancelled_by_caller
 from shared.contracts import envelope, names
 from shared.contracts.parcels import Parcel
-from shared.messaging.connection import CONNECT_TIMEOUT, STOP_TIMEOUT, cancelled_by_caller, named_url
+from shared.messaging.connection import CONNECT_TIMEOUT, STOP_TIMEOUT, named_url
 from shared.messaging.decoding import Unreadable
 from shared.messaging.handling import Received, Unavailable
 from shared.messaging.mailbox import order_in

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from services.deployer.domain.ports import Store
 from services.deployer.domain.reaching import Exchange, ExchangeFile
 from shared.backoff import Backoff
+from shared.cancellation import cancelled_by_caller
 from shared.clock import Clock
 from shared.contracts.deliveries import DeliverArtifact
 from shared.contracts.parcels import Parcel, file_name
@@ -73,7 +74,7 @@ class CarryParcels:
 
     async def _for_ever(self, node_id: str, some: Callable[[], Awaitable[bool]]) -> None:
         failures = 0
-        while True:
+        while not cancelled_by_caller():
             try:
                 more = await some()
             except (PublishFailed, Unavailable) as error:

@@ -29,6 +29,7 @@ from services.node_agent.domain.telegram import (
     Unanswered,
     Unreachable,
 )
+from shared.cancellation import cancelled_by_caller
 
 # "Too many connections", said by the transport, names no time.
 TRANSPORT_FLOOD_SECONDS = 60.0
@@ -136,8 +137,7 @@ async def in_our_words(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling() > 0:
+        if cancelled_by_caller():
             raise
         raise Unanswered("the connection to Telegram ended while it was asked") from None
     except TelegramTrouble:

@@ -7,6 +7,7 @@ is safe.
 import asyncio
 from pathlib import Path
 
+from shared.cancellation import cancelled_by_caller
 from shared.contracts.parcels import INBOX, OUTBOX, Parcel, file_name, is_file_name, temporary_name
 from shared.messaging.decoding import Unreadable
 from shared.messaging.mailbox import Mailbox, report_in
@@ -24,10 +25,7 @@ class Carrier:
 
     async def run(self) -> None:
         """Walk again and again."""
-        task = asyncio.current_task()
-        assert task is not None
-        # A cancellation that comes as an answer of the broker does can be lost in its client.
-        while not task.cancelling():
+        while not cancelled_by_caller():
             await self.carry()
             await asyncio.sleep(0.1)
 
