@@ -30,7 +30,6 @@ def test_a_server_is_added_and_refused_in_its_place(somebody: Operator) -> None:
     somebody.go("/servers")
     expect(somebody.page.get_by_text("No server is known")).to_be_visible()
     assert somebody.faults() == []
-    somebody.picture("servers")
     somebody.page.get_by_role("link", name="Add a server").first.click()
     dialog = somebody.page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("tokyo-1")
@@ -74,3 +73,7 @@ def test_another_login_lets_in_and_a_script_is_put_there(
     expect(dialog).to_contain_text(str(tmp_path / "there" / "scripts" / "welcome-desk.yaml"))
     assert somebody.faults() == []
     assert "id: welcome-desk" in (tmp_path / "there" / "scripts" / "welcome-desk.yaml").read_text("utf-8")
+    somebody.go("/servers")
+    expect(somebody.row("osaka-1")).to_contain_text("private key")
+    assert somebody.faults() == []
+    somebody.picture("servers")
