@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.demo import Demo
@@ -16,11 +17,14 @@ from tests.support.stack import Stack
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """`callboard up`, running."""
+    """`callboard up`, running; it leaves no process, also after what the tests did to it."""
     running = Demo(tmp_path_factory.mktemp("home"))
     running.start()
     yield running
+    family = running.children()
     running.stop()
+    _, alive = psutil.wait_procs(family, timeout=3)
+    assert alive == []
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -50,10 +50,10 @@ def test_a_second_up_on_the_same_home_says_so_in_a_sentence(demo: Demo) -> None:
 
 def test_a_crashed_child_is_shown_and_restarted(demo: Demo) -> None:
     """A demo that limps on without its deployer explains nothing."""
-    victim = next(child for child in demo.children() if "services.deployer" in child.cmdline())
+    [victim] = _living(demo, _is_deployer)
     victim.kill()
     deadline = time.monotonic() + 30
-    while not any("services.deployer" in child.cmdline() and child.pid != victim.pid for child in _living(demo)):
+    while all(child.pid == victim.pid for child in _living(demo, _is_deployer)):
         assert time.monotonic() < deadline, f"the deployer was not restarted:\n{demo.output()}"
         time.sleep(0.2)
     assert "deployer" in demo.output()
@@ -62,7 +62,7 @@ def test_a_crashed_child_is_shown_and_restarted(demo: Demo) -> None:
 def test_a_database_that_does_not_answer_is_named(demo: Demo) -> None:
     """A summary that blames the console sends the operator to the wrong log."""
     before = len(demo.output())
-    servers = [child for child in _living(demo) if child.name().startswith("postgres")]
+    servers = _living(demo, lambda child: child.name().startswith("postgres"))
     for server in servers:
         server.suspend()
     try:
@@ -136,12 +136,15 @@ def _wait_for(demo: Demo, said: str, after: int) -> None:
         time.sleep(0.2)
 
 
-def _living(demo: Demo) -> list[psutil.Process]:
+def _living(demo: Demo, is_one: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    """The children that are meant; one may end while it is looked at."""
     found = []
     for child in demo.children():
-        try:
-            child.cmdline()
-        except psutil.NoSuchProcess:
-            continue
-        found.append(child)
+        with suppress(psutil.NoSuchProcess):
+            if is_one(child):
+                found.append(child)
     return found
+
+
+def _is_deployer(child: psutil.Process) -> bool:
+    return "services.deployer" in child.cmdline()

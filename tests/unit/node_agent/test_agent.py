@@ -104,7 +104,7 @@ async def test_a_dead_login_is_an_error_until_its_file_changes(world: World) -> 
     """Asking for a dead login again and again is what Telegram punishes, and telling it again and again is no news."""
     async with world.online():
         world.telegram.kill("anna", "SESSION_REVOKED: the login was ended from another device")
-        await world.clock.run_for(1200)
+        await world.clock.run_for(3600)
         assert world.status_of("anna") == "error" and "SESSION_REVOKED" in world.reason_of("anna")
         assert world.reason_of("anna").endswith(
             "Callboard does not try it again. Give it a good session file: upload it to the vault, or put it in the "
@@ -221,7 +221,7 @@ async def test_a_key_that_stays_unknown_becomes_an_error(world: World) -> None:
     """A data centre may forget a key for a moment, so it is asked a few times, and not for ever."""
     world.telegram.connect_troubles["anna"].extend([SuspectLogin("unknown key")] * 100)
     async with world.running():
-        await world.clock.run_for(1200)
+        await world.clock.run_for(3600)
         assert world.status_of("anna") == "error"
         assert world.telegram.connects["anna"] == 6
 

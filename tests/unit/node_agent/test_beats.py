@@ -102,7 +102,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(OPERATIONS)
 def test_the_registry_always_ends_with_the_agents_state(operations: list[tuple[str, str, int]]) -> None:
     """Whatever beats and grants are lost, late or out of order, three undisturbed exchanges agree.

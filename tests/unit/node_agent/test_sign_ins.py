@@ -117,7 +117,7 @@ async def test_it_is_said_until_the_vault_has_it(desk: Desk) -> None:
     assert desk.states().count("signed_in") >= 2
     await desk.store()
     before = len(desk.reports)
-    await desk.world.clock.run_for(1500)
+    await desk.world.clock.run_for(3600)
     assert len(desk.reports) == before
 
 
@@ -135,7 +135,7 @@ async def test_a_login_that_the_vault_does_not_take_is_not_said_again(desk: Desk
         refused_at=desk.world.clock.now(),
     )
     await desk.world.bus.publish(SIGNER.sign(refused))
-    await desk.world.clock.run_for(1_500)
+    await desk.world.clock.run_for(3_000)
     assert len(desk.reports) == said
 
 

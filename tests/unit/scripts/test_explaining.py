@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.scripts import Explanation, Rehearsal, Script, SendText, parse_script
 from tests.unit.scripts.conftest import Parsed
 
-BOUNDED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BOUNDED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 DESK = """\
 timezone: UTC

@@ -66,9 +66,9 @@ def test_two_scripts_full_of_triggers_are_compared_in_a_moment(parsed: Parsed) -
     scenes = [
         f"  s{scene}:\n    triggers: [{', '.join(f'{{command: /WORD{scene}_{number}}}' for number in range(20))}]\n"
         "    steps: [stop]\n"
-        for scene in range(50)
+        for scene in range(100)
     ]
     began = time.monotonic()
     one, other = (parsed("scenes:\n" + "".join(scenes).replace("WORD", word)) for word in ("a", "b"))
     assert overlaps(one, other) == ()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20

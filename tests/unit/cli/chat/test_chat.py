@@ -48,7 +48,7 @@ class Typed:
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(st.lists(st.one_of(LINES, LINES, LINES, st.tuples(FILES), st.just(":reload")), max_size=12))
 def test_nothing_that_is_typed_ends_it(

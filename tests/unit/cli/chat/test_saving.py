@@ -147,7 +147,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DEEDS)
 def test_whatever_is_saved_passes_under_the_script(deeds: list[Said | Joined | float | None]) -> None:
     """A saved test that fails, or breaks the file, teaches operators not to save any."""
