@@ -46,7 +46,7 @@ from services.deployer.jobs.links import Links, Timer
 from services.deployer.jobs.reconcile import reconcile
 from services.deployer.joining import OriginDesk
 from services.deployer.key_ring import KeyRing, key_material
-from services.deployer.returned_orders import NotingReturned
+from services.deployer.returned_orders import NotingOutages, NotingReturned
 from services.deployer.secrets import SealedLogins
 from services.deployer.session_archive import AgeArchives
 from services.deployer.session_downloads import SignedSessions
@@ -200,14 +200,22 @@ class DeployerApp:
         """The keys that orders are signed with: everything leaves over a bus that signs."""
         ports = self._ports
         self._keys = DeployerKeys(ports.store, self._master, ports.clock)
-        self._bus = SigningBus(NotingReturned(ports.bus, self._came_back), self._keys.signer)
+        self._outages = NotingOutages(ports.bus, ports.clock)
+        self._bus = SigningBus(NotingReturned(self._outages, self._came_back), self._keys.signer)
         self._trust = keep_trust(KeepTrust(ports.store, self._keys, ports.clock), ports.timer)
 
     def _wire_deliveries(self) -> None:
         """What is due is sent."""
         settings, ports = self._settings, self._ports
         self._backoff = Backoff(first=settings.resend_first_seconds, most=settings.resend_most_seconds)
-        send = SendDueDeliveries(ports.store, self._downloads.url_of, self._backoff, ports.clock, ports.randomness)
+        send = SendDueDeliveries(
+            ports.store,
+            self._downloads.url_of,
+            self._backoff,
+            lambda: self._outages.away,
+            ports.clock,
+            ports.randomness,
+        )
         self._reconcile = reconcile(send, ports.clock, ports.randomness)
         self._returned = SendReturnedAgain(ports.store, ports.clock)
         self._send_again = Drain("returned orders", self._returned, None, ports.clock, ports.randomness)

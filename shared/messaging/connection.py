@@ -13,9 +13,10 @@ from yarl import URL
 log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT = 5.0
+# A cut is bridged at once where it can be. Whoever needs the connection makes a new one before this has passed; an idle
+# one that came back sooner would only keep a broker busy that has just come back itself, with every node's logins.
+RECONNECT_SECONDS = 10.0
 STOP_TIMEOUT = 3.0
-# A broker that declares ten thousand queues is slow to answer, and no dead one: by then the heartbeat has told.
-LOOK_TIMEOUT = 20.0
 # Cuts that say nothing (a firewall that forgets, a blackholed link) are noticed within two of these, in seconds.
 AMQP_HEARTBEAT = 10
 
@@ -26,7 +27,7 @@ def new_broker(url: str, name: str, channel: Channel, *, drain: float = 5.0) -> 
         named_url(url, name),
         default_channel=channel,
         timeout=CONNECT_TIMEOUT,
-        reconnect_interval=1.0,
+        reconnect_interval=RECONNECT_SECONDS,
         graceful_timeout=drain,
         apply_types=False,
         logger=None,
@@ -45,18 +46,3 @@ async def stop_quietly(broker: RabbitBroker, timeout: float = STOP_TIMEOUT) -> N
             await broker.stop()
     except Exception as error:
         log.info("broker_stopped_uncleanly", reason=f"{type(error).__name__}: {error}")
-
-
-async def inspect(broker: RabbitBroker, queue: str) -> tuple[int, int]:
-    """How many messages are ready in a queue and how many consumers it has, asked over `broker`'s connection."""
-    # A channel of its own: asking for a queue that is gone closes the channel that asks.
-    channel = (await broker.connect()).channel()
-    try:
-        async with asyncio.timeout(LOOK_TIMEOUT):
-            await channel.initialize()
-            found = await channel.declare_queue(queue, passive=True)
-    finally:
-        # Under no timeout: a Close that is cancelled is sent once more, and for the second the broker ends the whole
-        # connection ("expected 'channel.open'"). A broker that does not answer it is found out by the heartbeat.
-        await channel.close()
-    return found.declaration_result.message_count or 0, found.declaration_result.consumer_count or 0

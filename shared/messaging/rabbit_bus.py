@@ -3,8 +3,9 @@
 One connection for publishing, apart from the one that consumes, named so that the management console shows who
 is who. It connects by itself when something is published. After a failure the connection is thrown away and the
 next message makes a new one and declares the topology on it: a broker that came back with an empty disk has no
-exchanges, and publishing to a missing exchange closes the channel. A node's login may declare nothing: there the back
-office does it, and a message fails until it has.
+exchanges, and publishing to a missing exchange closes the channel. A broker that lets nobody in is asked again after a
+growing pause, however many messages come meanwhile: they fail with its last answer. A node's login may declare nothing:
+there the back office does it, and a message fails until it has.
 """
 
 import asyncio
@@ -14,10 +15,11 @@ from typing import cast
 import aio_pika
 import aiormq
 import structlog
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import PublishError
 from faststream.rabbit import Channel, RabbitBroker
 
+from shared.backoff import Backoff
 from shared.cancellation import cancelled_by_caller
 from shared.clock import Clock
 from shared.contracts import envelope, names
@@ -33,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 # A confirm takes milliseconds, a quorum queue that elects a leader a few seconds, a new connection as much.
 PUBLISH_TIMEOUT = 10.0
+# The first pause bridges a reconnect. Ten thousand nodes whose broker is back before their logins are ask for them at
+# this pace.
+CONNECT_AGAIN = Backoff(first=0.2, most=4.0, jitter=0.3)
 
 
 class RabbitBus:
@@ -50,8 +55,12 @@ class RabbitBus:
         self._clock = clock
         self._randomness = randomness
         self._broker: RabbitBroker | None = None
+        self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._preparing = asyncio.Lock()
+        self._refused: Exception | None = None
+        self._refusals = 0
+        self._ask_again_at = 0.0
 
     async def publish(self, message: Contract, *, message_id: str | None = None) -> None:
         """Publish and wait for the broker's confirm. Raises PublishFailed or Unroutable."""
@@ -138,21 +147,41 @@ class RabbitBus:
         )
 
     async def _prepared(self) -> RabbitBroker:
-        if self._broker is not None:
+        if self._broker is not None and self._connected():
             return self._broker
         async with self._preparing:
+            # One that is cut off is not waited for: a new one says at once whether the broker is there.
+            if not self._connected():
+                await self._discard(self._broker)
             if self._broker is None:
-                broker = new_broker(self._url, f"{self._source} publisher", Channel(on_return_raises=True))
-                try:
-                    connection = await broker.connect()
-                    if self._queues is not None:
-                        await topology.declare(broker, self._queues, reader=False)
-                    self._channel = await connection.channel(on_return_raises=True)
-                except BaseException:
-                    await stop_quietly(broker)
-                    raise
-                self._broker = broker
+                await self._connect()
+            assert self._broker is not None
             return self._broker
+
+    async def _connect(self) -> None:
+        if self._refused is not None and self._clock.monotonic() < self._ask_again_at:
+            raise self._refused.with_traceback(None)
+        broker = new_broker(self._url, f"{self._source} publisher", Channel(on_return_raises=True))
+        try:
+            connection = await broker.connect()
+            if self._queues is not None:
+                await topology.declare(broker, self._queues, reader=False)
+            self._channel = await connection.channel(on_return_raises=True)
+        except BaseException as error:
+            await stop_quietly(broker)
+            if isinstance(error, Exception):
+                self._note_refusal(error)
+            raise
+        self._connection, self._broker = connection, broker
+        self._refused, self._refusals = None, 0
+
+    def _note_refusal(self, error: Exception) -> None:
+        pause = CONNECT_AGAIN.delay(self._refusals, self._randomness)
+        self._refused, self._refusals = error, self._refusals + 1
+        self._ask_again_at = self._clock.monotonic() + pause
+
+    def _connected(self) -> bool:
+        return self._connection is not None and self._connection.connected.is_set()
 
     async def _discard(self, broker: RabbitBroker | None) -> None:
         if broker is not None and self._broker is broker:

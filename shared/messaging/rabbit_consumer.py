@@ -18,8 +18,9 @@ from shared.clock import Clock
 from shared.contracts import envelope
 from shared.messaging import topology
 from shared.messaging.bus import PublishFailed, Route
-from shared.messaging.connection import inspect, new_broker, stop_quietly
+from shared.messaging.connection import new_broker, stop_quietly
 from shared.messaging.handling import Handling, Received
+from shared.messaging.inspector import QueueInspector
 from shared.messaging.rabbit_bus import RabbitBus
 from shared.randomness import Randomness
 
@@ -103,15 +104,16 @@ class RabbitConsumer:
         )(handle)
 
     async def _watch(self, broker: RabbitBroker) -> None:
+        inspector = QueueInspector(broker)
         while not cancelled_by_caller():
             await self._clock.sleep(WATCH_SECONDS)
             for route in self._routes:
-                await self._look_at(broker, route)
+                await self._look_at(inspector, route)
 
-    async def _look_at(self, broker: RabbitBroker, route: Route) -> None:
+    async def _look_at(self, inspector: QueueInspector, route: Route) -> None:
         # Over the connection that consumes: it is the one that must live, and the only one that may ask for an
         # exclusive queue. Another replica's consumers would hide that this one's are gone.
-        ready, consumers = await inspect(broker, route.queue.name)
+        ready, consumers = await inspector.look(route.queue.name)
         self._backlog[route.queue.name] = ready
         if consumers == 0:
             self._consuming = False

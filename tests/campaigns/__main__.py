@@ -96,7 +96,8 @@ async def _run(asked: argparse.Namespace, names: list[str], console: Console) ->
 def _line(name: str, run: Run) -> str:
     took = "not verified" if run.seconds is None else f"verified {run.seconds:.1f} s after the last fault"
     verdict = "" if run.passed else " · FAILED"
-    return f"{name} {run.number}: faults at {run.at_seconds} s, {took}{verdict}"
+    ends = f"{run.lost} lost, {run.doubled} doubled"
+    return f"{name} {run.number}: faults at {run.at_seconds} s, {took}, {ends}{verdict}"
 
 
 def _table(campaigns: dict[str, list[Run]]) -> Table:

@@ -3,6 +3,7 @@
 | event                                   | pending    | sent       | received             | applied    |
 | --------------------------------------- | ---------- | ---------- | -------------------- | ---------- |
 | due before its deadline (it is sent)    | `sent`     | stays      | stays                | stays      |
+| due, and the broker is away             | stays      | stays      | stays                | stays      |
 | due at its deadline or later            | `timed_out`| `timed_out`| `timed_out`          | `timed_out`|
 | due, its step took too long, node online| `sent`     | `timed_out`| `timed_out`          | `timed_out`|
 | released                                | due at once| stays      | stays                | stays      |
@@ -82,10 +83,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Its time has come. `again_at` is when it is due once more if nothing is heard until then."""
+    """Its time has come. `again_at` is when it is due once more if nothing is heard until then.
+
+    While the broker is away nothing is sent: an attempt that goes nowhere would only make the pauses longer.
+    """
 
     again_at: datetime
     node_online: bool = True
+    broker_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,8 @@ def _due(delivery: Delivery, event: Due, now: datetime) -> Move:
     again_at = min(event.again_at, delivery.deadline_at)
     if event.node_online:
         again_at = _not_too_late(delivery, again_at)
+    if event.broker_away:
+        return Move(replace(delivery, next_attempt_at=again_at))
     sent = replace(delivery, attempts=delivery.attempts + 1, next_attempt_at=again_at)
     return _risen(sent, DeliveryState.SENT)
 

@@ -41,7 +41,7 @@ class Replica:
         self.store = PostgresStore(self.database, Outbox(SCHEMA, RANDOMNESS), lambda: None)
         backoff, deadline = Backoff(first=5.0, most=60.0), timedelta(days=1)
         self.order = OrderDeployment(self.store, deadline, lambda: None, CLOCK, RANDOMNESS)
-        self.send = SendDueDeliveries(self.store, lambda name: name, backoff, CLOCK, RANDOMNESS)
+        self.send = SendDueDeliveries(self.store, lambda name: name, backoff, lambda: False, CLOCK, RANDOMNESS)
         self.record = RecordReports(self.store, backoff, lambda: None, CLOCK, RANDOMNESS)
         begin = BeginDeployment(self.store, deadline, lambda: None, CLOCK, RANDOMNESS)
         self.steer = SteerDeployment(self.store, begin, lambda: None, CLOCK)

@@ -45,8 +45,11 @@ class Stand:
         self.wakes = 0
         backoff = Backoff(first=5.0, most=60.0)
         self.order = OrderDeployment(self.store, DEADLINE, self._wake, self.clock, self.randomness)
-        self.send = SendDueDeliveries(self.store, lambda name: f"http://x/{name}", backoff, self.clock, self.randomness)
         url_of = "http://x/{}".format
+        self.broker_away = False
+        self.send = SendDueDeliveries(
+            self.store, url_of, backoff, lambda: self.broker_away, self.clock, self.randomness
+        )
         spaced = Backoff(first=10.0, most=3600.0)
         self.repair = RepairDrift(self.store, url_of, spaced, self.clock, self.randomness)
         self.settle = SettleDrift(self.store, self._wake, self.clock, self.randomness)

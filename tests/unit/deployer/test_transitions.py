@@ -51,6 +51,7 @@ def failed(attempt: int = 1, cause: FailureCause | None = FailureCause.DOWNLOAD_
 # Event → the states entered from pending, sent, received, applied.
 TABLE: dict[Event, tuple[tuple[DeliveryState, ...], ...]] = {
     Due(AGAIN): ((SENT,), (), (), ()),
+    Due(AGAIN, broker_away=True): ((), (), (), ()),
     Released(): ((), (), (), ()),
     HeldBack(): ((), (), (), ()),
     NodeOnline(): ((), (), (), ()),
@@ -97,6 +98,15 @@ def test_a_final_state_stays(state: DeliveryState, event: Event) -> None:
     done = delivery(state)
     move = moved(done, event, LATE)
     assert move.delivery is done and move.entered == ()
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_while_the_broker_is_away_no_attempt_is_counted(state: DeliveryState) -> None:
+    """Each would double the pause before the next one, and the broker would be back long before an order was due."""
+    waiting = moved(delivery(state, attempts=3), Due(AGAIN, broker_away=True), NOW).delivery
+    assert (waiting.attempts, waiting.next_attempt_at) == (3, AGAIN)
+    ended = moved(delivery(state), Due(LATE + timedelta(seconds=5), broker_away=True), LATE)
+    assert ended.entered == (TIMED_OUT,), "its deadline is its deadline"
 
 
 STEPS = Limits(timers=Timers(receive_seconds=10, apply_seconds=20, verify_seconds=30))
