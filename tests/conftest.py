@@ -1,19 +1,23 @@
-"""Fixtures for every suite: real servers once a session, a fresh database and a fresh vhost for each test."""
+"""Fixtures for every suite: real servers once a run, a fresh database and a fresh vhost for each test."""
 
 import gc
 import signal
 import ssl
-from collections.abc import AsyncIterator, Iterator
+import tempfile
+from collections.abc import AsyncIterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import certifi
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tests import order
 from tests.support import databases, servers, vhosts
+from tests.support.shared_servers import SharedServers
 
 # A shell that starts us in the background has SIGINT ignored, and what we start would inherit that: Ctrl-C would not
 # end the commands whose end by Ctrl-C is tested.
@@ -36,6 +40,30 @@ def _shared_context(*given: Any, **named: Any) -> ssl.SSLContext:
 ssl.create_default_context = _shared_context
 
 
+SHARED = pytest.StashKey[SharedServers]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take part in the servers of the run."""
+    given = getattr(config, "workerinput", {}).get("shared_servers")
+    folder = given or tempfile.mkdtemp(prefix="callboard-tests-")
+    config.stash[SHARED] = SharedServers(Path(folder))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Tell a side where they are."""
+    node.workerinput["shared_servers"] = str(node.config.stash[SHARED].folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let go of them; whoever began the run waits for their end."""
+    shared = config.stash[SHARED]
+    shared.release()
+    if not hasattr(config, "workerinput"):
+        shared.end()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the units into their order."""
@@ -56,26 +84,28 @@ class Units(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         return order.unit_of(nodeid)
 
 
+# While modules and tests are loaded nothing of them is garbage.
+gc.disable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Leave thousands of tests and modules out of every later collection of garbage: a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[servers.Postgres]:
-    """A PostgreSQL with a migrated template."""
-    with servers.postgres() as server:
-        databases.make_template(server)
-        yield server
+def postgres_server(request: pytest.FixtureRequest) -> servers.Postgres:
+    """A PostgreSQL with a migrated template, the same for all sides."""
+    return request.config.stash[SHARED].postgres()
 
 
 @pytest.fixture(scope="session")
-def broker_server() -> Iterator[servers.Broker]:
-    """A RabbitMQ with its management API."""
-    with servers.broker() as server:
-        yield server
+def broker_server(request: pytest.FixtureRequest) -> servers.Broker:
+    """A RabbitMQ with its management API, the same for all sides."""
+    return request.config.stash[SHARED].broker()
 
 
 @pytest.fixture(scope="session")

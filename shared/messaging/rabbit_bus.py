@@ -19,7 +19,6 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import PublishError
 from faststream.rabbit import Channel, RabbitBroker
 
-from shared.backoff import Backoff
 from shared.cancellation import cancelled_by_caller
 from shared.clock import Clock
 from shared.contracts import envelope, names
@@ -28,6 +27,7 @@ from shared.contracts.contract import Contract
 from shared.messaging import topology
 from shared.messaging.bus import PublishFailed, Unroutable
 from shared.messaging.connection import new_broker, stop_quietly
+from shared.messaging.door import Door
 from shared.messaging.handling import Received
 from shared.randomness import Randomness
 
@@ -35,15 +35,13 @@ log = structlog.get_logger(__name__)
 
 # A confirm takes milliseconds, a quorum queue that elects a leader a few seconds, a new connection as much.
 PUBLISH_TIMEOUT = 10.0
-# The first pause bridges a reconnect. Ten thousand nodes whose broker is back before their logins are ask for them at
-# this pace.
-CONNECT_AGAIN = Backoff(first=0.2, most=4.0, jitter=0.3)
 
 
 class RabbitBus:
     """Publishes contracts. `source` names this process: `registry`, `node_agent/demo-a`.
 
-    `queues` are declared with all exchanges; None declares nothing at all.
+    `queues` are declared with all exchanges; None declares nothing at all. All connections of the process ask at
+    `door`.
     """
 
     def __init__(
@@ -58,9 +56,7 @@ class RabbitBus:
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._preparing = asyncio.Lock()
-        self._refused: Exception | None = None
-        self._refusals = 0
-        self._ask_again_at = 0.0
+        self.door = Door(clock, randomness)
 
     async def publish(self, message: Contract, *, message_id: str | None = None) -> None:
         """Publish and wait for the broker's confirm. Raises PublishFailed or Unroutable."""
@@ -159,8 +155,7 @@ class RabbitBus:
             return self._broker
 
     async def _connect(self) -> None:
-        if self._refused is not None and self._clock.monotonic() < self._ask_again_at:
-            raise self._refused.with_traceback(None)
+        self.door.check()
         broker = new_broker(self._url, f"{self._source} publisher", Channel(on_return_raises=True))
         try:
             connection = await broker.connect()
@@ -170,15 +165,10 @@ class RabbitBus:
         except BaseException as error:
             await stop_quietly(broker)
             if isinstance(error, Exception):
-                self._note_refusal(error)
+                self.door.refused(error)
             raise
         self._connection, self._broker = connection, broker
-        self._refused, self._refusals = None, 0
-
-    def _note_refusal(self, error: Exception) -> None:
-        pause = CONNECT_AGAIN.delay(self._refusals, self._randomness)
-        self._refused, self._refusals = error, self._refusals + 1
-        self._ask_again_at = self._clock.monotonic() + pause
+        self.door.opened()
 
     def _connected(self) -> bool:
         return self._connection is not None and self._connection.connected.is_set()

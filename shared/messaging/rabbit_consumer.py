@@ -12,7 +12,6 @@ from faststream import AckPolicy
 from faststream.message import StreamMessage
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
-from shared.backoff import Backoff
 from shared.cancellation import cancelled_by_caller
 from shared.clock import Clock
 from shared.contracts import envelope
@@ -54,20 +53,20 @@ class RabbitConsumer:
 
     async def run(self) -> None:
         """Consume until cancelled; then let the handlers in work finish, within the drain time."""
-        backoff = Backoff(first=0.5, most=5.0)
-        failures = 0
         try:
             while not cancelled_by_caller():
+                # Another connection may be refused while this one waits.
+                while (closed := self._bus.door.seconds_closed) > 0:
+                    await self._clock.sleep(closed)
                 try:
                     broker = await self._start()
-                    failures = 0
+                    self._bus.door.opened()
                     await self._watch(broker)
                 except Exception as error:
+                    self._bus.door.refused(error)
                     log.warning("consumer_restarts", reason=f"{type(error).__name__}: {error}")
                 finally:
                     await self._stop()
-                await self._clock.sleep(backoff.delay(failures, self._randomness))
-                failures += 1
         finally:
             await self._stop()
 

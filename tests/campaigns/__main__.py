@@ -88,7 +88,7 @@ async def _run(asked: argparse.Namespace, names: list[str], console: Console) ->
                 for number in range(1, asked.runs + 1):
                     run = await step(number)
                     ended[name].append(run)
-                    console.print(_line(name, run))
+                    console.print(_line(name, run), soft_wrap=True)
             fleet.assert_alive()
     return ended
 

@@ -1,6 +1,6 @@
 """The real servers that tests run on: containers where there is an engine, private child processes where not.
 
-Started once for a test session. A server that cannot be had is an error, in CI as everywhere: no test is skipped
+Started once for a run (`shared_servers`). A server that cannot be had is an error, in CI as everywhere: no test is skipped
 for the want of a broker or a database.
 """
 
@@ -69,11 +69,15 @@ def _prepare_testcontainers() -> None:
     # The reaper is an image of its own that a machine without a registry does not have; the contexts below end
     # every container, and `--rm` does the rest.
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
-    os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
+    # At the container's own address: the engine's proxy of a published port copies every byte once more.
+    os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "bridge_ip")
 
 
 @contextmanager
-def _container(image: str, command: str, environment: dict[str, str], ports: tuple[int, ...]) -> Iterator[list[int]]:
+def _container(
+    image: str, command: str, environment: dict[str, str], ports: tuple[int, ...]
+) -> Iterator[tuple[str, list[int]]]:
+    """A container for the length of the context; its address, and where these ports of it are there."""
     _prepare_testcontainers()
     from testcontainers.core.container import DockerContainer
 
@@ -81,13 +85,13 @@ def _container(image: str, command: str, environment: dict[str, str], ports: tup
     for name, value in environment.items():
         container.with_env(name, value)
     with container as running:
-        yield [int(running.get_exposed_port(port)) for port in ports]
+        yield running.get_container_host_ip(), [int(running.get_exposed_port(port)) for port in ports]
 
 
 @contextmanager
 def _container_broker() -> Iterator[Broker]:
-    with _container(RABBIT_IMAGE, "rabbitmq-server", {}, (5672, 15672)) as (amqp, management):
-        server = Broker(f"amqp://guest:guest@127.0.0.1:{amqp}", f"http://127.0.0.1:{management}", "guest", "guest")
+    with _container(RABBIT_IMAGE, "rabbitmq-server", {}, (5672, 15672)) as (host, (amqp, management)):
+        server = Broker(f"amqp://guest:guest@{host}:{amqp}", f"http://{host}:{management}", "guest", "guest")
         _wait(lambda: _broker_answers(server), "RabbitMQ's management API")
         yield server
 
@@ -100,10 +104,10 @@ def _broker_answers(server: Broker) -> None:
 @contextmanager
 def _container_postgres() -> Iterator[Postgres]:
     # Tests make and drop a database each; durability is what the fault tests are for, on servers of their own.
-    command = "postgres -c fsync=off -c full_page_writes=off -c max_connections=300"
+    command = "postgres -c fsync=off -c full_page_writes=off -c max_connections=500"
     environment = {"POSTGRES_USER": "callboard", "POSTGRES_PASSWORD": "callboard", "POSTGRES_DB": "callboard"}
-    with _container(POSTGRES_IMAGE, command, environment, (5432,)) as (port,):
-        server = Postgres(f"postgresql+asyncpg://callboard:callboard@127.0.0.1:{port}")
+    with _container(POSTGRES_IMAGE, command, environment, (5432,)) as (host, (port,)):
+        server = Postgres(f"postgresql+asyncpg://callboard:callboard@{host}:{port}")
         _wait(lambda: asyncio.run(_postgres_answers(server)), "PostgreSQL")
         yield server
 

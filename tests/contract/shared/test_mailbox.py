@@ -167,13 +167,16 @@ async def test_an_order_typed_by_hand_keeps_every_field_and_gets_an_id(side: Sid
     assert (parcel.type, parcel.body["newer"], len(parcel.id)) == (GrantLease.TYPE, 1, 32)
 
 
-async def test_a_connection_that_dies_is_told_and_made_anew(broker_server: Broker, rabbit_side: Side) -> None:
+async def test_a_connection_that_dies_is_told_and_made_anew(
+    broker_server: Broker, amqp_url: str, rabbit_side: Side
+) -> None:
     """Everybody who waits would hang until its time is over, and nobody would ever be given an order again."""
+    vhost = amqp_url.rsplit("/", 1)[1]
     looking = asyncio.create_task(rabbit_side.mailbox.take(NODE, 10, 60))
     async with vhosts.management(broker_server) as api:
 
         async def killed() -> bool:
-            rows = (await api.get("/api/connections")).raise_for_status().json()
+            rows = (await api.get(f"/api/vhosts/{vhost}/connections")).raise_for_status().json()
             names_of = {row["name"]: row.get("client_properties", {}).get("connection_name") for row in rows}
             found = [name for name, given in names_of.items() if given == "callboard test mailbox"]
             for name in found:

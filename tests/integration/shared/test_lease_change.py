@@ -98,7 +98,7 @@ class Line:
     @property
     def url(self) -> str:
         """The broker, by this way."""
-        return str(self._broker.with_port(self._port))
+        return str(self._broker.with_host("127.0.0.1").with_port(self._port))
 
     async def __aenter__(self) -> "Line":
         await self.mend()
