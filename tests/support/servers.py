@@ -1,7 +1,7 @@
 """The real servers that tests run on: containers where there is an engine, private child processes where not.
 
-Started once for a run (`shared_servers`). A server that cannot be had is an error, in CI as everywhere: no test is skipped
-for the want of a broker or a database.
+Started once for a run (`shared_servers`). A server that cannot be had is an error, in CI as everywhere: no test is
+skipped for the want of a broker or a database.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """One broker and one database for all sides of a run, each started when a side needs it first.
 
 A server lives in a process of its own (`python -m tests.support.shared_servers KIND FOLDER`), because the side that
-started it may be done long before the others. It ends when nobody uses the folder any more. Who does holds a lock there,
-and the kernel takes that from a side that was killed.
+started it may be done long before the others. It ends when nobody uses the folder any more. Who does holds a lock
+there, and the kernel takes that from a side that was killed.
 """
 
 import contextlib
