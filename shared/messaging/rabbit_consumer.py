@@ -12,6 +12,7 @@ from faststream import AckPolicy
 from faststream.message import StreamMessage
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
+from shared.backoff import Backoff
 from shared.cancellation import cancelled_by_caller
 from shared.clock import Clock
 from shared.contracts import envelope
@@ -53,30 +54,43 @@ class RabbitConsumer:
 
     async def run(self) -> None:
         """Consume until cancelled; then let the handlers in work finish, within the drain time."""
+        backoff, failures = Backoff(first=0.5, most=5.0), 0
         try:
             while not cancelled_by_caller():
-                # Another connection may be refused while this one waits.
-                while (closed := self._bus.door.seconds_closed) > 0:
-                    await self._clock.sleep(closed)
                 try:
-                    broker = await self._start()
-                    self._bus.door.opened()
+                    broker = await self._connect()
+                    await self._start(broker)
+                    failures = 0
                     await self._watch(broker)
                 except Exception as error:
-                    self._bus.door.refused(error)
                     log.warning("consumer_restarts", reason=f"{type(error).__name__}: {error}")
                 finally:
                     await self._stop()
+                await self._clock.sleep(backoff.delay(failures, self._randomness))
+                failures += 1
         finally:
             await self._stop()
 
-    async def _start(self) -> RabbitBroker:
+    async def _connect(self) -> RabbitBroker:
+        door = self._bus.door
+        # Another connection may be refused while this one waits.
+        while (closed := door.seconds_closed) > 0:
+            await self._clock.sleep(closed)
         most = max(route.prefetch for route in self._routes)
         broker = new_broker(
             self._url, f"{self._bus.source} consumer", Channel(prefetch_count=most), drain=DRAIN_SECONDS
         )
         self._broker = broker
-        await broker.connect()
+        try:
+            await broker.connect()
+        except Exception as error:
+            door.refused(error)
+            raise
+        # A queue that is not there yet is this consumer's trouble: whoever publishes may be the one who tells of it.
+        door.opened()
+        return broker
+
+    async def _start(self, broker: RabbitBroker) -> None:
         wanted = [route.queue for route in self._routes]
         queues = await topology.declare(broker, wanted, reader=True) if self._bus.declares else topology.given(wanted)
         for route in self._routes:
@@ -84,7 +98,6 @@ class RabbitConsumer:
         await broker.start()
         self._consuming = True
         log.info("consuming", queues=[route.queue.name for route in self._routes])
-        return broker
 
     def _subscribe(self, broker: RabbitBroker, route: Route, queue: RabbitQueue) -> None:
         handling = Handling(route, self._bus.bury, self._clock, self._randomness)

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -97,6 +98,7 @@ KINDS: dict[str, Callable[[], AbstractContextManager[servers.Broker | servers.Po
 def main() -> None:
     """Run one server until nobody uses it."""
     kind, folder = sys.argv[1], Path(sys.argv[2])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with _locked(folder / f"{kind}.alive", fcntl.LOCK_EX), KINDS[kind]() as server:
         unfinished = folder / f"{kind}.unfinished"
         unfinished.write_text(json.dumps(asdict(server)), "utf-8")
