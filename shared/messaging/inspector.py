@@ -1,7 +1,7 @@
 """Looks at queues over a broker's own connection: how many messages wait in them, and whether anybody consumes.
 
-All looks go over one channel, which stays open until the connection ends. To open and close one takes the broker ten
-times as long as to answer, and there are as many that look every few seconds as there are nodes.
+All looks go over one channel, which stays open until the connection ends: there are as many that look every few seconds
+as there are nodes, and to open and close a channel is more work than to answer.
 """
 
 import asyncio
