@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # More than half of the suite is waiting for servers, so four sides at a time on two cores (tests/order.py).
 SIDES ?= 4
 
-.PHONY: help setup demo test lint format types imports bench fault simulate compose-test docs golden lock clean
+.PHONY: help setup demo test unit lint format types imports bench fault simulate compose-test docs golden lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ demo: setup ## start everything on this machine: a broker, a database, a Telegra
 
 test: .venv/.development ## run the tests, on real servers
 	@$(BIN)/python -m pytest --numprocesses $(SIDES) --dist loadscope --no-loadscope-reorder $(ARGS)
+
+unit: .venv/.development ## run the unit tests alone: seconds, and no servers
+	@$(BIN)/python -m pytest --numprocesses $$(nproc) --dist loadscope --no-loadscope-reorder tests/unit $(ARGS)
 
 lint: .venv/.development ## ruff: rules and form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

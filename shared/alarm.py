@@ -18,17 +18,19 @@ class Alarm:
 
     async def wait(self, seconds: float | None = None) -> None:
         """Wait until it rings, for at most `seconds`; None waits for the ring alone."""
-        if seconds is None:
-            await self._rung.wait()
-        elif not self._rung.is_set():
-            await self._first_of(seconds)
+        if not self._rung.is_set():
+            await (self._rung.wait() if seconds is None else self._ring_or(seconds))
         self._rung.clear()
 
-    async def _first_of(self, seconds: float) -> None:
-        ring = asyncio.create_task(self._rung.wait())
-        time = asyncio.create_task(self._clock.sleep(seconds))
+    async def _ring_or(self, seconds: float) -> None:
+        # Agents wait here many times a second, so it is one task and not two that race.
+        timer = asyncio.create_task(self._clock.sleep(seconds))
+        timer.add_done_callback(self._time_is_up)
         try:
-            await asyncio.wait({ring, time}, return_when=asyncio.FIRST_COMPLETED)
+            await self._rung.wait()
         finally:
-            ring.cancel()
-            time.cancel()
+            timer.remove_done_callback(self._time_is_up)
+            timer.cancel()
+
+    def _time_is_up(self, timer: "asyncio.Task[None]") -> None:
+        self._rung.set()

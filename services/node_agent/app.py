@@ -93,7 +93,7 @@ def _assembled(settings: NodeSettings, ports: Ports, database: Database, identit
         "deadman mark": mark.run,
         "crew": crew.run,
         "heartbeat": heartbeat(core, crew),
-        "counters": lambda: keep_counters(core.roster, ports.clock),
+        "counters": lambda: keep_counters(core.roster, core.lived, ports.clock),
     }
     return _Parts(core.roster, _restore(core), mark, farewell, jobs)
 

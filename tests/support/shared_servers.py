@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from tests.support import databases, servers
+from tests.support import servers
 
 
 class SharedServers:
@@ -84,6 +84,8 @@ def _locked(path: Path, how: int) -> IO[str]:
 
 @contextmanager
 def _postgres_with_template() -> Iterator[servers.Postgres]:
+    from tests.support import databases
+
     with servers.postgres() as server:
         databases.make_template(server)
         yield server

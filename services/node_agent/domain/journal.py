@@ -5,6 +5,7 @@ it all at once and writes it in one transaction. So whatever a crash leaves in t
 never a message that counts as heard without its answer, nor an answer without the conversation that gave it. Pure.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.node_agent.domain.accounts import Seen
@@ -53,13 +54,15 @@ class Progress:
 
 
 class Journal:
-    """The progress of every account."""
+    """The progress of every account. `noted` is rung when there is something to write."""
 
-    def __init__(self) -> None:
+    def __init__(self, noted: Callable[[], None] = lambda: None) -> None:
+        self._noted = noted
         self._progress: dict[str, Progress] = {}
 
     def of(self, account_id: str) -> Progress:
         """An account's progress, to be changed; from now on there is something to write."""
+        self._noted()
         return self._progress.setdefault(account_id, Progress())
 
     def take(self) -> dict[str, Progress]:
@@ -69,6 +72,8 @@ class Journal:
 
     def give_back(self, taken: dict[str, Progress]) -> None:
         """It could not be written: it is to be, with what has come since."""
+        if taken:
+            self._noted()
         newer = self._progress
         self._progress = taken | {each: taken.get(each, Progress()).then(progress) for each, progress in newer.items()}
 

@@ -35,7 +35,7 @@ Jobs = dict[str, Job]
 
 @dataclass(frozen=True)
 class Core:
-    """See the module's docstring; `beat` forces a heartbeat."""
+    """See the module's docstring; `beat` forces a heartbeat, `lived` rings when accounts have lived something."""
 
     settings: NodeSettings
     ports: Ports
@@ -56,6 +56,7 @@ class Core:
     unsaid: Unsaid
     roster: Roster
     beat: Alarm
+    lived: Alarm
 
     def drain(self, name: str, step: Callable[[], Awaitable[bool]], poll: float | None = None) -> Drain:
         """A job that empties something of the ledger whenever it is woken."""
@@ -66,7 +67,8 @@ class Core:
 def core_of(settings: NodeSettings, ports: Ports, database: Database, identity: Identity) -> Core:
     """The core on a ledger that is open."""
     clock, randomness = ports.clock, ports.randomness
-    accounts, beats, journal = SqliteAccounts(database), Beats(), Journal()
+    accounts, beats, lived = SqliteAccounts(database), Beats(), Alarm(clock)
+    journal = Journal(lived.ring)
     stage, unsaid = Stage(randomness, journal), Unsaid(journal, clock, randomness)
     handed_back = SqliteHandedBack(database)
     sealer = LoginSealer(ports.trust, identity.boot, ports.offload, clock)
@@ -90,4 +92,5 @@ def core_of(settings: NodeSettings, ports: Ports, database: Database, identity: 
         unsaid=unsaid,
         roster=Roster(settings.node_id, identity, accounts, beats, stage, unsaid, journal, clock),
         beat=Alarm(clock),
+        lived=lived,
     )

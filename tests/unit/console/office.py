@@ -27,6 +27,8 @@ from shared.http.signing_in import on_behalf_of
 
 ORIGIN = "http://callboard.example"
 TOKEN = SecretStr("the console's own token")
+# One for all, as a console has one for all its visitors: its texts and templates are prepared once.
+SCREEN = Screen("1")
 
 
 @dataclass
@@ -65,7 +67,7 @@ async def signed_in(services: Services, headers: Mapping[str, str] | None = None
     rates = Rates(Accounts(Api(behind, clients, on_behalf_of(ROOT, TOKEN))).summary, hub, clock)
     sign_in = SignIn(TOKEN, RegistryDesk(behind[0], clients["registry"], TOKEN), clock)
     window = EventWindow(hub, clock)
-    desk = Desk(behind, clients, sessions, sign_in, TOKEN, Screen("1"), hub, window, rates, clock)
+    desk = Desk(behind, clients, sessions, sign_in, TOKEN, SCREEN, hub, window, rates, clock)
     api = create_api("Callboard", version="1", token=TOKEN, ready=_ready, document=False)
     site.install(api, desk)
     given = {"origin": ORIGIN, **(headers or {})}

@@ -21,6 +21,7 @@ from services.deployer.domain.rollout import CAUSES, RETRIES
 from shared.clock import SystemClock
 from shared.contracts.deliveries import FailureCause
 from shared.contracts.deployments import DeliveryState
+from tests.unit.console.office import SCREEN
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TOKEN = "a-token-for-these-tests"
@@ -222,6 +223,7 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Office:
     office = Office()
     transport = httpx.MockTransport(office)
     monkeypatch.setattr(app, "_client", lambda *_: httpx.AsyncClient(transport=transport))
+    monkeypatch.setattr(app, "Screen", lambda _: SCREEN)
     return office
 
 

@@ -5,8 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.deployer.domain.advancing import (
     Abort,
@@ -82,15 +80,6 @@ CANARY = {"groups": [1, "100%"]}
 def test_groups_share_the_plan_out(groups: list[int | str], total: int, sizes: list[int]) -> None:
     """Otherwise a canary could be nobody, or somebody would be in no group."""
     assert group_sizes(groups, total) == sizes
-
-
-@given(
-    st.lists(st.one_of(st.integers(1, 99), st.integers(1, 100).map(lambda n: f"{n}%")), min_size=1), st.integers(1, 999)
-)
-def test_everybody_is_in_one_group(groups: list[int | str], total: int) -> None:
-    """Otherwise a node of the plan would never get its script."""
-    sizes = group_sizes(groups, total)
-    assert sum(sizes) == total and all(sizes) and len(sizes) <= len(groups)
 
 
 @pytest.mark.parametrize(
@@ -287,25 +276,3 @@ def test_calling_off_is_named_after_what_was_there(state: str, expected: str) ->
     """Otherwise a plan that never began would look as if nodes had been touched."""
     after = stopped(deployment(group(1), state=DeploymentState(state)), "enough", START)
     assert (after.state, after.reason, after.finished_at, after.next_look_at) == (expected, "enough", START, None)
-
-
-@given(st.data())
-def test_a_rollout_never_waits_for_nothing(data: st.DataObject) -> None:
-    """Whatever has happened to its deliveries: something is open, something is done now, or there is a time."""
-    groups = []
-    for _ in range(data.draw(st.integers(1, 3))):
-        counts = {
-            state: data.draw(st.integers(0, 3)) for state in ("verified", "failed", "superseded", "sent", "pending")
-        }
-        size = sum(counts.values())
-        if size:
-            held = data.draw(st.integers(0, counts["pending"]))
-            groups.append(Group(size, held, {DeliveryState(state): count for state, count in counts.items() if count}))
-    if not groups or not any(each.remaining for each in groups):
-        return
-    percent = data.draw(st.sampled_from([1, 50, 100]))
-    row = deployment(*groups, rollout={"groups": [1] * len(groups), "success_percent": percent})
-    moving = sum(each.remaining - each.held for each in groups)
-    decision = decided(row, START)
-    if isinstance(decision, Wait) and decision.until is None:
-        assert moving > 0

@@ -172,15 +172,6 @@ def test_a_seed_turns_the_dice(parsed: Parsed) -> None:
     ]
 
 
-def test_a_test_in_which_too_much_happens_ends(parsed: Parsed) -> None:
-    """A long wait against a short interval would hold the deployer."""
-    script = parsed(
-        "scenes: {a: {triggers: [{every: 10s}], steps: [{send: '{{ \"\" }}'}]}}\n"
-        "tests: [{name: long, dialogue: [{wait: 24h}]}]"
-    )
-    assert "more than 2000 things happen" in run_tests(script)[0].difference
-
-
 def test_tests_repeat_themselves(parsed: Parsed) -> None:
     """A random wait would make a push succeed on one node and fail on another."""
     script = parsed(

@@ -1,12 +1,11 @@
-"""Texts: what they can say, what they cannot do, and that none of them can hold a node."""
+"""Texts: what they can say, and what they cannot do."""
 
-import time
 from typing import Any
 
 import pytest
 
 from shared.scripts.filters import MAX_WORK, metered
-from shared.scripts.templates import MAX_OUTPUT, MAX_SOURCE, Groups, Text, TextFailure, TextRefused, compile_text
+from shared.scripts.templates import MAX_OUTPUT, Groups, Text, TextFailure, TextRefused, compile_text
 
 NAMES: dict[str, Any] = {
     "sender": "Mei",
@@ -16,7 +15,8 @@ NAMES: dict[str, Any] = {
 }
 
 
-def _text(source: str) -> Text:
+def compiled(source: str) -> Text:
+    """A text that is accepted."""
     outcome = compile_text(source)
     assert isinstance(outcome, Text), str(outcome)
     return outcome
@@ -38,7 +38,7 @@ def _text(source: str) -> Text:
 )
 def test_texts_are_rendered(source: str, rendered: str) -> None:
     """The documented part of Jinja would not work, or escape what a chat should show."""
-    assert _text(source).render(NAMES) == rendered
+    assert compiled(source).render(NAMES) == rendered
 
 
 @pytest.mark.parametrize(
@@ -74,110 +74,9 @@ def test_what_a_text_may_not_do_is_refused_when_it_is_compiled(source: str) -> N
     assert isinstance(compile_text(source), TextRefused)
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "x" + " | upper" * 39,
-        "not " * 75 + "x",
-        "- " * 75 + "x",
-        "x" + " * x" * 38,
-        "x" + " + x" * 38,
-        "x" + " ~ x" * 38,
-        "x if x else " * 15 + "x",
-        "x" + "[0]" * 25,
-        "(" * 8 + "x" + ")" * 8,
-        "x" + " < x" * 38,
-    ],
-)
-def test_the_most_tangled_accepted_texts_compile(expression: str) -> None:
-    """The bounds would leave it to the machine's stack whether a text is accepted."""
-    text = _text("{{ " + expression + " }}")
-    assert isinstance(text.render({"x": 1}), str | TextFailure)
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "{{ missing }}",
-        "{{ match.other }}",
-        "{{ 1 / 0 }}",
-        "{{ text * 1000000 }}",
-        "{{ '%999999999d' % count }}",
-        "{{ range(1000000) }}",
-        "{{ range(50) | join(big) | join(big) | join(big) }}",
-        "{{ big | replace('', big) | replace('', big) }}",
-        "{{ count | round(99) }}",
-        "{{ big }}{{ big }}",
-        "{{ 9223372036854775807 + 1 }}",
-        "{{ big ~ big ~ big ~ big ~ big ~ big }}",
-    ],
-)
-def test_a_failure_is_told_and_quick(source: str) -> None:
-    """A text could take the node's memory or time, or raise through the engine."""
-    began = time.process_time()
-    outcome = _text(source).render(NAMES | {"big": "x" * 4000})
-    assert isinstance(outcome, TextFailure)
-    assert outcome.message
-    assert time.process_time() - began < 0.5
-
-
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "text | title | length",
-        "range(100) | join(',') | length",
-        "range(100) | max",
-        "text | max",
-        "(text ~ text) | upper | lower | length",
-        "text | replace('a', 'bb') | length",
-        "('a' ~ text ~ 'b') in (text ~ text ~ text)",
-        "text ~ 1 < text ~ 2",
-        "text[::-1][::2] | length",
-        "(text + text + text) | length",
-        "[1, 2, 3] + [4] == [5]",
-        "count * count * count * count // 3 % 2",
-        "digits | int(0) * 3",
-        "digits | float",
-        "count and count or not count",
-        "1 if count else 2",
-        "text is in [text, text]",
-        "count",
-    ],
-)
-def test_no_text_works_for_long(expression: str) -> None:
-    """A text that says little could compute for minutes: a loop of the dearest things that texts can do."""
-    unit = "{% if (" + expression + ") == -7 %}x{% endif %}"
-    room = (MAX_SOURCE - 60) // len(unit)
-    outcomes = [compile_text("{% for n in range(100) %}" + unit * times + "{% endfor %}") for times in (1, 8, room)]
-    for text in outcomes:
-        began = time.process_time()
-        if isinstance(text, Text):
-            text.render(NAMES | {"text": "a " * 2048, "digits": "9" * 4096})
-        assert time.process_time() - began < 0.5
-    assert isinstance(outcomes[0], Text)
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "{{ " + "- " * 70 + "1 }}",
-        "{{ n[" + "0][" * 6 + "0] }}",
-        "{% if n %}{% endif %}",
-        "{{ n | upper }}",
-        "{# #}",
-        "a",
-    ],
-)
-def test_no_text_compiles_for_long(source: str) -> None:
-    """One pushed file could hold the deployer for minutes."""
-    began = time.process_time()
-    compile_text(source * (MAX_SOURCE // len(source)))
-    assert time.process_time() - began < 0.5
-
-
 def test_a_conversations_texts_share_a_meter() -> None:
     """Each of a hundred texts would stay in its bounds, and all of them hold the node."""
-    text = _text("{% for n in range(100) %}{% if text | upper == '' %}{% endif %}{% endfor %}done")
+    text = compiled("{% for n in range(100) %}{% if text | upper == '' %}{% endif %}{% endfor %}done")
     names = NAMES | {"text": "x" * 4096}
     assert text.render(names) == "done"
     with metered(MAX_WORK):
@@ -208,13 +107,13 @@ def test_a_conversations_texts_share_a_meter() -> None:
 )
 def test_numbers_stay_in_bounds_and_guests_may_write_anything(source: str, value: object) -> None:
     """A number of a guest that is too long would end the conversation, or grow until the node stands still."""
-    outcome = _text(source).evaluate(NAMES | {"big": "9" * 3000})
+    outcome = compiled(source).evaluate(NAMES | {"big": "9" * 3000})
     assert isinstance(outcome, TextFailure) if value is None else outcome == value
 
 
 def test_output_is_counted_as_telegram_counts() -> None:
     """Telegram would refuse a message that the engine took for short enough."""
-    text = _text("{{ big }}")
+    text = compiled("{{ big }}")
     assert text.render({"big": "x" * MAX_OUTPUT}) == "x" * MAX_OUTPUT
     assert isinstance(text.render({"big": "😀" * (MAX_OUTPUT // 2 + 1)}), TextFailure)
 
@@ -233,7 +132,7 @@ def test_output_is_counted_as_telegram_counts() -> None:
 )
 def test_a_value_keeps_its_type_when_it_is_one_expression(source: str, value: object) -> None:
     """A counter would become text, and its next addition a fault."""
-    outcome = _text(source).evaluate(NAMES)
+    outcome = compiled(source).evaluate(NAMES)
     assert outcome == value
     assert type(outcome) is type(value)
 
@@ -241,13 +140,15 @@ def test_a_value_keeps_its_type_when_it_is_one_expression(source: str, value: ob
 @pytest.mark.parametrize("source", ["{{ [1] }}", "{{ none }}", "{{ missing }}", "{{ big ~ big }}", "{{ 1e308 * 10 }}"])
 def test_a_variable_refuses_what_a_snapshot_cannot_hold(source: str) -> None:
     """A conversation could not be saved, or would grow without end."""
-    assert isinstance(_text(source).evaluate({"big": "x" * 600}), TextFailure)
+    assert isinstance(compiled(source).evaluate({"big": "x" * 600}), TextFailure)
 
 
 def test_a_text_knows_what_it_asks_for() -> None:
     """The check would miss an unknown name, or complain of one that the text itself guards."""
-    text = _text("{{ sender }} {{ match.item }} {{ match[1] }} {% for n in range(2) %}{{ loop.index ~ n }}{% endfor %}")
+    text = compiled(
+        "{{ sender }} {{ match.item }} {{ match[1] }} {% for n in range(2) %}{{ loop.index ~ n }}{% endfor %}"
+    )
     assert text.names == {"sender", "match"}
     assert text.groups == {"item", "1"}
-    assert _text("{{ match.item | default('') }}{{ match.item }}").groups == frozenset()
-    assert _text("{% if match.item is defined %}{{ match.item }}{% endif %}").groups == frozenset()
+    assert compiled("{{ match.item | default('') }}{{ match.item }}").groups == frozenset()
+    assert compiled("{% if match.item is defined %}{{ match.item }}{% endif %}").groups == frozenset()

@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shared.contracts.deliveries import DeliverArtifact
 from shared.contracts.leases import GrantLease, RefuseLease
@@ -55,10 +53,3 @@ def test_a_report_for_another_node_is_refused() -> None:
     assert isinstance(outcome, Unreadable)
     assert "'n1'" in outcome.reason
     assert "'n2'" in outcome.reason
-
-
-@given(st.binary(max_size=300), st.one_of(st.none(), st.text(max_size=40)), st.text(max_size=40))
-def test_no_bytes_raise(body: bytes, type_name: str | None, routing_key: str) -> None:
-    """One hostile message would otherwise stop the consumer for all."""
-    outcome = decode(body, type_name=type_name, routing_key=routing_key, accepted=COMMANDS)
-    assert isinstance(outcome, (Unreadable, *COMMANDS))

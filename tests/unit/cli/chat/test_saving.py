@@ -3,13 +3,10 @@
 from datetime import datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from services.cli.chat.saving import NotSaved, SavedTest, saved
 from services.cli.chat.trial import Joined, Said, Trial
 from shared.scripts import Script, parse_script, run_tests
-from shared.scripts.rehearsal import MAX_WAKES
 from tests.unit.cli.chat.test_trial import NOON, TEXT, script
 
 PLAIN = """\
@@ -111,61 +108,9 @@ def test_what_makes_no_test_says_why(said: Said, why: str) -> None:
     assert isinstance(outcome, NotSaved) and why in outcome.why
 
 
-def test_what_is_too_long_for_a_test_is_told_at_once() -> None:
-    """Looking for a seed among replays of hours, of which none comes to its end, would keep the author waiting."""
-    ticking = "  tick:\n    triggers: [{every: 10s}]\n    steps: [{choose: [{send: a}, {send: b}]}, {wait: 1s}]\n"
-    trial = Trial(script(PLAIN + ticking), NOON)
-    while len(trial.said) <= MAX_WAKES:
-        trial.wait(6 * 3600)
-    outcome = keep(trial)
-    assert isinstance(outcome, NotSaved) and ":restart" in outcome.why
-
-
 def test_a_name_is_used_once() -> None:
     """The second test of a name would be refused with the whole script."""
     trial = Trial(script(TEXT + "tests: [{name: it, dialogue: [{guest: what}]}]\n"), NOON)
     trial.say(Said("what", "Mei", "@hall_one"))
     outcome = keep(trial)
     assert isinstance(outcome, NotSaved) and "two tests are called 'it'" in outcome.why
-
-
-DEEDS = st.lists(
-    st.one_of(
-        st.builds(
-            Said,
-            st.one_of(st.sampled_from(["/hello", "what", " - x: [", "yes", "'", "#", "a\nb"]), st.text(max_size=8)),
-            st.sampled_from(["guest", "Mei", "no: one", "5"]),
-            st.sampled_from(["@hall_one", "@hall_two", "private"]),
-            st.booleans(),
-            st.booleans(),
-        ),
-        st.builds(Joined, st.sampled_from(["Ana", "true"]), st.sampled_from(["@hall_one", "@hall_two"])),
-        st.sampled_from([0.5, 3.0, 3600.0, None]),
-    ),
-    min_size=1,
-    max_size=8,
-)
-
-
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(DEEDS)
-def test_whatever_is_saved_passes_under_the_script(deeds: list[Said | Joined | float | None]) -> None:
-    """A saved test that fails, or breaks the file, teaches operators not to save any."""
-    trial = Trial(script(), NOON)
-    for deed in deeds:
-        match deed:
-            case Said():
-                trial.say(deed)
-            case Joined():
-                trial.join(deed)
-            case None:
-                trial.go_on()
-            case seconds:
-                trial.wait(seconds)
-    if not trial.deeds:
-        return
-    outcome = keep(trial)
-    if isinstance(outcome, NotSaved):
-        assert any(word in outcome.why for word in ("ZeroDivision", "character")), outcome.why
-        return
-    assert [test.difference for test in run_tests(pasted(TEXT, outcome)) if not test.passed] == []

@@ -23,7 +23,7 @@ from tests.support.scripts.playing import (
 )
 from tests.support.scripts.rows import Rows
 
-EXAMPLES = [path.read_text("utf-8") for path in sorted(Path(__file__).parents[3].glob("examples/scripts/*.yaml"))]
+EXAMPLES = [path.read_text("utf-8") for path in sorted(Path(__file__).parents[2].glob("examples/scripts/*.yaml"))]
 BOUNDED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
