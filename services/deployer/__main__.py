@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 
-from services.deployer.app import DeployerApp
 from services.deployer.settings import DeployerSettings, MigrationSettings
 from services.deployer.store.postgres import SCHEMA
 from shared import logging
@@ -20,6 +19,9 @@ def main() -> int:
         logging.configure("deployer", to_migrate.log_level, to_migrate.log_format)
         migrate_now(to_migrate.database_url, "services.deployer", SCHEMA)
         return 0
+    # A migration needs none of it, and every start of a stack waits for that.
+    from services.deployer.app import DeployerApp
+
     settings = read_settings(DeployerSettings)
     logging.configure("deployer", settings.log_level, settings.log_format)
     return asyncio.run(DeployerApp(settings).run())

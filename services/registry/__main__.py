@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import sys
 
-from services.registry.app import PACKAGE, Registry
 from services.registry.settings import MigrationSettings, Settings
 from services.registry.store.postgres import SCHEMA
 from shared import logging
@@ -15,6 +14,9 @@ from shared.settings import read_settings
 
 async def run(settings: Settings) -> int:
     """Run until a signal; the exit status."""
+    # A migration needs none of it, and every start of a stack waits for that.
+    from services.registry.app import Registry
+
     registry = Registry(settings)
     try:
         return await run_until_signal(registry.jobs)
@@ -30,7 +32,7 @@ def main() -> int:
     if command == "migrate":
         target = read_settings(MigrationSettings)
         logging.configure("registry", target.log_level, target.log_format)
-        migrate_now(target.database_url, PACKAGE, SCHEMA)
+        migrate_now(target.database_url, "services.registry", SCHEMA)
         return 0
     settings = read_settings(Settings)
     logging.configure("registry", settings.log_level, settings.log_format)

@@ -87,7 +87,6 @@ from shared.tls import trusting_file
 
 UseCase = TypeVar("UseCase")
 
-PACKAGE = "services.registry"
 VERSION = "0.1.0"
 # Sweeps that may be missing before the watch over the intake counts as interrupted.
 SWEEPS_IN_A_GAP = 5

@@ -1,5 +1,6 @@
 """Every state of a delivery and of a deployment that is not final ends by a timer, with every message lost."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -114,10 +115,12 @@ async def test_a_deployment_ends_with_every_message_lost(name: str) -> None:
         if name == "paused":
             await fleet.steer(deployment_id, "pause")
         assert (await fleet.deployment(deployment_id)).state == name.split()[0]
-        # The timers are rows: a deployer that was away for a day finds them.
-        await fleet.deployer.stop()
+        # The timers are rows: services that were away for a day find them.
+        away = (fleet.deployer, fleet.registry)
+        await asyncio.gather(*(service.stop() for service in away))
         await fleet.run_for(24 * 3600)
-        fleet.deployer.start()
+        for service in away:
+            service.start()
         await fleet.run_for(DEADLINE + 5)
         ended = await fleet.deployment(deployment_id)
         assert ended.state in FINAL_DEPLOYMENT_STATES and ended.remaining == 0 and ended.finished_at is not None
