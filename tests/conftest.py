@@ -1,6 +1,7 @@
 """Fixtures for every suite: real servers once a run, a fresh database and a fresh vhost for each test."""
 
 import gc
+import os
 import signal
 import ssl
 import tempfile
@@ -33,14 +34,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _context = ssl.create_default_context
 
 
+# Where httpx finds the world's authorities, if it is told nothing else.
+_AUTHORITIES = {certifi.where(), os.environ.get("SSL_CERT_FILE", certifi.where())}
+
+
 @cache
-def _world() -> ssl.SSLContext:
-    return _context(cafile=certifi.where())
+def _world(cafile: str) -> ssl.SSLContext:
+    return _context(cafile=cafile)
 
 
 def _shared_context(*given: Any, **named: Any) -> ssl.SSLContext:
     """The context of httpx's clients is made once: reading the world's authorities for each is a minute of the run."""
-    return _world() if not given and named == {"cafile": certifi.where()} else _context(*given, **named)
+    if not given and named.keys() == {"cafile"} and named["cafile"] in _AUTHORITIES:
+        return _world(named["cafile"])
+    return _context(*given, **named)
 
 
 ssl.create_default_context = _shared_context
