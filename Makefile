@@ -46,8 +46,8 @@ types: .venv/.development ## mypy, strict
 imports: .venv/.development ## who may import whom
 	@$(BIN)/lint-imports
 
-bench: .venv/.development ## measure against floors of the same run; writes bench/RESULTS.md
-	@$(BIN)/python -m bench
+bench: .venv/.development ## measure against floors of the same run: ARGS="ingest fanout"; writes bench/RESULTS.md
+	@$(BIN)/python -m bench $(ARGS)
 
 fault: .venv/.development ## 40 rollouts to 500 real agents and 50 moves, while brokers and processes go down; 45 minutes
 	@$(BIN)/python -m tests.campaigns $(ARGS)

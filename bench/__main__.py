@@ -1,8 +1,9 @@
-"""`python -m bench [starting|ingest|fanout|fanout10k|returning|accounts|console]`: prints, writes `bench/RESULTS.md`.
+"""Measure against floors of the same run: print the figures and write them into `bench/RESULTS.md`.
 
-Exit status 1 if a goal is missed: the true figure is written all the same.
+`python -m bench [NAME…]`; exit status 1 if a goal is missed: the true figure is written all the same.
 """
 
+import argparse
 import asyncio
 import gc
 import sys
@@ -30,13 +31,17 @@ BENCHES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
 
 def main() -> int:
     """Run the named benchmarks, or all, and write their sections of RESULTS.md."""
-    wanted = sys.argv[1:] or list(BENCHES)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHES)}; all if none is named")
+    names = parser.parse_args().names
+    if strange := set(names) - set(BENCHES):
+        parser.error(f"no benchmark is called {', '.join(sorted(strange))}: choose from {', '.join(BENCHES)}")
     terminal = Console()
     kept = True
     # Ten thousand simulated agents are millions of objects: a collector that walks them again and again slows the floor
     # and what is measured alike, and by its mood.
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    for name in wanted:
+    for name in names or BENCHES:
         terminal.print(f"measuring {name} …", style="dim")
         result = asyncio.run(BENCHES[name]())
         terminal.print(Markdown(result.markdown()))
