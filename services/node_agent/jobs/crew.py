@@ -176,6 +176,8 @@ class Crew:
 
     async def _tell_stopped(self) -> None:
         """Until the ledger is told, they pass for what they were when they were stopped. Raises LedgerAway."""
+        if not self._untold:
+            return
         untold, self._untold = self._untold, {}
         gone = [each for each in untold if each in self._roster and each not in self._members]
         gone = [each for each in gone if self._roster[each].state.status not in (STOPPED, ERROR)]
@@ -255,6 +257,8 @@ class Crew:
                 log.error("account_runner_failed", task=task.get_name(), reason=str(error), exc_info=error)
 
     async def _stop(self, reasons: Mapping[str, str]) -> None:
+        if not reasons:
+            return
         members = {each: self._members[each] for each in reasons}
         for member in members.values():
             member.leaving = True
