@@ -11,6 +11,7 @@ class Alarm:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._rung = asyncio.Event()
+        self._timer: asyncio.Task[None] | None = None
 
     def ring(self) -> None:
         """Wake the job, or keep it from sleeping next time."""
@@ -24,13 +25,15 @@ class Alarm:
 
     async def _ring_or(self, seconds: float) -> None:
         # Agents wait here many times a second, so it is one task and not two that race.
-        timer = asyncio.create_task(self._clock.sleep(seconds))
+        self._timer = timer = asyncio.create_task(self._clock.sleep(seconds))
         timer.add_done_callback(self._time_is_up)
         try:
             await self._rung.wait()
         finally:
-            timer.remove_done_callback(self._time_is_up)
+            self._timer = None
             timer.cancel()
 
     def _time_is_up(self, timer: "asyncio.Task[None]") -> None:
-        self._rung.set()
+        # One that ended in the moment of a ring is told of after the wait that it belonged to.
+        if timer is self._timer:
+            self._rung.set()

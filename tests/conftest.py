@@ -5,7 +5,7 @@ import os
 import signal
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _last_look_for_garbage() -> Iterator[None]:
+    """What was never closed or awaited, and has not been found by then, fails the last test of a side."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -27,3 +27,19 @@ async def test_counters_are_written_within_a_second_and_not_while_nothing_happen
             world.say("hello")
             await world.clock.run_for(10)
             assert said + 1.0 in written
+
+
+async def test_what_the_ledger_did_not_take_is_written_when_it_is_back(world: World) -> None:
+    """The counts of a full disk's minute would wait for the next message, and a crash before it would lose them."""
+
+    async def written() -> list[int]:
+        return [count for (count,) in await world.ledger.execute("select message_count from accounts order by 1")]
+
+    async with world.online():
+        world.ledger.away = True
+        world.say("hello")
+        await world.clock.run_for(5)
+        assert await written() == [0, 0]
+        world.ledger.away = False
+        await world.clock.run_for(2)
+        assert await written() == [1, 1]

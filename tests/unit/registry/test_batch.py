@@ -1,10 +1,8 @@
-"""Batches of heartbeats: collapsed, in any order, with duplicates, through the use case on the in-memory store."""
+"""Batches of heartbeats, collapsed."""
 
 from services.registry.domain.batch import judged
 from services.registry.domain.node import StoredNode
 from tests.unit.registry.builders import account, beat
-
-ACCOUNTS = ("a", "b", "c", "d")
 
 
 def test_several_beats_of_a_node_become_one_row_for_each_account() -> None:
