@@ -17,11 +17,11 @@ help: ## what there is to make
 
 setup: .venv/.runtime ## make .venv and install what running needs, from the hashed lock file
 
-.venv/.runtime: requirements.lock pyproject.toml
+.venv/.runtime: requirements.lock requirements-setup.lock pyproject.toml
 	@tools/setup.sh "$(PYTHON)" requirements.lock
 	@touch $@
 
-.venv/.development: requirements-dev.lock pyproject.toml
+.venv/.development: requirements-dev.lock requirements-setup.lock pyproject.toml
 	@tools/setup.sh "$(PYTHON)" requirements-dev.lock
 	@touch $@ .venv/.runtime
 

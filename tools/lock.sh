@@ -4,10 +4,11 @@
 set -eu
 compile() {
     .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-        --no-emit-index-url --no-emit-find-links pyproject.toml "$@"
+        --no-emit-index-url --no-emit-find-links "$@"
 }
-compile --extra dev --extra build -o requirements-dev.lock
-compile --extra stack --extra build -c requirements-dev.lock -o requirements.lock
+compile pyproject.toml --extra dev --extra build -o requirements-dev.lock
+compile --group setup -c requirements-dev.lock -o requirements-setup.lock
+compile pyproject.toml --extra stack --extra build -c requirements-dev.lock -o requirements.lock
 for service in registry deployer agent console sandbox; do
-    compile --extra "$service" -c requirements-dev.lock -o "requirements-$service.lock"
+    compile pyproject.toml --extra "$service" -c requirements-dev.lock -o "requirements-$service.lock"
 done
