@@ -28,7 +28,7 @@ pip() { .venv/bin/pip --quiet --disable-pip-version-check "$@"; }
 # uv needs a third of pip's time. It does not read pip's settings: where pip was told of another index, or uv does not
 # get through, pip does it.
 install_with_uv() {
-    case $(.venv/bin/pip config list) in *index-url*) return 1 ;; esac
+    case $(.venv/bin/pip config list) in *.index-url=*) return 1 ;; esac
     pip install --require-hashes -r requirements-setup.lock &&
         .venv/bin/uv pip install --quiet --python .venv/bin/python --system-certs --compile-bytecode \
             --require-hashes -r "$lock" 2>.venv/uv.log && return
