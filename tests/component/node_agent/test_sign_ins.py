@@ -15,9 +15,9 @@ from shared.contracts.logins import AnswerLogin, BeginLogin, LoginKind, LoginRep
 from shared.contracts.sessions import SessionRefused, SessionStored, sealed_for
 from shared.messaging import Route
 from shared.sealing import open_sealed, seal, sealing_key_of
+from tests.component.node_agent.virtual_agent import BEGINNING, World
 from tests.support.agent.orders import NODE
 from tests.support.agent.trusting import NODES, SIGNER, VAULT
-from tests.unit.node_agent.virtual_agent import BEGINNING, World
 
 PHONE, PASSWORD, TOKEN = "+491711234567", "correct horse", "1234:the-token-of-a-bot"
 LOGIN = b"SQLite a new login"

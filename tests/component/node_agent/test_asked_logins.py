@@ -2,8 +2,8 @@
 
 from services.node_agent.telegram.in_memory import login_of
 from shared.contracts.identifiers import content_hash
+from tests.component.node_agent.virtual_agent import GUEST, World, with_vault
 from tests.support.agent.orders import NODE
-from tests.unit.node_agent.virtual_agent import GUEST, World, with_vault
 
 FIRST, SECOND = f"syn_{1:032x}", f"syn_{2:032x}"
 WHY = "the key of this login is account 'bert''s in the vault"

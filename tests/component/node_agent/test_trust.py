@@ -17,9 +17,9 @@ from shared.contracts.keys import TrustedKeys
 from shared.contracts.trust import TrustKeys
 from shared.messaging.handling import Received
 from shared.signing import Signer
+from tests.component.node_agent.virtual_agent import World
 from tests.support.agent.orders import NODE, order, script
 from tests.support.agent.trusting import SIGNER, SIGNING, KeptInMemory, trust_of, trusted
-from tests.unit.node_agent.virtual_agent import World
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 NEXT = b"t" * 32

@@ -3,7 +3,7 @@
 import pytest
 
 from services.node_agent.use_cases.roster import Roster
-from tests.unit.node_agent.virtual_agent import World
+from tests.component.node_agent.virtual_agent import World
 
 
 async def test_counters_are_written_within_a_second_and_not_while_nothing_happens(

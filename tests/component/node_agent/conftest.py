@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.node_agent.virtual_agent import World
+from tests.component.node_agent.virtual_agent import World
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from services.node_agent.domain.telegram import FloodWait, Limited, SuspectLogin
 from shared.contracts import names
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.own_accounts import NameOwnAccounts, own_accounts_digest
+from tests.component.node_agent.virtual_agent import ANNA, CHAT, GUEST, World
 from tests.support.agent.orders import NODE, script
-from tests.unit.node_agent.virtual_agent import ANNA, CHAT, GUEST, World
 
 
 async def test_accounts_come_online_under_the_first_lease(world: World) -> None:

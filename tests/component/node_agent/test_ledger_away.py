@@ -1,6 +1,6 @@
 """A ledger that cannot be written for a while, as on a full disk; the whole agent."""
 
-from tests.unit.node_agent.virtual_agent import World
+from tests.component.node_agent.virtual_agent import World
 
 
 async def test_the_lease_goes_on(world: World) -> None:

@@ -3,8 +3,8 @@
 from shared.contracts.artifacts import Artifact
 from shared.contracts.deliveries import DeliveryOutcome
 from shared.contracts.identifiers import content_hash
+from tests.component.node_agent.virtual_agent import World
 from tests.support.agent.orders import removal, script
-from tests.unit.node_agent.virtual_agent import World
 
 
 async def remove(world: World, number: int, **changes: object) -> None:

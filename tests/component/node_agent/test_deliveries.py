@@ -8,9 +8,9 @@ import pytest
 from shared.contracts.artifacts import Artifact, TestTally
 from shared.contracts.deliveries import DeliveryOutcome, ForgetDelivery
 from shared.contracts.identifiers import content_hash
+from tests.component.node_agent.virtual_agent import World
 from tests.support.agent.orders import order, script
 from tests.support.agent.trusting import SIGNER
-from tests.unit.node_agent.virtual_agent import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BROKEN = "id: greeter\nchats: [\n"

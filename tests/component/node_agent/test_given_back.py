@@ -6,8 +6,8 @@ from services.node_agent.domain.accounts import SessionFile
 from services.node_agent.telegram.in_memory import login_of
 from shared.contracts.assignments import ReleasedAccount
 from shared.contracts.identifiers import content_hash
+from tests.component.node_agent.virtual_agent import BEGINNING, World, with_vault
 from tests.support.agent.orders import script
-from tests.unit.node_agent.virtual_agent import BEGINNING, World, with_vault
 
 
 async def test_what_is_given_back_is_disconnected_handed_back_and_told_in_every_beat() -> None:

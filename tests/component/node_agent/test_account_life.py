@@ -19,8 +19,8 @@ from services.node_agent.domain.telegram import (
 )
 from services.node_agent.store.session_files import InMemorySessions
 from services.node_agent.telegram.in_memory import InMemoryConnection, InMemoryTelegram
+from tests.component.node_agent.virtual_agent import World
 from tests.support.agent.orders import NODE, script
-from tests.unit.node_agent.virtual_agent import World
 
 MANY = [f"actor-{number}" for number in range(100)]
 

@@ -3,8 +3,8 @@
 from structlog.testing import capture_logs
 
 from shared.contracts.assignments import assignments_digest
+from tests.component.node_agent.virtual_agent import ANNA, BEGINNING, GUEST, World, with_vault
 from tests.support.agent.orders import NODE, script
-from tests.unit.node_agent.virtual_agent import ANNA, BEGINNING, GUEST, World, with_vault
 
 
 async def test_an_account_of_the_folder_starts_when_the_set_has_it() -> None:

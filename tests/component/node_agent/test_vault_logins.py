@@ -11,9 +11,9 @@ from services.node_agent.telegram.in_memory import InMemoryConnection, login_of
 from shared.contracts.deliveries import DeliveryOutcome
 from shared.contracts.identifiers import content_hash
 from shared.sealing import new_sealing_key
+from tests.component.node_agent.virtual_agent import BEGINNING, GUEST, with_vault
 from tests.support.agent.orders import NODE, script
 from tests.support.agent.trusting import SIGNER
-from tests.unit.node_agent.virtual_agent import BEGINNING, GUEST, with_vault
 
 
 async def test_a_login_of_the_vault_is_asked_for_taken_into_memory_and_started() -> None:

@@ -14,9 +14,9 @@ from services.node_agent.use_cases.sealing_logins import LoginSealer
 from shared.clock import VirtualClock
 from shared.contracts.identifiers import content_hash
 from shared.contracts.sessions import SessionStored
+from tests.component.node_agent.virtual_agent import GUEST, with_vault
 from tests.support.agent.orders import NODE, script
 from tests.support.agent.trusting import SIGNER, trust_of
-from tests.unit.node_agent.virtual_agent import GUEST, with_vault
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from services.node_agent.domain.telegram import FloodWait
 from services.node_agent.store.progress import TABLES
+from tests.component.node_agent.virtual_agent import ANNA, GUEST, World
 from tests.support.agent.orders import order
-from tests.unit.node_agent.virtual_agent import ANNA, GUEST, World
 
 HEAD = 'id: greeter\nchats: ["@demo_chat"]\n'
 COUNT = """

@@ -5,8 +5,8 @@ import pytest
 from shared.contracts.artifacts import FileState
 from shared.contracts.deliveries import DeliveryOutcome
 from shared.contracts.identifiers import content_hash
+from tests.component.node_agent.virtual_agent import World
 from tests.support.agent.orders import order, script
-from tests.unit.node_agent.virtual_agent import World
 
 LOOK = 31
 EDITED = script("edited by hand")
