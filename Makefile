@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 # Where Python is told to keep no compiled files, pytest would prepare a thousand test modules anew in every run.
 unexport PYTHONDONTWRITEBYTECODE
-# More than half of the suite is waiting for servers, so four sides at a time on two cores (tests/order.py).
+# On two cores four sides leave a tenth of the time unused; five leave none, but then deadlines pass (tests/order.py).
 SIDES ?= 4
 
 .PHONY: help setup demo test unit lint format types imports bench fault simulate compose-test docs golden lock clean
