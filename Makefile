@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 # Where Python is told to keep no compiled files, pytest would prepare a thousand test modules anew in every run.
 unexport PYTHONDONTWRITEBYTECODE
-# On two cores four sides leave a tenth of the time unused; five leave none, but then deadlines pass (tests/order.py).
+# Files of tests that run at a time; one more fills the gaps (tests/order.py). With five on two cores deadlines pass.
 SIDES ?= 4
 
 .PHONY: help setup demo test unit lint format types imports bench fault simulate compose-test docs golden lock clean
@@ -29,7 +29,7 @@ demo: setup ## start everything on this machine: a broker, a database, a Telegra
 	@exec $(BIN)/callboard up
 
 test: .venv/.development ## run the tests, on real servers
-	@$(BIN)/python -m pytest --numprocesses $(SIDES) --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $$(($(SIDES) + 1)) --filling --dist loadscope --no-loadscope-reorder $(ARGS)
 
 unit: .venv/.development ## run the unit tests alone: seconds, and no servers
 	@$(BIN)/python -m pytest --numprocesses $$(nproc) --dist loadscope --no-loadscope-reorder tests/unit $(ARGS)

@@ -3,6 +3,9 @@
 A side takes the next unit when it has finished one, so the long ones come first: one that came last would run alone
 while the others have nothing to do. A unit is a file; files that share a server which takes long to start are one
 unit, and of a file whose tests are long and share nothing each test is one.
+
+Most of what is long waits for real servers, and every deadline in it is real. With `--filling` the last side runs what
+has no real time in it, with the processor time that the others leave and never with theirs.
 """
 
 # Units of several files: what they share is started once for a session, so once on each side that needs it.
@@ -25,12 +28,17 @@ LONG = (
     "browser",
     "tests/fault/",
     "tests/system/",
-    "tests/simulation/",
     "tests/integration/api/",
     "tests/integration/cli/embedded/",
     "tests/integration/node_agent/",
     "tests/integration/",
+    "tests/simulation/",
+    "tests/model/",
+    "tests/component/",
 )
+
+# What runs in virtual time alone: it may stand still for as long as others need the processor.
+FILLING = ("tests/simulation/", "tests/model/", "tests/component/")
 
 _UNIT_OF = {file: unit for unit, files in TOGETHER.items() for file in files}
 _TURN_OF = {file: turn for files in TOGETHER.values() for turn, file in enumerate(files)}
@@ -51,3 +59,8 @@ def rank(unit: str) -> int:
 def turn(test: str) -> int:
     """The place of a test's file within its unit; files that are not named keep the order in which they are found."""
     return _TURN_OF.get(test.partition("::")[0], 0)
+
+
+def fills(unit: str) -> bool:
+    """Whether a unit runs in virtual time alone."""
+    return unit.startswith(FILLING)

@@ -4,7 +4,7 @@ Run by `make docs`. A test renders them again and fails when a file differs, so 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -37,15 +37,15 @@ def main() -> None:
     """Write every document."""
     for path, content in documents().items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        path.write_text(content(), encoding="utf-8")
 
 
-def documents() -> dict[Path, str]:
-    """Every generated file and its content."""
+def documents() -> dict[Path, Callable[[], str]]:
+    """Every generated file and what gives its content."""
     return {
-        ROOT / "docs" / "asyncapi.yaml": asyncapi(),
-        ROOT / "docs" / "event-api.md": event_api(),
-        ROOT / "deploy" / "rabbitmq" / "definitions.json": definitions(LEASE_SECONDS),
+        ROOT / "docs" / "asyncapi.yaml": asyncapi,
+        ROOT / "docs" / "event-api.md": event_api,
+        ROOT / "deploy" / "rabbitmq" / "definitions.json": lambda: definitions(LEASE_SECONDS),
     }
 
 

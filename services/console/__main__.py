@@ -4,16 +4,17 @@ import asyncio
 
 import structlog
 
-from services.console.app import build_api
 from services.console.settings import ConsoleSettings
 from shared import logging
 from shared.clock import SystemClock
 from shared.http import serve
-from shared.service import allow_many_files, run_until_signal
+from shared.service import allow_many_files, hold_garbage, run_until_signal
 from shared.settings import read_settings
 
 
 async def _run(settings: ConsoleSettings) -> int:
+    from services.console.app import build_api  # what is loaded from here on is not searched for garbage
+
     log = structlog.get_logger(__name__)
     api = build_api(settings, SystemClock())
     log.info("console_starting", host=settings.http_host, port=settings.http_port)
@@ -23,6 +24,7 @@ async def _run(settings: ConsoleSettings) -> int:
 
 def main() -> int:
     """Run; gives the exit status."""
+    hold_garbage()
     settings = read_settings(ConsoleSettings)
     logging.configure("console", settings.log_level, settings.log_format)
     # Every node that waits for orders over HTTP holds two sockets, one on either side.

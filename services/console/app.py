@@ -9,8 +9,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 
 import httpx
 from fastapi import Depends, FastAPI
@@ -41,6 +39,7 @@ from shared.http.questions import understood
 from shared.http.signing_in import bearer_check, on_behalf_of
 from shared.randomness import SystemRandomness
 from shared.tls import needed, trusting_file
+from shared.version import installed_version
 
 TITLE = "Callboard"
 # Event streams hold a connection each for as long as somebody watches.
@@ -61,7 +60,7 @@ def build_api(settings: ConsoleSettings, clock: Clock) -> FastAPI:
     trust = trusting_file(settings.ca_file)
     clients = {one.name: _client(MOST_CONNECTIONS, needed(one.url, trust)) for one in behind}
     clients |= {polls_of(one.name): _client(MOST_POLLS, needed(one.url, trust)) for one in behind if one.polled}
-    version = _version()
+    version = installed_version()
     sign_in = SignIn(settings.token, RegistryDesk(behind[0], clients[behind[0].name], settings.token), clock)
     desk = _desk(settings, behind, clients, sign_in, clock)
     api = create_api(
@@ -101,7 +100,7 @@ def _desk(
         sessions=Sessions(settings.token, clock),
         sign_in=sign_in,
         token=settings.token,
-        screen=Screen(_version()),
+        screen=Screen(installed_version()),
         hub=hub,
         window=EventWindow(hub, clock),
         rates=Rates(Accounts(own).summary, hub, clock),
@@ -137,10 +136,3 @@ def _living(desk: Desk, follower: Follower) -> Callable[[FastAPI], AbstractAsync
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait({task})
-
-
-def _version() -> str:
-    try:
-        return installed_version("callboard")
-    except PackageNotFoundError:
-        return "0 (not installed)"

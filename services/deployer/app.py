@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from sqlalchemy import text
@@ -104,7 +103,8 @@ from shared.messaging.rabbit_consumer import RabbitConsumer
 from shared.messaging.rabbit_mailbox import RabbitMailbox
 from shared.messaging.topology import static_queues
 from shared.randomness import Randomness, SystemRandomness
-from shared.service import Jobs, run_until_signal
+from shared.service import Jobs
+from shared.version import installed_version
 
 TAGS = {
     "scripts": "Scripts and their immutable versions.",
@@ -303,7 +303,7 @@ class DeployerApp:
         scripts = BrowseScripts(store)
         return create_api(
             "Callboard deployer",
-            version=_version(),
+            version=installed_version(),
             token=settings.token,
             audit=self._ports.audit,
             routers=[
@@ -350,13 +350,6 @@ class DeployerApp:
             "relay": self._relay,
         }
 
-    async def run(self) -> int:
-        """Run until SIGTERM or SIGINT; the exit status."""
-        try:
-            return await run_until_signal(self.jobs)
-        finally:
-            await self.close()
-
     async def close(self) -> None:
         """Close what is open."""
         await self._install.close()
@@ -384,10 +377,3 @@ class DeployerApp:
         if (problem := self._keys.problem) is not None:
             missing.append(f"orders cannot be signed: {problem}")
         return missing
-
-
-def _version() -> str:
-    try:
-        return version("callboard")
-    except PackageNotFoundError:
-        return "0.0.0"

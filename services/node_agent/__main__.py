@@ -15,25 +15,25 @@ from pathlib import Path
 
 import structlog
 
-from services.node_agent.app import build
 from services.node_agent.domain.membership import Membership, NotJoined
 from services.node_agent.joining import Ask, NotLetIn, join, request_of, taken
 from services.node_agent.settings import AgentSettings
 from services.node_agent.store.identity_file import IdentityFile
 from services.node_agent.store.locking import FolderLock, FolderTaken
-from services.node_agent.store.status_file import Healthy, Unhealthy, read_health
-from services.node_agent.wiring.real import status_path, version
+from services.node_agent.store.status_file import Healthy, Unhealthy, read_health, status_path
 from shared import logging
 from shared.clock import SystemClock
 from shared.randomness import SystemRandomness
-from shared.service import allow_many_files, run_until_signal
+from shared.service import allow_many_files, hold_garbage, run_until_signal
 from shared.settings import read_settings
+from shared.version import installed_version
 
 log = structlog.get_logger(__name__)
 
 
 def main() -> int:
     """Parse, build, run; the exit status."""
+    hold_garbage()
     given = _parser().parse_args()
     match given.command:
         case "health":
@@ -86,9 +86,8 @@ def _join(given: argparse.Namespace) -> int:
         if not given.request and given.answer is None:
             lock.take()
         ca = None if given.ca is None else given.ca.read_text("ascii")
-        ask = Ask(
-            given.url.rstrip("/"), given.token, given.node_id or os.environ.get("CALLBOARD_NODE_ID"), ca, version()
-        )
+        node_id = given.node_id or os.environ.get("CALLBOARD_NODE_ID")
+        ask = Ask(given.url.rstrip("/"), given.token, node_id, ca, installed_version())
         identity = IdentityFile(state_dir)
         if given.request:
             print(json.dumps(request_of(ask, identity)))
@@ -113,6 +112,9 @@ def _join(given: argparse.Namespace) -> int:
 
 
 def _run(settings: AgentSettings) -> int:
+    # What joins a machine or asks for its health needs none of it.
+    from services.node_agent.app import build
+
     locks = [FolderLock(folder) for folder in {settings.state_dir, settings.sessions_dir}]
     try:
         membership = IdentityFile(settings.state_dir).read()

@@ -84,10 +84,10 @@ from shared.messaging.topology import static_queues
 from shared.randomness import Randomness, SystemRandomness
 from shared.service import Jobs
 from shared.tls import trusting_file
+from shared.version import installed_version
 
 UseCase = TypeVar("UseCase")
 
-VERSION = "0.1.0"
 # Sweeps that may be missing before the watch over the intake counts as interrupted.
 SWEEPS_IN_A_GAP = 5
 
@@ -281,7 +281,7 @@ class Registry:
         tokens, rates = Tokens(ports.tokens, ports.randomness), NodeRates(self._clock)
         return create_api(
             "Callboard registry",
-            version=VERSION,
+            version=installed_version(),
             token=settings.token,
             audit=ports.audit,
             routers=[

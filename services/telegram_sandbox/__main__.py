@@ -7,18 +7,20 @@ import asyncio
 
 import structlog
 
-from services.telegram_sandbox.app import BadWorldFile, Sandbox
 from services.telegram_sandbox.settings import CommonSettings, SandboxSettings
-from services.telegram_sandbox.world.models import Refusal
 from shared import logging
 from shared.clock import SystemClock
 from shared.http import serve
 from shared.randomness import SystemRandomness
-from shared.service import allow_many_files, run_until_signal
+from shared.service import allow_many_files, hold_garbage, run_until_signal
 from shared.settings import read_settings
 
 
 async def _run(common: CommonSettings, settings: SandboxSettings) -> int:
+    # What is loaded from here on is not searched for garbage.
+    from services.telegram_sandbox.app import BadWorldFile, Sandbox
+    from services.telegram_sandbox.world.models import Refusal
+
     log = structlog.get_logger(__name__)
     sandbox = Sandbox(settings, SystemClock(), SystemRandomness())
     try:
@@ -42,6 +44,7 @@ async def _run(common: CommonSettings, settings: SandboxSettings) -> int:
 
 def main() -> int:
     """Run; gives the exit status."""
+    hold_garbage()
     common, settings = read_settings(CommonSettings), read_settings(SandboxSettings)
     logging.configure("telegram-sandbox", common.log_level, common.log_format)
     allow_many_files()

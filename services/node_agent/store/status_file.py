@@ -49,6 +49,11 @@ class Unhealthy:
     reason: str
 
 
+def status_path(state_dir: Path) -> Path:
+    """Where the status of the agent with this state folder is."""
+    return state_dir / "status.json"
+
+
 class StatusFile:
     """The status at `path`."""
 

@@ -4,8 +4,6 @@ import asyncio
 import base64
 import socket
 from functools import partial
-from importlib import metadata
-from pathlib import Path
 
 from services.node_agent.deadman_timer import KernelTimer
 from services.node_agent.domain.keys import NodeKeys
@@ -19,7 +17,7 @@ from services.node_agent.store.logins import FolderAndMemory, Logins
 from services.node_agent.store.machine import resources_of
 from services.node_agent.store.script_files import ScriptFolder
 from services.node_agent.store.session_files import SessionFolder
-from services.node_agent.store.status_file import StatusFile
+from services.node_agent.store.status_file import StatusFile, status_path
 from services.node_agent.store.time_zone import local_time_zone
 from services.node_agent.telegram.sessions import Place, load_session
 from services.node_agent.telegram.sign_in import TelethonDoor
@@ -32,6 +30,7 @@ from shared.clock import Clock
 from shared.contracts.heartbeats import NodeFacts
 from shared.randomness import Randomness
 from shared.tls import trusting
+from shared.version import installed_version
 
 
 def real_ports(settings: AgentSettings, membership: Membership, clock: Clock, randomness: Randomness) -> Ports:
@@ -70,7 +69,7 @@ def node_settings(settings: AgentSettings, membership: Membership) -> NodeSettin
     facts = NodeFacts(
         source=settings.source,
         hostname=socket.gethostname(),
-        agent_version=version(),
+        agent_version=installed_version(),
         labels=given.labels | settings.labels,
         time_zone=local_time_zone(),
     )
@@ -100,19 +99,6 @@ def transport_of(settings: AgentSettings, membership: Membership, clock: Clock, 
             broker = given.broker.model_copy(update={"url": settings.amqp_url or given.broker.url})
             ca = IdentityFile(settings.state_dir).ca_path if given.ca else None
             return AmqpTransport(address_of(broker, ca), node_id, clock, randomness)
-
-
-def status_path(state_dir: Path) -> Path:
-    """Where the status of the agent with this state folder is."""
-    return state_dir / "status.json"
-
-
-def version() -> str:
-    """The agent's version."""
-    try:
-        return metadata.version("callboard")
-    except metadata.PackageNotFoundError:
-        return "0"
 
 
 def _sandbox(settings: AgentSettings) -> Place | None:
