@@ -29,10 +29,10 @@ pip() { .venv/bin/pip --quiet --disable-pip-version-check "$@"; }
 # get through, pip does it.
 install_with_uv() {
     case $(.venv/bin/pip config list) in *.index-url=*) return 1 ;; esac
-    pip install --require-hashes -r requirements-setup.lock &&
-        .venv/bin/uv pip install --quiet --python .venv/bin/python --system-certs --compile-bytecode \
-            --require-hashes -r "$lock" 2>.venv/uv.log && return
-    echo "setup: uv did not get through (.venv/uv.log); pip does it"
+    pip install --require-hashes -r requirements-setup.lock || { echo "setup: no uv; pip does its work"; return 1; }
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --system-certs --compile-bytecode \
+        --require-hashes -r "$lock" 2>.venv/uv.log && return
+    echo "setup: uv did not get through (.venv/uv.log); pip does its work"
     return 1
 }
 
