@@ -52,7 +52,7 @@ COPY services/__init__.py services/__init__.py
 COPY services/deployer services/deployer
 # What the deployer brings to servers; none of it runs here.
 COPY services/node_agent services/node_agent
-COPY pyproject.toml requirements-agent.lock ./
+COPY requirements-agent.lock ./
 ENV CALLBOARD_HTTP_HOST=0.0.0.0 CALLBOARD_HTTP_PORT=8082
 EXPOSE 8082
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=5 CMD ["python", "/usr/local/bin/healthy", "8082"]

@@ -7,7 +7,8 @@ BIN := .venv/bin
 ARGS ?=
 # Where Python is told to keep no compiled files, pytest would prepare a thousand test modules anew in every run.
 unexport PYTHONDONTWRITEBYTECODE
-# Files of tests that run at a time; one more fills the gaps (tests/order.py). With five on two cores deadlines pass.
+# How many files of tests run at a time; one more fills the gaps (tests/order.py). With SIDES=5 on two cores tests miss
+# their deadlines.
 SIDES ?= 4
 
 .PHONY: help setup demo test unit lint format types imports bench fault simulate compose-test docs golden lock clean

@@ -34,9 +34,9 @@ def allow_many_files() -> None:
 
 
 def hold_garbage() -> None:
-    """Called first: nothing that is loaded and built at a start is garbage, and looking is a sixth of the start.
+    """Collect no garbage until `run_until_signal`: what is loaded and built stays, and looking is a sixth of a start.
 
-    `run_until_signal` looks again.
+    A command that ends by itself is over before there is any to speak of.
     """
     gc.disable()
 

@@ -5,9 +5,8 @@ import os
 import signal
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 from shared.service import GARBAGE_THRESHOLDS
-from tests import order
+from tests import order, sides
 from tests.support import servers, vhosts
 from tests.support.shared_servers import SharedServers
 
@@ -65,25 +64,20 @@ structlog.configure(
     ]
 )
 
-# For the side that fills: it has a tenth of what another gets who wants the processor too.
-NICE = 10
-
 SHARED = pytest.StashKey[SharedServers]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `make test` says."""
+    """Add `--filling`."""
     about = "the last side takes only what runs in virtual time, and only the processor time that the others leave"
     parser.addoption("--filling", action="store_true", help=about)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take part in the servers of the run; stand back, if it is this side's."""
-    given = getattr(config, "workerinput", {})
-    folder = given.get("shared_servers") or tempfile.mkdtemp(prefix="callboard-tests-")
+    """Take part in the servers of the run."""
+    given = getattr(config, "workerinput", {}).get("shared_servers")
+    folder = given or tempfile.mkdtemp(prefix="callboard-tests-")
     config.stash[SHARED] = SharedServers(Path(folder))
-    if given and _is_filling(config, given):
-        os.nice(NICE)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -102,16 +96,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    """Load another share of the tests on each side before all of them.
-
-    pytest compiles each for its asserts. In a fresh clone every side would do that for every one at the same time.
-    """
+    """Begin with another share of the tests on each side, when all of them are wanted."""
     side = getattr(session.config, "workerinput", None)
     if side is not None and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
-        root = Path(__file__).parent
-        mine = sorted(root.rglob("test_*.py"))[int(side["workerid"].removeprefix("gw")) :: side["workercount"]]
-        for file in mine:
-            import_module(".".join(file.relative_to(root.parent).with_suffix("").parts))
+        sides.load_share(side)
 
 
 @pytest.hookimpl(trylast=True)
@@ -124,28 +112,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Keep each unit on one side."""
-    return Units(config, log)
-
-
-class Units(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Hands units out. (The groups of xdist 3.8 are written into the ids of tests, where pytest 9.2 has none of it.)"""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return order.unit_of(nodeid)
-
-    def _assign_work_unit(self, node: WorkerController) -> None:
-        if _is_filling(self.config, node.workerinput):
-            unit = next(filter(order.fills, self.workqueue), None)
-            if unit is None:
-                node.shutdown()
-                return
-            self.workqueue.move_to_end(unit, last=False)
-        super()._assign_work_unit(node)
-
-
-def _is_filling(config: pytest.Config, side: Mapping[str, Any]) -> bool:
-    """Whether a side, as xdist describes it, is the one that only fills the gaps."""
-    return bool(config.getoption("filling")) and side["workerid"] == f"gw{side['workercount'] - 1}"
+    return sides.Units(config, log)
 
 
 # While modules and tests are loaded nothing of them is garbage.
@@ -153,8 +120,14 @@ gc.disable()
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Collect garbage as the services do, without thousands of tests and modules: a fifth of the time."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect garbage as the services do, without thousands of tests and modules: a fifth of the time.
+
+    A side gives way from now on and not before: nothing is handed out until every side has collected.
+    """
+    side = getattr(session.config, "workerinput", None)
+    if side is not None and sides.gives_way(session.config, side):
+        os.nice(sides.NICE)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)

@@ -4,8 +4,9 @@ A side takes the next unit when it has finished one, so the long ones come first
 while the others have nothing to do. A unit is a file; files that share a server which takes long to start are one
 unit, and of a file whose tests are long and share nothing each test is one.
 
-Most of what is long waits for real servers, and every deadline in it is real. With `--filling` the last side runs what
-has no real time in it, with the processor time that the others leave and never with theirs.
+Most of what is long waits for real servers, and every deadline in it is real. With `--filling` the last side gives way
+to the others and runs only what has no real time in it: with the processor time that they leave, and with little of
+theirs. The others take of that, too, when nothing else is left.
 """
 
 # Units of several files: what they share is started once for a session, so once on each side that needs it.
@@ -20,7 +21,7 @@ TOGETHER = {
 # Whole folders that are one unit.
 FOLDERS = {"tests/browser/": "browser"}
 APART = ("tests/simulation/test_scripts.py", "tests/simulation/test_drift.py", "tests/simulation/test_schedules.py")
-# By how long they take, the longest first; what is not named comes after them.
+# By how long they take, the longest first, but what can fill gaps after what cannot; what is not named comes last.
 LONG = (
     "fleet",
     "tests/integration/deployer/test_installing.py",

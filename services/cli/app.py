@@ -1,8 +1,6 @@
 """Builds `callboard`: the only place where its commands are put together."""
 
 from functools import cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from typing import Annotated
 
 import typer
@@ -30,6 +28,7 @@ from services.cli.commands.tokens import register_whoami, tokens
 from services.cli.commands.trials import register_trials
 from services.cli.commands.up import register_up
 from services.cli.failures import EXIT_CODES_HELP
+from shared.version import installed_version
 
 
 @cache
@@ -73,10 +72,7 @@ def build_app() -> typer.Typer:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        try:
-            typer.echo(f"callboard {installed_version('callboard')}")
-        except PackageNotFoundError:
-            typer.echo("callboard, run from its source without being installed")
+        typer.echo(f"callboard {installed_version()}")
         raise typer.Exit
 
 

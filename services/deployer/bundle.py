@@ -7,11 +7,11 @@ The wheel holds `services/node_agent` and `shared` alone. Its version ends with 
 import base64
 import hashlib
 import io
-import tomllib
 import zipfile
 from pathlib import Path
 
 from services.deployer.domain.installations import AgentBundle
+from shared.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = "requirements-agent.lock"
@@ -24,11 +24,10 @@ def build_bundle(root: Path = ROOT) -> AgentBundle:
     """Make it. Raises OSError where the agent's files are not beside the deployer's."""
     files = {name: (root / name).read_bytes() for name in _names(root)}
     requirements = (root / REQUIREMENTS).read_bytes()
-    base = str(tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
     digest = hashlib.sha256(requirements)
     for name, content in files.items():
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    version = f"{base}+{digest.hexdigest()[:10]}"
+    version = f"{VERSION}+{digest.hexdigest()[:10]}"
     return AgentBundle(version, f"callboard-{version}-py3-none-any.whl", _wheel(version, files), requirements)
 
 

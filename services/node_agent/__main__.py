@@ -112,9 +112,6 @@ def _join(given: argparse.Namespace) -> int:
 
 
 def _run(settings: AgentSettings) -> int:
-    # What joins a machine or asks for its health needs none of it.
-    from services.node_agent.app import build
-
     locks = [FolderLock(folder) for folder in {settings.state_dir, settings.sessions_dir}]
     try:
         membership = IdentityFile(settings.state_dir).read()
@@ -125,6 +122,9 @@ def _run(settings: AgentSettings) -> int:
         print(error, file=sys.stderr)
         return 2
     logging.configure(f"node_agent/{node_id}", settings.log_level, settings.log_format)
+    # Who joins or asks for the health, every five seconds in a container, needs none of it.
+    from services.node_agent.app import build
+
     try:
         for lock in locks:
             lock.take()

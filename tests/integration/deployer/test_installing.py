@@ -91,7 +91,7 @@ def changed(tmp_path: Path, name: str, file: str, text: str) -> AgentBundle:
     for part in ("services/node_agent", "shared"):
         subprocess.run(["mkdir", "-p", str((root / part).parent)], check=True)
         subprocess.run(["cp", "-r", str(ROOT / part), str(root / part)], check=True)
-    for part in ("services/__init__.py", "pyproject.toml", "requirements-agent.lock"):
+    for part in ("services/__init__.py", "requirements-agent.lock"):
         (root / part).write_bytes((ROOT / part).read_bytes())
     (root / file).write_text(text)
     return build_bundle(root)

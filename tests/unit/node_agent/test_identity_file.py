@@ -71,6 +71,8 @@ def test_an_agent_that_has_not_joined_says_how(
     for name, value in {"STATE_DIR": str(tmp_path), "TELEGRAM__API_ID": "1", "TELEGRAM__API_HASH": "h"}.items():
         monkeypatch.setenv(f"CALLBOARD_{name}", value)
     monkeypatch.setattr("sys.argv", ["callboard-agent", "run"])
+    # It would be held in this process, for every test that comes after.
+    monkeypatch.setattr("services.node_agent.__main__.hold_garbage", lambda: None)
     assert main() == 2
     told = capsys.readouterr().err
     assert "callboard-agent join" in told and "callboard nodes enroll" in told and "Traceback" not in told
