@@ -127,7 +127,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """
     side = getattr(session.config, "workerinput", None)
     if side is not None and sides.gives_way(session.config, side):
-        os.nice(sides.NICE)
+        sides.give_way()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)

@@ -3,6 +3,7 @@
 A side is a worker of xdist; `side` is what xdist tells it of itself.
 """
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -16,8 +17,9 @@ from xdist.workermanage import WorkerController
 from tests import order
 
 TESTS = Path(__file__).parent
-# A side that gives way has a tenth of what another gets that wants the processor at the same time: enough to come on.
+# Who gives way has a tenth of what another gets that wants the processor at the same time: enough to come on.
 NICE = 10
+AUTOGROUP = Path("/proc/self/autogroup")
 
 Side = Mapping[str, Any]
 
@@ -25,6 +27,15 @@ Side = Mapping[str, Any]
 def gives_way(config: pytest.Config, side: Side) -> bool:
     """Whether this is the side that only fills the gaps. (One that takes the place of a dead one is not.)"""
     return bool(config.getoption("filling")) and side["workerid"] == f"gw{side['workercount'] - 1}"
+
+
+def give_way() -> None:
+    """Let this process have what the others leave."""
+    os.nice(NICE)
+    if AUTOGROUP.exists():
+        # Linux shares the processor out among sessions first, and a process is only nice within its own one.
+        os.setsid()
+        AUTOGROUP.write_text(str(NICE))
 
 
 def load_share(side: Side) -> None:

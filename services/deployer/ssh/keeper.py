@@ -98,7 +98,7 @@ def install(name: str) -> dict[str, Any]:
     tried = "from services.node_agent.settings import AgentSettings; from shared.settings import read_settings; "
     _do([str(python), "-c", tried + "read_settings(AgentSettings)"], "the settings are refused", _environment(release))
     # All of it is loaded: what is missing is found before a token is used and before the agent there is stopped.
-    asked = "import services.node_agent.app; from importlib.metadata import version; print(version('callboard'))"
+    asked = "from importlib.metadata import version; import services.node_agent.app; print(version('callboard'))"
     told = _do([str(python), "-c", asked], "the installed agent does not load", _environment(release))
     return {"version": told.strip(), "joins": _asks(release)}
 
