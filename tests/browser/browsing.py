@@ -57,7 +57,8 @@ class Operator:
     complaints: list[str] = field(default_factory=list)
 
     def go(self, path: str) -> None:
-        """Open a page of the console."""
+        """Open a page of the console, when what was chosen in a dialog has led to where it leads."""
+        expect(self.page.locator("dialog .working")).to_have_count(0)
         self.page.goto(self.stack.url + path)
 
     def sign_in(self, token: str | None = None) -> None:
