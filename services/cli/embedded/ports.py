@@ -5,9 +5,13 @@ server then fails to start and says so; nothing is lost, and the next start choo
 """
 
 import errno
+import random
 import socket
 
 LOOPBACK = "127.0.0.1"
+# Below those that Linux gives to outgoing connections (from 32,768 on): one of them, or a server that lets the kernel
+# choose, would take what was looked at in the seconds before its server is there.
+CHOSEN = range(30_000, 32_768)
 
 
 def port_or_free(default: int, taken: frozenset[int] = frozenset()) -> int:
@@ -18,13 +22,14 @@ def port_or_free(default: int, taken: frozenset[int] = frozenset()) -> int:
 
 
 def free_port(taken: frozenset[int] = frozenset()) -> int:
-    """A port that nobody listens on, chosen by the kernel."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
+    """A port that nobody listens on: any of CHOSEN, for two starts in the same second must not find the same one."""
+    for port in random.sample(CHOSEN, len(CHOSEN)):
+        if port not in taken and is_free(port):
             return port
+    # Whoever has taken all of these has not taken all there are.
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
 
 
 def is_free(port: int) -> bool:

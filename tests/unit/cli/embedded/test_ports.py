@@ -1,6 +1,7 @@
 """Ports: the default when it can be had, another when not."""
 
 import socket
+from pathlib import Path
 
 from services.cli.embedded.ports import LOOPBACK, free_port, is_free, port_or_free
 
@@ -19,6 +20,14 @@ def test_a_taken_default_gives_way() -> None:
         taken = holder.getsockname()[1]
         assert not is_free(taken)
         assert port_or_free(taken) != taken
+
+
+def test_no_connection_takes_what_was_chosen() -> None:
+    """One that Linux gives to connections may be taken before its server is there, and another stack answers on it."""
+    first_of_connections = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found = {free_port() for _ in range(20)}
+    assert max(found) < first_of_connections
+    assert len(found) > 10  # two starts in the same second find others
 
 
 def test_ports_promised_to_others_are_left_alone() -> None:
