@@ -27,9 +27,12 @@ def free_port(taken: frozenset[int] = frozenset()) -> int:
         if port not in taken and is_free(port):
             return port
     # Whoever has taken all of these has not taken all there are.
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port = int(probe.getsockname()[1])
+        if port not in taken:
+            return port
 
 
 def is_free(port: int) -> bool:

@@ -118,6 +118,7 @@ async def test_nothing_is_lost_and_nothing_counts_twice_while_everything_breaks(
         done.set()
         await asyncio.gather(*talking)
         said = hall.said()
+        assert len(said) > 300
         await until(lambda: all(said <= set(hall.heard(each)) for each in ACCOUNTS), "everything is heard", 30)
         await hall.agent.until_status("online", ACCOUNTS, 30)
         counted = [len(said)] * len(ACCOUNTS)

@@ -142,8 +142,7 @@ async def test_a_revoked_node_is_told_and_may_join_again(agent: HttpAgent) -> No
     async def offline() -> bool:
         return bool((await agent.office.get(f"/api/v1/workers/{NODE}"))["status"] == "offline")
 
-    # A registry that has stood still for a moment gives every node a whole lease more.
-    await until(offline, "the lease is not renewed", 3 * LEASE_SECONDS + 4)
+    await until(offline, "the lease is not renewed", LEASE_SECONDS + 4)
     await agent.stop()
     await agent.office.enrolled(NODE, agent.home / "state")
     await agent.start()
