@@ -17,6 +17,7 @@ from services.cli.commands.enrolment import register_enrolment
 from services.cli.commands.events import events
 from services.cli.commands.keys import keys, register_sign
 from services.cli.commands.nodes import nodes
+from services.cli.commands.sandbox import sandbox
 from services.cli.commands.scripts import scripts
 from services.cli.commands.servers import servers
 from services.cli.commands.session_backups import register_backups
@@ -67,6 +68,7 @@ def build_app() -> typer.Typer:
     register_whoami(app)
     app.add_typer(tokens, name="tokens")
     app.add_typer(audit, name="audit")
+    app.add_typer(sandbox, name="sandbox")
     return app
 
 

@@ -60,6 +60,13 @@ class Client:
         """Read one thing; `missing` is the sentence for one that is not there."""
         return self._ask("GET", path, missing, params=_given(parameters))
 
+    def rows(self, path: str, parameters: Parameters | None = None, *, missing: str | None = None) -> list[Record]:
+        """Read a list that has no pages, as the sandbox's have none."""
+        answer = self._answer("GET", path, missing, params=_given(parameters))
+        if not isinstance(answer, list):
+            raise self._stranger()
+        return answer
+
     def post(
         self, path: str, body: Record | None = None, *, missing: str | None = None, named: Named = named_by_option
     ) -> Record:
@@ -143,6 +150,14 @@ class Client:
     def _ask(
         self, method: str, path: str, missing: str | None, named: Named = named_by_option, **options: Any
     ) -> Record:
+        answer = self._answer(method, path, missing, named, **options)
+        if not isinstance(answer, dict):
+            raise self._stranger()
+        return answer
+
+    def _answer(
+        self, method: str, path: str, missing: str | None, named: Named = named_by_option, **options: Any
+    ) -> Any:
         with self._told_plainly(method):
             answer = self._http.request(method, path, **options)
         if not answer.is_success:
@@ -150,12 +165,9 @@ class Client:
         if not answer.content:
             return {}
         try:
-            record = answer.json()
+            return answer.json()
         except ValueError:
-            record = None
-        if not isinstance(record, dict):
-            raise self._stranger()
-        return record
+            raise self._stranger() from None
 
     @contextmanager
     def _told_plainly(self, method: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, cast
 import typer
 
 from services.cli.client import Client
-from services.cli.connection import find_connection
+from services.cli.connection import find_connection, find_sandbox
 from services.cli.failures import EXIT_CODES_HELP, CommandFailed, ExitCode
 from services.cli.groups import ListGroup
 from services.cli.output import Output
@@ -63,7 +63,7 @@ class Asked:
 
 
 class Session:
-    """One run of one command: its output, and a client that connects when it is first used."""
+    """One run of one command: its output, and clients that connect when they are first used."""
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
@@ -74,10 +74,16 @@ class Session:
         """The connection. Raises CommandFailed when it is not known where to connect."""
         return Client(find_connection(self._asked.url, self._asked.token, os.environ, self._asked.ca))
 
+    @cached_property
+    def sandbox(self) -> Client:
+        """The connection to a Telegram sandbox. Raises CommandFailed when it is not known where one is."""
+        return Client(find_sandbox(self._asked.url, self._asked.token, os.environ, self._asked.ca))
+
     def close(self) -> None:
         """Close what was opened."""
-        if "client" in self.__dict__:
-            self.client.close()
+        for opened in ("client", "sandbox"):
+            if opened in self.__dict__:
+                getattr(self, opened).close()
 
 
 def new_group(purpose: str, *, lists: bool = True) -> typer.Typer:

@@ -6,7 +6,7 @@ when there is none, or when what was given cannot be an address or a token. A to
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -53,20 +53,42 @@ def find_connection(
     url: str | None, token: str | None, environment: Mapping[str, str], ca: str | None = None
 ) -> Connection:
     """The connection from options, else the environment, else the file; each value for itself."""
+    advice = f"give --url and --token, set {URL} and {TOKEN}, or start it here with `callboard up`"
+    unknown = f"it is not known where Callboard is: {advice}"
+    return _found(url or environment.get(URL), token, environment, ca, lambda kept: kept.url, unknown)
+
+
+def find_sandbox(
+    url: str | None, token: str | None, environment: Mapping[str, str], ca: str | None = None
+) -> Connection:
+    """The same for a Telegram sandbox's admin API, which takes Callboard's token; no variable has its address."""
+    advice = "start one here with `callboard up`, or give the address of its admin API as --url, and --token"
+    unknown = f"it is not known where a Telegram sandbox is: {advice}"
+    return _found(url, token, environment, ca, lambda kept: kept.sandbox.url if kept.sandbox else None, unknown)
+
+
+def _found(
+    url: str | None,
+    token: str | None,
+    environment: Mapping[str, str],
+    ca: str | None,
+    address_in: Callable[[KeptConnection], str | None],
+    unknown: str,
+) -> Connection:
     source = OPTION if token else ENVIRONMENT
-    url, token = url or environment.get(URL), token or environment.get(TOKEN)
+    token = token or environment.get(TOKEN)
     path = home(environment) / FILE
     kept = None if url and token else _from_file(path)
-    if kept is not None and url in (None, "", kept.url):
+    kept_url = address_in(kept) if kept is not None else None
+    if kept is not None and kept_url and url in (None, "", kept_url):
         if not token:
             source = _of_file(path)
-        url, token = kept.url, token or kept.token
+        url, token = kept_url, token or kept.token
     if not url:
-        advice = f"give --url and --token, set {URL} and {TOKEN}, or start it here with `callboard up`"
-        raise _failed(f"it is not known where Callboard is: {advice}")
+        raise _failed(unknown)
     checked = _checked_address(url)
     if not token:
-        other = f" (the one in {path} is for {kept.url})" if kept else ""
+        other = f" (the one in {path} is for {kept_url})" if kept_url else ""
         raise _failed(f"there is no token for {checked}{other}: give --token or set {TOKEN}")
     return Connection(checked, _checked_token(token, source), source, _trust(ca or environment.get(AUTHORITY)))
 

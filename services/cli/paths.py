@@ -21,3 +21,7 @@ WHOAMI = "/api/v1/whoami"
 AUDIT = "/api/v1/audit"
 READY = "/health/ready"
 LIVE = "/health/live"
+
+# The Telegram sandbox's own, at an address of its own.
+SANDBOX_CHATS = "/api/v1/chats"
+SANDBOX_USERS = "/api/v1/users"

@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.support.demo import Demo
 
 ROOT = Path(__file__).parents[2]
-# It follows the events until it is interrupted, and is tested by itself.
-ENDLESS = ("callboard events tail",)
+# They go on until they are interrupted, and are tested by themselves.
+ENDLESS = ("callboard events tail", "callboard sandbox chat --follow")
 
 
 def blocks(heading: str, page: str = "README.md") -> list[str]:
@@ -41,6 +42,7 @@ def test_the_first_five_minutes_work_as_they_are_written(demo: Demo, tmp_path: P
     assert "demo_a_1: online on demo-b" in said["callboard accounts assign demo_a_1 demo-b --wait"]
     [there] = [line for line in said["callboard accounts --node demo-b"].splitlines() if "demo_a_1" in line]
     assert "online" in there
+    heard(demo, tmp_path, ": Good to see you, Wendy!", 6)
 
 
 def test_the_first_five_minutes_in_the_other_language_work_too(demo: Demo, tmp_path: Path) -> None:
@@ -50,6 +52,7 @@ def test_the_first_five_minutes_in_the_other_language_work_too(demo: Demo, tmp_p
     for command in commands(blocks("最初五分鐘", "README.zh-TW.md")):
         if not command.startswith("source ") and command not in ENDLESS:
             typed(demo, tmp_path, command)
+    heard(demo, tmp_path, ": tea 4.5 EUR", 6)
 
 
 def test_a_rollout_with_care_works_as_it_is_written(demo: Demo, tmp_path: Path) -> None:
@@ -70,6 +73,14 @@ def test_both_languages_show_the_same_rollout() -> None:
     """Who reads one of them must not get other commands than who reads the other."""
     english = commands(blocks("Rolling out with care"))
     assert english == commands(blocks("謹慎地推出", "README.zh-TW.md"))
+
+
+def heard(demo: Demo, where: Path, words: str, times: int) -> None:
+    """Wait until the chat, looked at as the reader does, has these words so often."""
+    deadline = time.monotonic() + 30
+    while (chat := typed(demo, where, "callboard sandbox chat")).count(words) != times:
+        assert time.monotonic() < deadline, f"not {times} times {words!r}:\n{chat}"
+        time.sleep(0.5)
 
 
 def typed(demo: Demo, where: Path, command: str, code: int = 0) -> str:

@@ -180,6 +180,9 @@ def sign_in_rows(connection: KeptConnection, home: Path) -> list[Row]:
     else:
         rows += [Row("Sign in", f"export CALLBOARD_HOME={shlex.quote(str(home))}"), Row("", "callboard nodes")]
     rows += [Row("API", f"{connection.url}/docs"), Row("", "(Authorize takes the token)", folds=True)]
+    if connection.sandbox:
+        rows += [Row("Chat", "callboard sandbox chat --follow")]
+        rows += [Row("", "(what guests and accounts say; `callboard sandbox say hello` joins in)", folds=True)]
     if connection.management:
         login = connection.management
         rows += [Row("RabbitMQ", login.url), Row("User", login.username), Row("Password", login.password)]
