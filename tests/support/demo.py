@@ -1,15 +1,11 @@
 """`callboard up` as a child process, in a home of its own."""
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -20,14 +16,6 @@ from tests.support.stack import Stack
 START_SECONDS = 170
 # What it prints once everything is ready.
 UP = "Stop      Ctrl-C"
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """One after the other: two that look for free ports in the same second find the same ones."""
-    with (Path(tempfile.gettempdir()) / "callboard-tests-start.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 class Demo:
@@ -52,10 +40,6 @@ class Demo:
 
     def start(self) -> float:
         """Start and wait until the stack says that it is up; the seconds that it took."""
-        with _alone():
-            return self._start()
-
-    def _start(self) -> float:
         started = time.monotonic()
         self._starts_before = self.output().count(UP) if self.log.exists() else 0
         self._process = self.spawn()

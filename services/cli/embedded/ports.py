@@ -1,7 +1,9 @@
-"""TCP ports on the loopback interface.
+"""TCP ports on the loopback interface, chosen for servers that are about to start.
 
-A port is looked at, not reserved: between the answer and the server's own bind somebody else may take it. That
-server then fails to start and says so; nothing is lost, and the next start chooses again.
+What is chosen here is promised: the process holds a name for it, which the kernel gives to one process at a time and
+takes back with its end. So no two Callboards choose the same port, also when both start in the same second. Other
+programs know nothing of it: one of them may take the port before its server is there. That server then fails to start
+and says so; nothing is lost, and the next start chooses again.
 """
 
 import errno
@@ -13,26 +15,42 @@ LOOPBACK = "127.0.0.1"
 # choose, would take what was looked at in the seconds before its server is there.
 CHOSEN = range(30_000, 32_768)
 
-
-def port_or_free(default: int, taken: frozenset[int] = frozenset()) -> int:
-    """The default if it is free and not in `taken`, otherwise a free one that is not in `taken`; 0 means any."""
-    if default and default not in taken and is_free(default):
-        return default
-    return free_port(taken)
+# Sockets without a file: their names are of the same network namespace as the ports.
+_promises: dict[int, socket.socket] = {}
 
 
-def free_port(taken: frozenset[int] = frozenset()) -> int:
-    """A port that nobody listens on: any of CHOSEN, for two starts in the same second must not find the same one."""
+def take(port: int) -> str | None:
+    """Choose this port. None when it is this process's now; else why it cannot be had, as what the port does."""
+    reason = obstacle(port)
+    if reason is None and not _promised_now(port):
+        return "is promised to another Callboard"
+    return reason
+
+
+def port_or_free(default: int) -> int:
+    """The default if it can be had, otherwise a free one."""
+    return default if take(default) is None else free_port()
+
+
+def free_port() -> int:
+    """A port that nobody listens on and no Callboard has chosen."""
     for port in random.sample(CHOSEN, len(CHOSEN)):
-        if port not in taken and is_free(port):
+        if take(port) is None:
             return port
     # Whoever has taken all of these has not taken all there are.
     while True:
         with socket.socket() as probe:
             probe.bind((LOOPBACK, 0))
             port = int(probe.getsockname()[1])
-        if port not in taken:
+        if take(port) is None:
             return port
+
+
+def give_back(port: int) -> None:
+    """Others may choose it again."""
+    held = _promises.pop(port, None)
+    if held is not None:
+        held.close()
 
 
 def is_free(port: int) -> bool:
@@ -56,3 +74,16 @@ def obstacle(port: int) -> str | None:
                 case _:
                     return f"cannot be used ({error.strerror})"
     return None
+
+
+def _promised_now(port: int) -> bool:
+    promise = socket.socket(socket.AF_UNIX)
+    try:
+        promise.bind(f"\0callboard/port/{port}")
+    except OSError as error:
+        promise.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+    _promises[port] = promise
+    return True

@@ -18,7 +18,7 @@ from typing import Self
 from services.cli.connection_file import Management
 from services.cli.embedded.broker import broker_did_not_start
 from services.cli.embedded.errors import StartFailed
-from services.cli.embedded.ports import LOOPBACK, free_port
+from services.cli.embedded.ports import LOOPBACK, free_port, give_back
 from services.cli.embedded.process import Command, OwnedProcess
 from services.cli.embedded.rabbitmq_files import USER, BrokerFiles, BrokerPorts, epmd_environment
 from services.cli.embedded.waiting import broker_answers, port_accepts, until
@@ -172,9 +172,10 @@ class EmbeddedRabbitMQ:
         await self.stop()
 
     def _choose_ports(self) -> BrokerPorts:
-        taken = frozenset({self.port, self.management_port})
-        distribution = free_port(taken)
-        return BrokerPorts(self.port, self.management_port, distribution, free_port(taken | {distribution}))
+        if self._ports is not None:
+            give_back(self._ports.distribution)
+            give_back(self._ports.epmd)
+        return BrokerPorts(self.port, self.management_port, distribution=free_port(), epmd=free_port())
 
     async def _server_outlives_port_mapper(self, server: OwnedProcess) -> bool:
         """Wait for the end of either; whether the server goes on."""

@@ -15,7 +15,7 @@ from services.cli.connection_file import KeptConnection, SandboxAdmin, kept_toke
 from services.cli.embedded.broker import Broker
 from services.cli.embedded.choice import choose_broker
 from services.cli.embedded.errors import StartFailed
-from services.cli.embedded.ports import LOOPBACK, free_port, obstacle, port_or_free
+from services.cli.embedded.ports import LOOPBACK, free_port, port_or_free, take
 from services.cli.embedded.postgres import EmbeddedPostgres
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.kept import kept_secret
@@ -168,26 +168,22 @@ def find_ports(options: StackOptions, tell: Listener) -> StackPorts:
     Raises CommandFailed when the operator asked for the console's and it cannot be had.
     """
     console = options.console_port or USUAL_PORT
-    reason = obstacle(console)
+    reason = take(console)
     if reason is not None and options.console_port is not None:
         advice = "stop what uses it, give another --port, or none for one that is free"
         raise CommandFailed(ExitCode.FAILED, f"port {console}, which --port asks for, {reason}: {advice}")
     if reason is not None:
         console = free_port()
         tell(Said(f"Port {USUAL_PORT} {reason}: the console gets port {console}"))
-    found = [console]
-    for wish in (5432, 5672, 15672, 8081, 8082, 8443, 8444):
-        found.append(port_or_free(wish, frozenset(found)))
-    console, postgres, amqp, management, registry, deployer, sandbox, sandbox_admin = found
     return StackPorts(
-        postgres=postgres,
-        amqp=amqp,
-        management=management,
         console=console,
-        registry=registry,
-        deployer=deployer,
-        sandbox=sandbox,
-        sandbox_admin=sandbox_admin,
+        postgres=port_or_free(5432),
+        amqp=port_or_free(5672),
+        management=port_or_free(15672),
+        registry=port_or_free(8081),
+        deployer=port_or_free(8082),
+        sandbox=port_or_free(8443),
+        sandbox_admin=port_or_free(8444),
     )
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.cli.embedded.ports import LOOPBACK, free_port
+from services.cli.embedded.ports import LOOPBACK
 from services.cli.failures import CommandFailed
 from services.cli.stack import run
 from services.cli.stack.events import Event, Said
 from services.cli.stack.options import StackOptions
 from services.cli.stack.run import find_ports
+from tests.support.ports import free_port
 
 
 @pytest.fixture
