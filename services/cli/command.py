@@ -29,21 +29,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON to stdout instead of 
 Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Where Callboard is, such as http://127.0.0.1:8080.")
 ]
+SandboxUrl = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="Where the sandbox's admin API is, such as http://127.0.0.1:8444."),
+]
 Token = Annotated[str | None, typer.Option("--token", metavar="TOKEN", help="The operator's token.")]
 Authority = Annotated[
     str | None,
     typer.Option("--ca", metavar="FILE", help="The authority that Callboard's certificate is trusted by, in PEM."),
 ]
-
-_SHARED = tuple(
-    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-    for name, kind, default in (
-        ("as_json", AsJson, False),
-        ("url", Url, None),
-        ("token", Token, None),
-        ("ca", Authority, None),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -86,8 +80,8 @@ class Session:
                 getattr(self, opened).close()
 
 
-def new_group(purpose: str, *, lists: bool = True) -> typer.Typer:
-    """A group of commands; with `lists` its bare name is its command `list`."""
+def new_group(purpose: str, *, lists: bool = True, url: Any = Url) -> typer.Typer:
+    """A group of commands; with `lists` its bare name is its command `list`. `url` is their option for an address."""
     group = typer.Typer(
         cls=ListGroup if lists else None,
         help=f"{purpose} Without a command: list, with the options of list." if lists else purpose,
@@ -96,23 +90,21 @@ def new_group(purpose: str, *, lists: bool = True) -> typer.Typer:
         rich_markup_mode=None,
     )
 
-    def opened(
-        ctx: typer.Context, as_json: AsJson = False, url: Url = None, token: Token = None, ca: Authority = None
-    ) -> None:
-        remember(ctx, Asked(as_json, url, token, ca))
+    def opened(ctx: typer.Context, **given: Any) -> None:
+        remember(ctx, Asked(**given))
 
-    group.callback()(opened)
+    group.callback()(_with_parameters(opened, _shared(url)))
     return group
 
 
-def command(group: typer.Typer, name: str, *, connects: bool = True) -> Callable[[Run[P]], Run[P]]:
+def command(group: typer.Typer, name: str, *, connects: bool = True, url: Any = Url) -> Callable[[Run[P]], Run[P]]:
     """Register a function as a command of `group`; the function itself stays as it is.
 
-    One that does not connect has no options for that.
+    One that does not connect has no options for that; `url` is the option for the address.
     """
 
     def register(run: Run[P]) -> Run[P]:
-        group.command(name, epilog=EXIT_CODES_HELP)(_for_typer(run, _SHARED if connects else ()))
+        group.command(name, epilog=EXIT_CODES_HELP)(_for_typer(run, _shared(url) if connects else ()))
         return run
 
     return register
@@ -151,17 +143,34 @@ def _unforeseen(error: Exception) -> str:
     return f"this is a fault of Callboard ({type(error).__name__}: {error}); {DEBUG}=1 shows where it happened"
 
 
+def _shared(url: Any) -> tuple[inspect.Parameter, ...]:
+    """What every command and every group has, with this option for the address."""
+    return tuple(
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for name, kind, default in (
+            ("as_json", AsJson, False),
+            ("url", url, None),
+            ("token", Token, None),
+            ("ca", Authority, None),
+        )
+    )
+
+
 def _for_typer(run: Callable[..., None], shared: Sequence[inspect.Parameter]) -> Callable[..., None]:
-    # Typer reads a function's signature: this one has the command's own parameters and the shared ones.
     own = list(inspect.signature(run).parameters.values())[1:]
-    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    parameters = [context, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own), *shared]
 
     def started(ctx: typer.Context, **given: Any) -> None:
         remember(ctx, Asked(**{one.name: given.pop(one.name) for one in shared}))
         run_to_the_end(ctx.obj, lambda session: run(session, **given))
 
     started.__doc__ = run.__doc__
-    started.__annotations__ = {one.name: one.annotation for one in parameters}
-    cast(Any, started).__signature__ = inspect.Signature(parameters)
-    return started
+    return _with_parameters(started, [*own, *shared])
+
+
+def _with_parameters(function: Callable[..., None], own: Sequence[inspect.Parameter]) -> Callable[..., None]:
+    """The function with the signature that Typer shall read: the context, and these."""
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    parameters = [context, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own)]
+    function.__annotations__ = {one.name: one.annotation for one in parameters}
+    cast(Any, function).__signature__ = inspect.Signature(parameters)
+    return function

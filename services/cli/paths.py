@@ -25,3 +25,4 @@ LIVE = "/health/live"
 # The Telegram sandbox's own, at an address of its own.
 SANDBOX_CHATS = "/api/v1/chats"
 SANDBOX_USERS = "/api/v1/users"
+SANDBOX_SESSIONS = "/api/v1/sessions"

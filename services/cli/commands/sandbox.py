@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from services.cli.client import PAGE, Client, Record, segment
-from services.cli.command import Session, command, new_group
+from services.cli.command import SandboxUrl, Session, command, new_group
 from services.cli.failures import CommandFailed, ExitCode
-from services.cli.paths import SANDBOX_CHATS, SANDBOX_USERS
+from services.cli.paths import SANDBOX_CHATS, SANDBOX_SESSIONS, SANDBOX_USERS
 
 ASK_EVERY = 0.5
 FIRST = 20
@@ -25,17 +25,15 @@ Chat = Annotated[
     str | None, typer.Option("--chat", metavar="CHAT", help="Its username, title or id; else the sandbox's first one.")
 ]
 
-sandbox = new_group(
-    "What is said in the demo's Telegram. --url is the sandbox's own, such as http://127.0.0.1:8444.", lists=False
-)
+sandbox = new_group("What is said in the demo's Telegram, and saying it.", lists=False, url=SandboxUrl)
 
 
-@command(sandbox, "chat")
+@command(sandbox, "chat", url=SandboxUrl)
 def show_chat(
     session: Session,
     chat: Chat = None,
     number: Annotated[
-        int, typer.Option("-n", "--number", metavar="N", min=1, max=PAGE, help="Only so many of what was said.")
+        int, typer.Option("-n", "--number", metavar="N", min=1, max=PAGE, help="The last so many messages.")
     ] = FIRST,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what will be said, until Ctrl-C.")] = False,
 ) -> None:
@@ -48,20 +46,21 @@ def show_chat(
     if not messages:
         session.out.note(f"nothing was said in {room['title']} yet")
     if follow:
-        for message in _later(session.sandbox, room, messages):
+        for message in _later(session, room, messages):
             _show(session, message, names)
 
 
-@command(sandbox, "say")
+@command(sandbox, "say", url=SandboxUrl)
 def say(
     session: Session,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the guest says.")],
+    words: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What the guest says.")],
     chat: Chat = None,
     name: Annotated[
         str, typer.Option("--as", metavar="NAME", help="The guest's first name; a new guest joins the chat.")
     ] = "Guest",
 ) -> None:
     """Say something in the chat as a guest; `callboard sandbox chat` shows what the accounts answer."""
+    text = " ".join(words)
     _look_at(text, name)
     room = _room(session.sandbox, chat)
     guest = _guest(session.sandbox, name)
@@ -94,6 +93,8 @@ def _look_at(text: str, name: str) -> None:
 
 
 def _room(client: Client, chat: str | None) -> Record:
+    if chat is not None and not chat.strip():
+        raise CommandFailed(ExitCode.REFUSED, "--chat names nothing: leave it out for the sandbox's first chat")
     if chat is not None:
         missing = f"the sandbox has no chat {chat!r}: a username, a title or an id is wanted"
         return client.get(f"{SANDBOX_CHATS}/{segment(chat)}", missing=missing)
@@ -104,23 +105,39 @@ def _room(client: Client, chat: str | None) -> Record:
 
 
 def _guest(client: Client, name: str) -> Record:
-    """Who has this first name and neither a phone nor a bot's token; made if there is nobody."""
-    for user in client.rows(SANDBOX_USERS):
-        if user["first_name"] == name and not user["phone"] and not user["bot"]:
-            return user
-    return client.post(SANDBOX_USERS, {"first_name": name})
+    """Whoever has this first name and no way to speak without us; made if there is nobody."""
+    named = [user for user in client.rows(SANDBOX_USERS) if user["first_name"] == name]
+    signed_in = {login["user_id"] for login in client.rows(SANDBOX_SESSIONS)}
+    if any(user["user_id"] in signed_in for user in named):
+        sentence = f"{name} is no guest but an account with a login, which speaks for itself: give another name"
+        raise CommandFailed(ExitCode.REFUSED, sentence)
+    guests = [user for user in named if not user["phone"] and not user["bot"]]
+    return guests[0] if guests else client.post(SANDBOX_USERS, {"first_name": name})
 
 
 def _messages(client: Client, room: Record, most: int, after: int = 0) -> list[Record]:
     return client.rows(f"{SANDBOX_CHATS}/{room['chat_id']}/messages", {"after": after, "limit": most})
 
 
-def _later(client: Client, room: Record, before: list[Record]) -> Iterator[Record]:
-    """What is said after these, without an end."""
+def _later(session: Session, room: Record, before: list[Record]) -> Iterator[Record]:
+    """What is said after these, without an end; a sandbox that is away is asked again."""
     last = before[-1]["message_id"] if before else 0
+    away = False
     while True:
         time.sleep(ASK_EVERY)
-        for message in _messages(client, room, PAGE, after=last):
+        try:
+            messages = _messages(session.sandbox, room, PAGE, after=last)
+        except CommandFailed as failed:
+            if not failed.passing:
+                raise
+            if not away:
+                session.out.note(f"{failed.gist}; asking again")
+            away = True
+            continue
+        if away:
+            session.out.note("the sandbox answers again")
+        away = False
+        for message in messages:
             last = message["message_id"]
             yield message
 

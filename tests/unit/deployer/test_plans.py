@@ -45,6 +45,18 @@ async def test_a_plan_shows_everything_and_does_nothing_until_it_is_approved() -
     assert stand.endings(plan) == ["planned", "running", "succeeded"]
 
 
+async def test_a_script_of_all_accounts_loses_the_one_that_is_named() -> None:
+    """All others go on with it, so that "all" play it before and after; an operator would see no loss."""
+    stand = await fleet(1)
+    await stand.push("desk", "desk")
+    await stand.order_script("desk", "n-00", bind="all")
+    plan = await stand.deploy(bind=["a-2", "a-1"], rollout=policy(approval=True))
+    found = await stand.browse.plan(plan.id, None, 10)
+    assert found is not None
+    [[lost]] = [entry.loses for entry in found[1]]
+    assert (lost.script_id, lost.accounts, lost.gone) == ("desk", ("a-1", "a-2"), False)
+
+
 async def test_the_hash_of_a_plan_is_of_all_that_it_does() -> None:
     """Otherwise an approval could be used for another plan."""
     stand = await fleet(3)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,34 @@ NOWHERE = dict.fromkeys(("CALLBOARD_URL", "CALLBOARD_TOKEN", "CALLBOARD_HOME", "
 
 
 class Stage:
-    """A sandbox with its doors open, and the command line of whoever has started it here."""
+    """A sandbox with doors that can be closed, and the command line of whoever has started it here."""
 
     def __init__(self, theatre: Theatre, home: Path) -> None:
         self.admin, self.home = theatre.admin, home
         self.environment = NOWHERE | {"CALLBOARD_HOME": str(home)}
+        self._api = theatre.sandbox.admin_api(SecretStr(TOKEN))
+        self._port = free_port()
+        self._doors: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the doors are."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def open(self) -> None:
+        """Open the doors, and wait until somebody answers."""
+        self._doors = asyncio.create_task(serve(self._api, "127.0.0.1", self._port))
+
+        async def answers() -> bool:
+            return (await self.sandbox("chat")).exit_code in (ExitCode.OK, ExitCode.NOT_FOUND)
+
+        await until(answers, "the sandbox answers")
+
+    async def close(self) -> None:
+        """Close the doors."""
+        if self._doors is not None:
+            self._doors.cancel()
+            await asyncio.gather(self._doors, return_exceptions=True)
 
     async def sandbox(self, *words: str, **environment: str) -> Result:
         """Run `callboard sandbox …`; it blocks, so in a thread."""
@@ -43,30 +67,43 @@ class Stage:
         assert result.exit_code == ExitCode.OK, result.output
         return [line.partition("  ")[2] for line in result.stdout.splitlines()]
 
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """`callboard sandbox chat --follow` in a terminal of its own, from the last message on."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.cli", "sandbox", "chat", "--follow", "-n", "1", cwd=ROOT,
+            env=os.environ | self.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """See the class."""
     theatre = await Theatre.open(tmp_path / "sandbox")
-    port = free_port()
-    doors = asyncio.create_task(serve(theatre.sandbox.admin_api(SecretStr(TOKEN)), "127.0.0.1", port))
     home = tmp_path / "home"
     home.mkdir()
-    # Callboard's own address is another one, and nobody asks there.
-    here = KeptConnection(free_url(), TOKEN, None, SandboxAdmin(f"http://127.0.0.1:{port}"))
-    write_connection(home / FILE, here)
     opened = Stage(theatre, home)
+    # Callboard's own address is another one, and nobody asks there.
+    write_connection(home / FILE, KeptConnection(free_url(), TOKEN, None, SandboxAdmin(opened.url)))
     try:
-
-        async def answers() -> bool:
-            return (await opened.sandbox("chat")).exit_code == ExitCode.NOT_FOUND
-
-        await until(answers, "the sandbox answers, and has no chat")
+        await opened.open()
         yield opened
     finally:
-        doors.cancel()
-        await asyncio.gather(doors, return_exceptions=True)
+        await opened.close()
         await theatre.close()
+
+
+async def line_of(stream: asyncio.StreamReader | None) -> str:
+    """The next line, without its time."""
+    assert stream is not None
+    line = await asyncio.wait_for(stream.readline(), 20)
+    return line.decode().rstrip("\n").rpartition("  ")[2]
 
 
 async def test_a_sandbox_without_a_chat_says_what_makes_one(stage: Stage) -> None:
@@ -104,6 +141,24 @@ async def test_who_only_has_the_name_of_a_guest_is_not_spoken_for(stage: Stage) 
     assert [user.first_name for user in await stage.admin.users()] == ["Guest"] * 3
 
 
+async def test_an_account_is_no_guest(stage: Stage) -> None:
+    """What an account says is said by its node; its counters and limits would know nothing of this."""
+    await stage.admin.add_chat("The hall", "the_hall")
+    account = await stage.admin.add_user("demo_a_2", "demo_a_2")
+    await stage.admin.add_session(account.user_id)
+    result = await stage.sandbox("say", "hello", "--as", "demo_a_2")
+    assert result.exit_code == ExitCode.REFUSED
+    assert "demo_a_2 is no guest but an account with a login" in result.stderr
+    assert await stage.said() == []
+
+
+async def test_words_need_no_quotes(stage: Stage) -> None:
+    """Nobody thinks of the shell while talking."""
+    await stage.admin.add_chat("The hall", "the_hall")
+    await stage.sandbox("say", "hello", "to", "all", "--as", "Ann")
+    assert await stage.said("-n", "1") == ["Ann: hello to all"]
+
+
 @pytest.mark.parametrize("name", ["second", "@second", "The second one"])
 async def test_another_chat_is_named_in_every_way(stage: Stage, name: str) -> None:
     """The first chat is only a default."""
@@ -129,6 +184,8 @@ async def test_a_chat_that_is_not_there_is_named(stage: Stage) -> None:
         assert result.exit_code == ExitCode.NOT_FOUND
         assert "the sandbox has no chat 'hal'" in result.stderr
     assert await stage.admin.users() == []
+    nothing = await stage.sandbox("chat", "--chat", "")
+    assert (nothing.exit_code, "--chat names nothing" in nothing.stderr) == (ExitCode.REFUSED, True)
 
 
 @pytest.mark.parametrize(
@@ -170,22 +227,28 @@ async def test_following_goes_on_until_it_is_interrupted(stage: Stage) -> None:
     """What is said meanwhile is shown as it is said, each once, by people who came meanwhile too."""
     await stage.admin.add_chat("The hall", "the_hall")
     await stage.sandbox("say", "before")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", "sandbox", "chat", "--follow", "-n", "1",
-        cwd=ROOT, env=os.environ | stage.environment, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        heard = [await process.stdout.readline()]
+    async with stage.following() as process:
+        heard = [await line_of(process.stdout)]
         await stage.sandbox("say", "after", "--as", "Ann")
-        heard += [await asyncio.wait_for(process.stdout.readline(), 20) for _ in range(2)]
-        assert [line.decode().split("  ")[1] for line in heard] == ["Guest: before\n", "Ann joined\n", "Ann: after\n"]
+        heard += [await line_of(process.stdout) for _ in range(2)]
+        assert heard == ["Guest: before", "Ann joined", "Ann: after"]
         process.send_signal(signal.SIGINT)
-        rest, _ = await asyncio.wait_for(process.communicate(), 20)
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert (rest, process.returncode) == (b"", ExitCode.INTERRUPTED)
+        rest = await asyncio.wait_for(process.communicate(), 20)
+    assert (rest, process.returncode) == ((b"", b""), ExitCode.INTERRUPTED)
+
+
+async def test_following_outlives_the_sandbox(stage: Stage) -> None:
+    """Killing what one likes is a part of the demo, and the supervisor starts it again."""
+    await stage.admin.add_chat("The hall", "the_hall")
+    await stage.sandbox("say", "before")
+    async with stage.following() as process:
+        assert await line_of(process.stdout) == "Guest: before"
+        await stage.close()
+        assert await line_of(process.stderr) == f"nothing answers at {stage.url}; asking again"
+        await stage.open()
+        assert await line_of(process.stderr) == "the sandbox answers again"
+        await stage.sandbox("say", "after")
+        assert await line_of(process.stdout) == "Guest: after"
 
 
 async def test_where_no_sandbox_is_known(stage: Stage, tmp_path: Path) -> None:
@@ -201,15 +264,14 @@ async def test_where_no_sandbox_is_known(stage: Stage, tmp_path: Path) -> None:
 async def test_a_sandbox_elsewhere_by_address_and_token(stage: Stage, tmp_path: Path) -> None:
     """That of a compose stack has no file here. Another one's token is not sent there."""
     await stage.admin.add_chat("The hall", "the_hall")
-    kept = json.loads((stage.home / FILE).read_text())
     home = {"CALLBOARD_HOME": str(tmp_path / "none")}
-    given = await stage.sandbox("chat", "--url", kept["sandbox"]["url"], "--token", TOKEN, **home)
+    given = await stage.sandbox("chat", "--url", stage.url, "--token", TOKEN, **home)
     assert given.exit_code == ExitCode.OK, given.output
-    from_variable = await stage.sandbox("chat", "--url", kept["sandbox"]["url"], CALLBOARD_TOKEN=TOKEN, **home)
+    from_variable = await stage.sandbox("chat", "--url", stage.url, CALLBOARD_TOKEN=TOKEN, **home)
     assert from_variable.exit_code == ExitCode.OK, from_variable.output
     other = await stage.sandbox("chat", "--url", free_url())
     assert other.exit_code == ExitCode.UNREACHABLE
-    assert f"is for {kept['sandbox']['url']}" in other.stderr
+    assert f"is for {stage.url}" in other.stderr
 
 
 async def test_a_wrong_token_is_told(stage: Stage) -> None:
