@@ -1,5 +1,6 @@
 """What `deployments start`, `deployments watch` and `scripts push --deploy` have in common: the order and its end."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -96,12 +97,19 @@ def start(
 ) -> Record:
     """Order the deployment and show its id, with how to look on if nobody waits; gives what the deployer answered."""
     started = ordered(session, path, script_id, order, policy)
-    for sentence in takeovers.sentences(started):
+    for sentence in (*takeovers.sentences(started), *_unplayed(started)):
         session.out.note(sentence)
     if not session.out.as_json:
         session.out.line(str(started["deployment_id"]))
         follow_up(session, started, wait=wait)
     return started
+
+
+def _unplayed(started: Record) -> Iterator[str]:
+    """A sentence where a script comes that nobody plays."""
+    if started.get("unplayed"):
+        there = f"on {started['unplayed']} of {started.get('nodes')} nodes"
+        yield f"{there} no account plays {started.get('script_id')}: an order with --bind says who does"
 
 
 def follow_up(session: Session, deployment: Record, *, wait: bool = False) -> None:

@@ -67,7 +67,8 @@ def deployments_router(desk: DeploymentDesk) -> APIRouter:
         how many failures are too many, how long each step may take, and when; without it everything goes at once. With
         `rollout.approval` only the plan is stored, with `rollout.start_at` it waits for its time. An older deployment
         of the same script that is still on its way to one of these nodes is superseded there when this one begins.
-        `takes_over` names the scripts that lose accounts to this one, and the messages that both would have answered.
+        `takes_over` names the scripts that lose accounts to this one, and the messages that both would have answered;
+        on `unplayed` of the nodes no account plays it, now or then, until an order with `bind` says who does.
         """
         return await ordered(read_order(script_id, body))
 

@@ -45,7 +45,8 @@ class TakeoverView(BaseModel):
 class OrderedView(BaseModel):
     """A deployment that was accepted; `nodes` is how many it goes to, `takes_over` what it ends elsewhere.
 
-    One that is `planned` begins when its `plan_hash` is approved. `removes`: the script is taken away.
+    One that is `planned` begins when its `plan_hash` is approved. `removes`: the script is taken away. On `unplayed` of
+    the nodes no account will play it: `bind` says who does.
     """
 
     deployment_id: str
@@ -54,6 +55,7 @@ class OrderedView(BaseModel):
     hash: str
     removes: bool
     nodes: int
+    unplayed: int
     state: DeploymentState
     plan_hash: str | None
     takes_over: list[TakeoverView]
@@ -69,6 +71,7 @@ def view_of(ordered: Ordered) -> OrderedView:
         hash=artifact.hash,
         removes=ordered.deployment.removes,
         nodes=ordered.deployment.total,
+        unplayed=ordered.unplayed,
         state=ordered.deployment.state,
         plan_hash=ordered.deployment.plan_hash,
         takes_over=[_takeover(one) for one in ordered.takeovers],

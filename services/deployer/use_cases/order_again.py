@@ -13,7 +13,7 @@ from services.deployer.domain.plans import PlanEntry
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import Rollout
 from services.deployer.domain.targets import NodeIds
-from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment
+from services.deployer.use_cases.order_deployment import DeploymentOrder, OrderDeployment, Placed
 from services.deployer.use_cases.steer_deployment import NoSuchDeployment, NotPossible, SteerDeployment
 from shared.contracts.bindings import Bind, Bindings, undone
 from shared.contracts.deployments import DeliveryState, DeploymentState
@@ -103,10 +103,10 @@ class OrderAgain:
         return RolledBack(tuple(made), tuple(left))
 
     async def _ordered(self, transaction: Transaction, wanted: DeploymentOrder) -> Deployment:
-        ordered = await self._order.within(transaction, wanted)
+        placed = await self._order.within(transaction, wanted)
         # Version and nodes come from rows that nothing ever deletes.
-        assert isinstance(ordered, tuple), ordered
-        return ordered[0]
+        assert isinstance(placed, Placed), placed
+        return placed.deployment
 
 
 async def _locked(transaction: Transaction, first: Deployment, node_ids: Sequence[str]) -> Mapping[str, Bindings]:

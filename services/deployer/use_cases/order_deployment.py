@@ -11,7 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.deployer.domain.deployments import Deployment, Effect, Progress, gone_to
-from services.deployer.domain.plans import Known, PlanEntry, groups_of, newest_answers, plan_hash, planned_entries
+from services.deployer.domain.plans import (
+    Known,
+    PlanEntry,
+    groups_of,
+    newest_answers,
+    plan_hash,
+    planned_entries,
+    players,
+)
 from services.deployer.domain.ports import Store, Transaction
 from services.deployer.domain.rollout import PLAIN, Rollout
 from services.deployer.domain.takeovers import Takeover
@@ -50,10 +58,23 @@ class DeploymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """A stored deployment, and the accounts that it takes away from other scripts."""
+    """A stored deployment, and the accounts that it takes away from other scripts.
+
+    `unplayed` is on how many nodes no account plays the script when it is done.
+    """
 
     deployment: Deployment
     takeovers: tuple[Takeover, ...]
+    unplayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order in a transaction that is not committed yet; what it takes over is still to be compared."""
+
+    deployment: Deployment
+    takeovers: Takeovers
+    unplayed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +111,14 @@ class OrderDeployment:
     async def __call__(self, wanted: DeploymentOrder) -> Ordered | Refusal:
         """Order it."""
         async with self._store.begin() as transaction:
-            ordered = await self.within(transaction, wanted)
-        if not isinstance(ordered, tuple):
-            return ordered
+            placed = await self.within(transaction, wanted)
+        if not isinstance(placed, Placed):
+            return placed
         self._due()
-        deployment, takeovers = ordered
-        return Ordered(deployment, await asyncio.to_thread(compared, takeovers) if takeovers.found else ())
+        takeovers = await asyncio.to_thread(compared, placed.takeovers) if placed.takeovers.found else ()
+        return Ordered(placed.deployment, takeovers, placed.unplayed)
 
-    async def within(self, transaction: Transaction, wanted: DeploymentOrder) -> tuple[Deployment, Takeovers] | Refusal:
+    async def within(self, transaction: Transaction, wanted: DeploymentOrder) -> Placed | Refusal:
         """Order it in a transaction of somebody else."""
         artifact = await _artifact(transaction, wanted)
         if not isinstance(artifact, Artifact):
@@ -112,7 +133,8 @@ class OrderDeployment:
         known = await known_of(transaction, effect, plan)
         entries = planned_entries(effect, wanted.rollout, targets, known)
         deployment = await self._stored(transaction, self._planned(wanted, artifact, entries), entries)
-        return deployment, await takeovers_of(transaction, artifact, wanted.bind, known.bindings)
+        takeovers = await takeovers_of(transaction, artifact, wanted.bind, known.bindings)
+        return Placed(deployment, takeovers, await _unplayed(transaction, effect, plan))
 
     def _planned(self, wanted: DeploymentOrder, artifact: Artifact, entries: list[PlanEntry]) -> Deployment:
         now = self._clock.now()
@@ -155,6 +177,14 @@ async def known_of(transaction: Transaction, effect: Effect, node_ids: Collectio
     rows = await transaction.desired.wanted(effect.artifact.id, node_ids)
     applied = await transaction.deliveries.applied(effect.artifact.id, node_ids)
     return Known(before, newest_answers(rows, applied))
+
+
+async def _unplayed(transaction: Transaction, effect: Effect, node_ids: Collection[str]) -> int:
+    """On how many of the nodes no account plays the script after the order; none for one that removes it."""
+    if effect.removes:
+        return 0
+    before = await transaction.bindings.of(node_ids)
+    return sum(not players(effect.rebound(before.get(node_id, {})), effect.artifact.id) for node_id in node_ids)
 
 
 def approved(deployment: Deployment, now: datetime) -> Deployment:

@@ -94,6 +94,7 @@ async def test_a_deployment_is_accepted_and_can_be_followed(door: Door) -> None:
         "hash": pushed["hash"],
         "removes": False,
         "nodes": 2,
+        "unplayed": 0,
         "state": "running",
         "plan_hash": ordered["plan_hash"],
         "takes_over": [],

@@ -53,3 +53,17 @@ async def test_an_order_answers_with_the_accounts_that_it_takes_from_another_scr
             "same_messages": [{"message": "hello", "scene": "hello", "other_scene": "hello", "chats": ["@lobby"]}],
         }
     ]
+
+
+async def test_an_order_answers_on_how_many_nodes_nobody_plays_the_script(door: Door) -> None:
+    """Verified everywhere, and nobody says a word: whoever forgot to bind it would look for a fault."""
+    await door.push(script("Hello!"))
+
+    async def unplayed(**order: object) -> object:
+        return (await door.http.post(DEPLOY, json={"selector": "all", **order})).json()["unplayed"]
+
+    assert await unplayed() == 2
+    assert await unplayed(node_ids=["demo-a"], selector=None, bind=["acc-1"]) == 0
+    assert await unplayed() == 1
+    assert await unplayed(bind="all", rollout={"approval": True}) == 0
+    assert await unplayed() == 1  # nobody has approved it

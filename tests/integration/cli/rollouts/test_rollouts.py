@@ -227,6 +227,15 @@ async def test_a_script_is_taken_away(scene: Scene, callboard: Run) -> None:
     assert "1 node in 1 group; 1 lose it" in shown.err
 
 
+async def test_a_script_that_nobody_plays_is_told(scene: Scene, callboard: Run) -> None:
+    """Verified everywhere, and nobody says a word: whoever forgot to bind it would look for a fault."""
+    said = "on 2 of 2 nodes no account plays greeter: an order with --bind says who does"
+    assert said in (await callboard("deployments", "start", "greeter", *ALL)).err
+    assert "no account plays" not in (await callboard("deployments", "start", "greeter", *ALL, "--bind", "all")).err
+    assert "no account plays" not in (await callboard("deployments", "start", "greeter", *ALL)).err
+    assert "no account plays" not in (await callboard("deployments", "remove", "greeter", *ALL)).err
+
+
 @pytest.mark.parametrize("act", ["show", "watch", "pause", "resume", "abort", "retry", "rollback"])
 async def test_ids_that_are_none(callboard: Run, act: str) -> None:
     """A slip of the pen is answered with where the ids are, whatever the command."""
