@@ -50,14 +50,29 @@ def documents() -> dict[Path, Callable[[], str]]:
 
 
 def event_api() -> str:
-    """The tables of messages and queues."""
+    """The tables of messages and queues, then every body, then every type that the bodies name."""
     rows = "".join(_message_row(entry) for entry in CATALOGUE)
     queues = "".join(_queue_rows())
-    fields = "\n".join(_fields(entry) for entry in CATALOGUE)
+    schemas = _schemas()
+    bodies = "\n".join(_section(name, schemas.pop(name)) for name in _contract_names())
+    types = "\n".join(_section(name, schema) for name, schema in schemas.items())
     return (
         f"{HEAD}{rows}\n## Queues\n\n| queue | kind | bound to | limits |\n| --- | --- | --- | --- |\n{queues}\n"
-        f"## Bodies\n\n{fields}"
+        f"## Bodies\n\n{bodies}\n## Types\n\nWhat the tables above name, in the order of the alphabet.\n\n{types}"
     )
+
+
+def _contract_names() -> Iterator[str]:
+    return (entry.contract.__name__ for entry in CATALOGUE)
+
+
+def _schemas() -> dict[str, Any]:
+    """The JSON Schema of every message and of every type in one, by name."""
+    _, schema = models_json_schema(
+        [(entry.contract, "validation") for entry in CATALOGUE], ref_template="#/components/schemas/{model}"
+    )
+    schemas: dict[str, Any] = schema["$defs"]
+    return schemas
 
 
 def _message_row(entry: Entry) -> str:
@@ -79,21 +94,23 @@ def _queue_rows() -> Iterator[str]:
         yield f"| `{name}` | {queue.arguments['x-queue-type']} | {bound.replace('NODE', '<node_id>')} | {limits} |\n"
 
 
-def _fields(entry: Entry) -> str:
-    contract = entry.contract
-    lines = [f"### {contract.__name__}\n", f"{(contract.__doc__ or '').strip()}\n", "| field | required | type |"]
-    lines.append("| --- | --- | --- |")
-    schema = contract.model_json_schema()
-    for name, field in schema["properties"].items():
-        required = "yes" if name in schema.get("required", ()) else "no"
-        lines.append(f"| `{name}` | {required} | {_type(field)} |")
-    return "\n".join(lines) + "\n"
+def _section(name: str, schema: dict[str, Any]) -> str:
+    """A message or a type: what it is, then its fields or, of an enumeration, its values."""
+    head = f"### {name}\n\n{schema['description']}\n\n"
+    if "enum" in schema:
+        return f"{head}One of {_type(schema)}.\n"
+    lines = ["| field | required | type |", "| --- | --- | --- |"]
+    for field, of_field in schema["properties"].items():
+        required = "yes" if field in schema.get("required", ()) else "no"
+        lines.append(f"| `{field}` | {required} | {_type(of_field)} |")
+    return head + "\n".join(lines) + "\n"
 
 
 def _type(field: dict[str, Any]) -> str:
     """A JSON Schema in a few words."""
     if "$ref" in field:
-        return str(field["$ref"].rsplit("/", 1)[-1])
+        name = field["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
     if "anyOf" in field:
         return " or ".join(_type(one) for one in field["anyOf"])
     if "const" in field or "enum" in field:
@@ -101,16 +118,22 @@ def _type(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_type(field['items'])}"
     if field.get("type") == "object":
-        return "map"
+        return _map(field)
     words = str(field.get("type", "anything")) + (f" ({field['format']})" if "format" in field else "")
     return words + (f" `{field['pattern']}`".replace("|", "\\|") if "pattern" in field else "")
 
 
+def _map(field: dict[str, Any]) -> str:
+    if "patternProperties" in field:
+        [(pattern, value)] = field["patternProperties"].items()
+        key = {"type": "string", "pattern": pattern}
+    else:
+        key, value = field.get("propertyNames", {"type": "string"}), field["additionalProperties"]
+    return f"map of {_type(key)} → {_type(value)}"
+
+
 def asyncapi() -> str:
     """The AsyncAPI 3 document."""
-    _, definitions_schema = models_json_schema(
-        [(entry.contract, "validation") for entry in CATALOGUE], ref_template="#/components/schemas/{model}"
-    )
     document = {
         "asyncapi": "3.0.0",
         "info": {
@@ -123,7 +146,7 @@ def asyncapi() -> str:
         "operations": dict(_operations()),
         "components": {
             "messages": {entry.contract.__name__: _message(entry) for entry in CATALOGUE},
-            "schemas": definitions_schema["$defs"],
+            "schemas": _schemas(),
         },
     }
     out = StringIO()

@@ -18,7 +18,7 @@ UNSIGNED = frozenset({"signature", "content", "sealed", "url"})
 
 
 class Signature(Part):
-    """An Ed25519 signature of `SignedContract.signed_content`, and which of the deployer's keys made it."""
+    """An Ed25519 signature of an order's type and body, and which of the deployer's keys made it."""
 
     key_id: KeyId
     value: SignatureValue
