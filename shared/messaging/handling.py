@@ -4,10 +4,13 @@
 | -------------------------- | ------------------------------------------------------------------------- |
 | returns                    | settled                                                                   |
 | raises `Unavailable`       | tried again in place, with back-off, for as long as it takes               |
-| raises `Rejected`          | dead letter with the verdict's reason                                     |
-| raises anything else       | tried `TRIES` times, then dead letter with the error's class and text      |
-| cannot be decoded          | dead letter with what was expected                                        |
+| raises `Rejected`          | buried with the verdict's reason                                          |
+| raises anything else       | tried `TRIES` times, then buried with the error's class and text           |
+| cannot be decoded          | buried with what was expected                                             |
 | (the route admits it not)  | settled unread                                                            |
+
+To bury a message is to make a dead letter of it, where that may be done: a node may not, and logs it. Whoever buries
+says in the log what was done.
 
 Waiting in place holds the message unsettled, and the prefetch bounds how many: when PostgreSQL is away, messages
 stay in the broker and nothing spins.
@@ -50,7 +53,7 @@ Bury = Callable[[Received, str], Awaitable[None]]
 
 
 class Handling:
-    """Applies the policy to the messages of one route. `bury` makes a dead letter and raises if it cannot."""
+    """Applies the policy to the messages of one route. `bury` gets what cannot be handled, and raises if it fails."""
 
     def __init__(self, route: Route, bury: Bury, clock: Clock, randomness: Randomness) -> None:
         self._route = route
@@ -70,7 +73,7 @@ class Handling:
             accepted=self._route.handlers,
         )
         if isinstance(message, Unreadable):
-            await self._dead(received, message.reason)
+            await self._bury(received, message.reason)
             return
         handler = self._route.handlers[type(message)]
         waits = failures = 0
@@ -83,16 +86,12 @@ class Handling:
                     log.warning("handler_waits", queue=received.queue, reason=str(error))
                 waits += 1
             except Rejected as verdict:
-                await self._dead(received, str(verdict))
+                await self._bury(received, str(verdict))
                 return
             except Exception as error:
                 failures += 1
                 log.exception("handler_failed", queue=received.queue, tries=failures)
                 if failures == TRIES:
-                    await self._dead(received, f"{type(error).__name__}: {error}")
+                    await self._bury(received, f"{type(error).__name__}: {error}")
                     return
             await self._clock.sleep(self._backoff.delay(waits + failures - 1, self._randomness))
-
-    async def _dead(self, received: Received, reason: str) -> None:
-        log.warning("message_dead_lettered", queue=received.queue, key=received.routing_key, reason=reason)
-        await self._bury(received, reason)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import structlog
+
 from shared.clock import Clock
 from shared.contracts import names
 from shared.contracts.catalogue import ENTRY_BY_CONTRACT, must_be_taken, routing_key
@@ -21,6 +23,8 @@ from shared.contracts.contract import Contract
 from shared.messaging.bus import PublishFailed, Route, Unroutable
 from shared.messaging.handling import Handling, Received
 from shared.randomness import Randomness
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,7 @@ class InMemoryBus:
     async def bury(self, received: Received, reason: str) -> None:
         """Keep a dead letter with its reason."""
         self.dead.append(DeadLetter(received, reason))
+        log.warning("message_dead_lettered", queue=received.queue, key=received.routing_key, reason=reason)
 
 
 def _takes(queue: names.Queue, exchange: str, key: str) -> bool:

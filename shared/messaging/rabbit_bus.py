@@ -87,6 +87,7 @@ class RabbitBus:
         if received.type_name:
             headers[envelope.TYPE] = received.type_name
         await self._send(names.DEAD, "", received.body, headers=headers, mandatory=True)
+        log.warning("message_dead_lettered", queue=received.queue, key=received.routing_key, reason=reason)
 
     @property
     def source(self) -> str:

@@ -82,7 +82,6 @@ class RabbitMailbox:
         )
         order = order_in(received, self._randomness)
         if isinstance(order, Unreadable):
-            log.warning("message_dead_lettered", queue=queue, key=received.routing_key, reason=order.reason)
             await self._bus.bury(received, order.reason)
             return None
         return order

@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
 
 from httpx_sse import aconnect_sse
 
 from services.telegram_sandbox.client import SandboxClient
-from shared.contracts.artifacts import Artifact
-from shared.contracts.deliveries import DeliverArtifact
-from shared.contracts.identifiers import content_hash
+from tests.support.by_hand import order_of_the_page
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
@@ -139,20 +136,8 @@ async def test_the_event_stream_tells_a_deployment_as_it_goes(stack: Stack) -> N
 async def test_a_command_typed_into_the_management_console_is_carried_out(stack: Stack) -> None:
     """The event API is for people too: the body is plain JSON, signed with `callboard sign`, and needs no header."""
     await online(stack)
-    source = script("by-hand", "typed by hand")
-    order = DeliverArtifact(
-        node_id="demo-a",
-        delivery_id="dlv_" + "a" * 32,
-        attempt=1,
-        artifact=Artifact(id="by-hand", version=1, hash=content_hash(source.encode())),
-        size=len(source.encode()),
-        content=source,
-        bind="all",
-        issued_at=datetime.now(UTC),
-    )
-    unsigned = order.model_dump(mode="json", exclude={"attempt"}, exclude_none=True) | {"attempt": 1}
     async with stack.api() as api:
-        body = (await api.post("/api/v1/group-ai/keys/sign", json=unsigned)).raise_for_status().json()
+        body = (await api.post("/api/v1/group-ai/keys/sign", json=order_of_the_page())).raise_for_status().json()
     async with stack.management() as management:
         answer = await management.post(
             "/api/exchanges/%2F/callboard.commands/publish",

@@ -87,7 +87,7 @@ def keys_router(keys: DeployerKeys) -> APIRouter:
         order: Annotated[dict[str, Any], Body(description="the order's JSON, whole", examples=[_ORDER])],
     ) -> dict[str, Any]:
         """The order with the deployer's signature, as nodes take it: to be typed into the broker's management console,
-        for instance. `node.deliver-artifact.v1` and `node.forget-delivery.v1` can be signed.
+        for instance. `node.deliver-artifact.v1`, `node.remove-artifact.v1` and `node.forget-delivery.v1` can be signed.
         """
         return signed_by_hand(order, (await _signer(keys)))
 

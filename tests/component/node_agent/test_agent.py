@@ -3,6 +3,7 @@
 from services.node_agent.domain.telegram import FloodWait, Limited, SuspectLogin, Unreachable
 from shared.contracts import names
 from shared.contracts.accounts import AccountChanged
+from shared.contracts.leases import GrantLease
 from shared.contracts.own_accounts import NameOwnAccounts, own_accounts_digest
 from tests.component.node_agent.virtual_agent import ANNA, CHAT, GUEST, World
 from tests.support.agent.orders import NODE, script
@@ -77,6 +78,20 @@ async def test_the_accounts_stop_before_the_lease_ends_and_start_with_the_next(w
         await world.clock.run_for(15)
         assert world.telegram.connected("anna")
         assert "The lease ran out" in world.registry.reasons("anna", "stopped")[-1]
+
+
+async def test_a_lease_typed_by_hand_makes_the_node_beat_and_no_more(world: World) -> None:
+    """The registry's answer to a beat stands: a full report for everybody who asks would be a storm of reports."""
+    async with world.online():
+        beats = world.registry.beats
+        newest, told = beats[-1], len(beats)
+        await world.bus.publish(
+            GrantLease(node_id=NODE, boot=newest.boot, seq=newest.seq, seconds=1, full_report=True,
+                       ledger_id=newest.ledger_id)
+        )  # fmt: skip
+        await world.clock.run_for(2)
+        assert [beat.full for beat in beats[told:]] == [False]
+        assert world.telegram.connected("anna")
 
 
 async def test_a_refused_node_stops_and_says_why(world: World) -> None:

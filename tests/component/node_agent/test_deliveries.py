@@ -172,8 +172,8 @@ async def test_reports_wait_for_the_broker_and_only_the_last_is_sent(world: Worl
         assert [report.outcome for report in world.registry.reports] == [DeliveryOutcome.APPLIED]
 
 
-async def test_an_order_for_another_node_or_without_content_is_a_dead_letter(world: World) -> None:
-    """What can never be applied is put where people look, with the reason."""
+async def test_an_order_without_content_is_given_up_with_its_reason(world: World) -> None:
+    """What can never be applied would be tried for ever, or vanish without a word of why."""
     async with world.online():
         await world.deliver(script("hi"), content=None)
         await world.clock.run_for(5)

@@ -7,6 +7,7 @@ from typing import Any
 
 import aio_pika
 import pytest
+from structlog.testing import capture_logs
 
 from shared.clock import SystemClock
 from shared.contracts import names
@@ -154,9 +155,14 @@ async def test_a_rejected_message_becomes_a_dead_letter_with_its_reason(side: Si
     async def on_grant(message: GrantLease) -> None:
         raise Rejected("this lease is for another boot")
 
-    await side.attach([Route(QUEUE, {GrantLease: on_grant})])
-    await side.bus.publish(grant(1))
-    assert await until(side.dead, "a dead letter") == ["this lease is for another boot"]
+    def told() -> list[str]:
+        return [line["reason"] for line in logs if line["event"] == "message_dead_lettered"]
+
+    with capture_logs() as logs:
+        await side.attach([Route(QUEUE, {GrantLease: on_grant})])
+        await side.bus.publish(grant(1))
+        assert await until(side.dead, "a dead letter") == ["this lease is for another boot"]
+        assert await until(told, "a line in the log") == ["this lease is for another boot"]
 
 
 async def test_a_type_that_the_queue_does_not_take_becomes_a_dead_letter(side: Side) -> None:

@@ -152,6 +152,7 @@ async def test_orders_come_through_every_trouble_once(office: Office, address: s
     assert office.polls[0]["boot"] == "7"
     dropped = [line["reason"] for line in logs if line["event"] == "order_dropped"]
     assert dropped[0] == "an unlucky number" and "'odd' is not handled here" in dropped[1]
+    assert "message_dead_lettered" not in [line["event"] for line in logs]
     reasons = [line["reason"] for line in logs if line["event"] == "orders_not_fetched"]
     assert len(reasons) == 4 and "refuses this node's token" in reasons[0]
 

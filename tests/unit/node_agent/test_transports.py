@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.console.app import TIMEOUTS
 from services.node_agent.settings import AgentSettings
 from services.node_agent.transports import folder
+from services.node_agent.transports.amqp import AmqpTransport
 from services.node_agent.transports.folder import FolderTransport
 from services.node_agent.transports.http import ANSWER_SECONDS, POLL_SECONDS
 from services.registry.api.worker_orders import LONGEST_WAIT
@@ -18,6 +20,7 @@ from shared.contracts import names
 from shared.contracts.leases import GrantLease
 from shared.contracts.parcels import Parcel, file_name, is_file_name, packed, parcel_id, temporary_name
 from shared.messaging import PublishFailed, Route, Unavailable
+from shared.messaging.handling import Handling, Received
 from shared.randomness import SystemRandomness
 from shared.settings import read_settings
 from tests.support.waiting import until
@@ -50,6 +53,22 @@ def test_the_command_line_goes_before_the_environment(monkeypatch: pytest.Monkey
     """`--transport folder` on a machine whose environment says otherwise would be ignored."""
     environment(monkeypatch, TRANSPORT="http")
     assert read_settings(AgentSettings, transport="folder").transport == "folder"
+
+
+async def test_an_order_from_the_broker_that_cannot_be_read_is_said_to_be_dropped() -> None:
+    """Who reads in the log of a dead letter would look for it among them, where a node's login puts nothing."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    transport = AmqpTransport("amqp://nobody-is-there/", NODE, clock, randomness)
+    route = Route(names.node_commands_queue(NODE), {GrantLease: _never})
+    order = Received(route.queue.name, b"{not json", None, names.COMMANDS, names.command_key(NODE))
+    with capture_logs() as logs:
+        await Handling(route, transport.bury, clock, randomness).handle(order)
+    [line] = logs
+    assert line["event"] == "order_dropped" and "Invalid JSON" in line["reason"]
+
+
+async def _never(message: GrantLease) -> None:
+    raise AssertionError("there is nothing to handle")
 
 
 def test_every_wait_on_the_way_of_a_poll_is_longer_than_the_one_before() -> None:
