@@ -75,14 +75,14 @@ def assign(session: Session, account: Account, node: Node, wait: Wait = False) -
     body = {"node_id": NODE.checked(node)}
     record = session.client.post(_assignment(account), body)
     if not wait:
-        _show(session, record, _standing(record))
+        _show(session, record, standing(record))
         return
 
     def look() -> tuple[Record, str, bool]:
         now = session.client.get(_assignment(account))
         there = (now["state"], now["node_id"]) == (AssignmentState.ASSIGNED, node)
         if not there:
-            return now, _standing(now), False
+            return now, standing(now), False
         return (now, *_running(session, now))
 
     _show(session, *_followed(session, look))
@@ -94,9 +94,9 @@ def release(session: Session, account: Account, wait: Wait = False) -> None:
 
     def look() -> tuple[Record, str, bool]:
         now = session.client.get(_assignment(account))
-        return now, _standing(now), now["state"] == AssignmentState.UNASSIGNED
+        return now, standing(now), now["state"] == AssignmentState.UNASSIGNED
 
-    _show(session, *(_followed(session, look) if wait else (record, _standing(record))))
+    _show(session, *(_followed(session, look) if wait else (record, standing(record))))
 
 
 def list_assignments(
@@ -197,11 +197,11 @@ def _show(session: Session, record: Record, sentence: str) -> None:
         session.out.line(sentence)
 
 
-def _standing(record: Record) -> str:
-    """`support_1: on its way from tokyo-1 to osaka-2`."""
-    account, node, target = record["account_id"], record.get("node_id"), record.get("target")
+def standing(record: Record) -> str:
+    """`support_1: on its way from tokyo-1 to osaka-2`: an assignment, or the event that tells of it."""
+    account, node, target = record.get("account_id"), record.get("node_id"), record.get("target")
     why = f" ({record['reason']})" if record.get("reason") else ""
-    match record["state"]:
+    match record.get("state"):
         case AssignmentState.ASSIGNED:
             return f"{account}: assigned to {node}{why}"
         case AssignmentState.RELEASING if target == node:

@@ -12,9 +12,11 @@ import typer
 from httpx_sse import ServerSentEvent
 
 from services.cli.command import Session, command, new_group
+from services.cli.commands.assigning import standing
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.table import Record
 from services.cli.tail import follow_events
+from shared.contracts.drift import DriftNews
 from shared.randomness import SystemRandomness
 
 events = new_group("Changes as they happen.", lists=False)
@@ -59,7 +61,7 @@ def _show(session: Session, event: ServerSentEvent) -> None:
     if session.out.as_json:
         session.out.json({"id": event.id, "type": event.event, "data": data}, on_one_line=True)
         return
-    session.out.line(f"{_time(data)}  {event.event}  {_sentence(event.event, data)}")
+    session.out.line(f"{_time(data)}  {event.event}  {sentence(event.event, data)}")
 
 
 def _parsed(data: str) -> Any:
@@ -76,7 +78,8 @@ def _time(data: Any) -> str:
         return "--:--:--"
 
 
-def _sentence(kind: str, data: Any) -> str:
+def sentence(kind: str, data: Any) -> str:
+    """An event for a person; one that is not known here is shown as it came."""
     tell = _SENTENCES.get(kind)
     if tell is None or not isinstance(data, dict):
         return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
@@ -115,6 +118,20 @@ def _delivery(data: Record) -> str:
     return f"{data.get('node_id')} {_artifact(data)} {data.get('state')}{reason}"
 
 
+def _drift(data: Record) -> str:
+    change, desired = data.get("change"), data.get("desired") or {}
+    script = " ".join(str(one) for one in (data.get("script_id"), desired.get("version")) if one)
+    news = str(data.get("state") if change == DriftNews.FOUND else change).replace("_", " ")
+    reason = f": {data['reason']}" if data.get("reason") else ""
+    return f"{data.get('node_id')} {script} {news}{reason}"
+
+
+def _login(data: Record) -> str:
+    version = f"login version {data.get('version')}"
+    told = f"has {version}" if data.get("change") == "announced" else f"{version} {data.get('change')}"
+    return f"{data.get('account_id')}: {told} (origin {data.get('origin')})"
+
+
 def _artifact(data: Record) -> str:
     artifact = data.get("artifact") or {}
     if data.get("removes"):
@@ -126,6 +143,9 @@ _SENTENCES: dict[str, Callable[[Record], str]] = {
     "fleet.node.v1": _node,
     "fleet.accounts-changed.v1": _accounts,
     "fleet.accounts-counted.v1": _counters,
+    "fleet.assignment.v1": standing,
     "deploy.deployment.v1": _deployment,
     "deploy.delivery.v1": _delivery,
+    "deploy.drift.v1": _drift,
+    "deploy.session.v1": _login,
 }
