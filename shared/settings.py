@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.findings import in_words
 from shared.tls import Certificate, database_tls, trusting_file
 
 
@@ -85,5 +86,5 @@ def read_settings(kind: type[SettingsT], **given: Any) -> SettingsT:
             prefix = kind.model_config.get("env_prefix", PREFIX)
             name = prefix + "__".join(str(part).upper() for part in problem["loc"])
             # What several settings together do wrong has no place of its own.
-            print(f"{name}: {problem['msg']}" if problem["loc"] else problem["msg"], file=sys.stderr)
+            print(f"{name}: {in_words(problem)}" if problem["loc"] else in_words(problem), file=sys.stderr)
         raise SystemExit(2) from None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.contracts.identifiers import IN_WORDS
+from shared.findings import in_words
 
 Told = dict[str, str]
 
@@ -45,21 +46,11 @@ def _path(one: Mapping[str, Any]) -> Sequence[str | int]:
 def _message(one: Mapping[str, Any]) -> str:
     context = one.get("ctx", {})
     match one["type"]:
-        case "missing":
-            return "is missing"
         case "string_pattern_mismatch":
             pattern = str(context["pattern"])
             return f"must be {IN_WORDS[pattern]}" if pattern in IN_WORDS else f"must match the pattern {pattern}"
         case "json_invalid":
             place = f" at character {one['loc'][1]}" if len(one["loc"]) > 1 else ""
             return f"is not JSON: {context['error']}{place}"
-        case "value_error":
-            return str(context["error"])
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return "must be a JSON object"
         case _:
-            said = str(one["msg"])
-            for subject in ("Input should ", "String should ", "List should ", "Tuple should ", "Value should "):
-                if said.startswith(subject):
-                    return "must " + said.removeprefix(subject)
-            return said[:1].lower() + said[1:]
+            return in_words(one)

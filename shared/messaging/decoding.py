@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shared.contracts.catalogue import CONTRACT_BY_TYPE
 from shared.contracts.contract import Contract
+from shared.findings import in_words
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _from_its_own_node(message: Contract, routing_key: str) -> Contract | Unread
 def explain(error: ValidationError, most: int = 5) -> str:
     """The first problems of a validation error, each with the path of its field."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
-    lines = [f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems[:most]]
+    lines = [f"{'.'.join(map(str, problem['loc'])) or 'body'}: {in_words(problem)}" for problem in problems[:most]]
     if len(problems) > most:
         lines.append(f"and {len(problems) - most} more")
     return "; ".join(lines)

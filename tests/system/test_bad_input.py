@@ -82,7 +82,7 @@ async def test_an_unknown_script_and_an_unknown_node_are_named(stack: Stack) -> 
 @pytest.mark.parametrize(
     ("routing_key", "payload", "said"),
     [
-        ("node.demo-a.heartbeat", "{ this is not JSON", "Invalid JSON"),
+        ("node.demo-a.heartbeat", "{ this is not JSON", "invalid JSON"),
         ("node.demo-a.delivery", json.dumps({"node_id": "demo-a"}), "delivery_id"),
     ],
 )

@@ -79,8 +79,8 @@ async def test_an_older_start_is_refused(registry: Running, node: Node) -> None:
 @pytest.mark.parametrize(
     ("key", "body", "reason"),
     [
-        ("node.n.heartbeat", b"{not json", "Invalid JSON"),
-        ("node.n.heartbeat", b'{"node_id": "n", "boot": "x"}', "boot: Input should be a valid integer"),
+        ("node.n.heartbeat", b"{not json", "invalid JSON"),
+        ("node.n.heartbeat", b'{"node_id": "n", "boot": "x"}', "boot: must be a whole number"),
         ("node.other.heartbeat", beat(1).model_dump_json().encode(), "speaks for node 'n' but was sent as 'other'"),
         ("node.other.account", change(1).model_dump_json().encode(), "speaks for node 'n' but was sent as 'other'"),
         (

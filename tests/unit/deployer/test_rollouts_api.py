@@ -131,7 +131,7 @@ async def test_what_does_not_exist_cannot_be_steered(door: Door, what: str) -> N
         ({"stop": [{"failed_percent": 5, "causes": ["tests_faild"]}]}, "stop.0.causes.0", "there is no cause"),
         ({"stop": [{"failed_percent": 5, "then": "shout"}]}, "stop.0.then", "pause"),
         ({"timers": {"apply_seconds": 0}}, "timers.apply_seconds", "greater than or equal to 1"),
-        ({"timers": {"apply_seconds": "60"}}, "timers.apply_seconds", "valid integer"),
+        ({"timers": {"apply_seconds": "60"}}, "timers.apply_seconds", "must be a whole number"),
         ({"retries": {"bad_luck": 1}}, "retries", "there is no cause"),
         ({"retries": {"tests_failed": -1}}, "retries.tests_failed", "greater than or equal to 0"),
         ({"deadline_seconds": 10**9}, "deadline_seconds", "less than or equal to"),
@@ -142,7 +142,7 @@ async def test_what_does_not_exist_cannot_be_steered(door: Door, what: str) -> N
         ({"window": {"from": "04:00", "to": "04:00"}}, "window", "same time"),
         ({"window": {"from": "04:00", "to": "05:00", "time_zone": "Mars"}}, "window.time_zone", "no time zone 'Mars'"),
         ({"window": {"from": "04:00", "to": "05:00", "days": ["monday"]}}, "window.days.0", "mon"),
-        ({"dynamic": "yes"}, "dynamic", "valid boolean"),
+        ({"dynamic": "yes"}, "dynamic", "must be true or false"),
         ([], "", "JSON object"),
     ],
 )

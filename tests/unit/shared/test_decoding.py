@@ -33,7 +33,7 @@ def test_unknown_fields_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("body", "type_name", "said"),
     [
-        (b"{", GrantLease.TYPE, "Invalid JSON"),
+        (b"{", GrantLease.TYPE, "invalid JSON"),
         (b"\xff\xfe", None, "fits no type"),
         (json.dumps(GRANT | {"seq": "x"}).encode(), GrantLease.TYPE, "seq"),
         (json.dumps(GRANT).encode(), "node.unknown.v9", "send one of"),

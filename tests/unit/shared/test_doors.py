@@ -1,7 +1,7 @@
 """What every HTTP door does, whatever is behind it."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import httpx
 import pytest
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import SecretStr, TypeAdapter
 
 from shared.contracts.identifiers import NODE_ID_PATTERN, NodeId
+from shared.contracts.roles import Role
 from shared.http import create_api
 from shared.http.api import Api
 from shared.http.fields import Body, EachOnce, Moment
@@ -31,6 +32,8 @@ class Order(Body):
     nodes: Annotated[list[NodeId], EachOnce] = []  # noqa: RUF012 -- pydantic copies it
     parts: list[Part] = []  # noqa: RUF012 -- pydantic copies it
     at: Moment | None = None
+    role: Literal[Role.VIEWER, Role.ADMIN] = Role.VIEWER
+    largest: Role = Role.ADMIN
 
 
 def things() -> APIRouter:
@@ -96,7 +99,7 @@ async def refused(answer: httpx.Response, status: int = 422) -> list[dict[str, s
         ("status=a%00b", "query.status", "NUL"),
         ("status=%ff", "query", "is not UTF-8"),
         ("limit=0", "query.limit", "must be greater than or equal to 1"),
-        ("limit=x", "query.limit", "must be a valid integer"),
+        ("limit=x", "query.limit", "must be a whole number"),
     ],
 )
 async def test_a_query_that_is_not_understood_is_refused(
@@ -137,14 +140,16 @@ async def test_an_id_of_the_wrong_form_is_told_its_form_in_words(door: httpx.Asy
 @pytest.mark.parametrize(
     ("body", "field", "says"),
     [
-        ({"titel": "x"}, "body.titel", "did you mean 'title'? The fields are at, nodes, parts, title"),
+        ({"titel": "x"}, "body.titel", "did you mean 'title'? The fields are at, largest, nodes, parts, role, title"),
         ({"parts": [{"name": "a", "nmae": "b"}]}, "body.parts.0.nmae", "did you mean 'name'?"),
         ({"parts": [{}]}, "body.parts.0.name", "is missing"),
         ({"parts": [{"name": "a\0b"}]}, "body.parts.0.name", "NUL"),
-        ({"title": 5}, "body.title", "must be a valid string"),
+        ({"title": 5}, "body.title", "must be text"),
         ({"nodes": ["a", "b", "a"]}, "body.nodes.2", "names 'a' again, as number 0 of the list does"),
         ({"nodes": ["a", "B"]}, "body.nodes.1", "1 to 63 characters"),
         ({"at": 5}, "body.at", "must be text such as"),
+        ({"role": "king"}, "body.role", "must be 'viewer' or 'admin'"),
+        ({"largest": "king"}, "body.largest", "must be 'node', 'viewer', 'operator' or 'admin'"),
         ({"at": "2026-01-01T00:00:00"}, "body.at", "timezone"),
         ({"at": "0001-01-01T00:00:00+14:00"}, "body.at", "within the years 1 to 9999"),
         ([], "body", "must be a JSON object"),
