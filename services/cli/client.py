@@ -62,10 +62,10 @@ class Client:
 
     def rows(self, path: str, parameters: Parameters | None = None, *, missing: str | None = None) -> list[Record]:
         """Read a list that has no pages, as the sandbox's have none."""
-        answer = self._answer("GET", path, missing, params=_given(parameters))
-        if not isinstance(answer, list):
+        content = self._content(self._taken("GET", path, missing, params=_given(parameters)))
+        if not isinstance(content, list):
             raise self._stranger()
-        return answer
+        return content
 
     def post(
         self, path: str, body: Record | None = None, *, missing: str | None = None, named: Named = named_by_option
@@ -77,9 +77,10 @@ class Client:
         """Say how something shall be."""
         return self._ask("PUT", path, missing, json=body)
 
-    def upload(self, path: str, content: bytes, media_type: str) -> Record:
-        """Order something whose body is a file."""
-        return self._ask("POST", path, None, content=content, headers={"content-type": media_type})
+    def upload(self, path: str, content: bytes, media_type: str) -> tuple[Record, bool]:
+        """Order something whose body is a file; with whether it was made by that, and not there already."""
+        answer = self._taken("POST", path, None, content=content, headers={"content-type": media_type})
+        return self._object(self._content(answer)), answer.status_code == httpx.codes.CREATED
 
     def send(
         self,
@@ -150,18 +151,24 @@ class Client:
     def _ask(
         self, method: str, path: str, missing: str | None, named: Named = named_by_option, **options: Any
     ) -> Record:
-        answer = self._answer(method, path, missing, named, **options)
-        if not isinstance(answer, dict):
-            raise self._stranger()
-        return answer
+        return self._object(self._content(self._taken(method, path, missing, named, **options)))
 
-    def _answer(
+    def _taken(
         self, method: str, path: str, missing: str | None, named: Named = named_by_option, **options: Any
-    ) -> Any:
+    ) -> httpx.Response:
+        """The answer to a request that was not refused."""
         with self._told_plainly(method):
             answer = self._http.request(method, path, **options)
         if not answer.is_success:
             raise self._failure(answer, missing, named)
+        return answer
+
+    def _object(self, content: Any) -> Record:
+        if not isinstance(content, dict):
+            raise self._stranger()
+        return content
+
+    def _content(self, answer: httpx.Response) -> Any:
         if not answer.content:
             return {}
         try:

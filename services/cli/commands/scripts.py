@@ -15,7 +15,7 @@ from services.cli.identifiers import SCRIPT
 from services.cli.paths import SCRIPTS
 from services.cli.rollout.options import with_policy
 from services.cli.rollout.policy import Policy
-from services.cli.table import Column
+from services.cli.table import Column, Record
 
 YAML = "application/yaml"
 
@@ -115,10 +115,9 @@ def push_script(
     verdict = check_file(file)
     if not verdict.good:
         raise CommandFailed(ExitCode.REFUSED, f"{file} cannot be pushed as it is; nothing was sent", verdict.lines())
-    stored = session.client.upload(SCRIPTS, verdict.content, YAML)
-    name = f"{stored.get('script_id')} version {stored.get('version')}"
+    stored, is_new = session.client.upload(SCRIPTS, verdict.content, YAML)
     if not session.out.as_json:
-        session.out.line(f"{name} is stored ({deploying.short_hash(stored.get('hash'))})")
+        session.out.line(_stored(stored) if is_new else _there_already(session, stored))
     deployment = None
     if order is not None:
         # The version is named: somebody else may store another one between the two requests.
@@ -130,3 +129,19 @@ def push_script(
         session.out.json({"script": stored, "deployment": deployment})
     if deployment is not None and wait:
         deploying.judge(deployment)
+
+
+def _stored(version: Record) -> str:
+    return f"{version.get('script_id')} version {version.get('version')} is stored ({_hash(version)})"
+
+
+def _there_already(session: Session, version: Record) -> str:
+    """Whoever pushes an older text again has to know that it is not the newest by that."""
+    script, number = str(version.get("script_id")), version.get("version")
+    newest = session.client.get(f"{SCRIPTS}/{segment(script)}", missing=SCRIPT.missing(script)).get("latest_version")
+    place = "the newest" if newest == number else f"the newest is {newest}"
+    return f"{script}: this is version {number} already ({_hash(version)}), {place}"
+
+
+def _hash(version: Record) -> str:
+    return deploying.short_hash(version.get("hash"))

@@ -87,6 +87,9 @@ class BackOffice:
     # Each connection's events as (id, type, data); when they are told, the stream ends.
     streams: list[list[tuple[str, str, str]]] = field(default_factory=list)
     stays_open: bool = False
+    # The version that a pushed text has, and the newest one that there was before.
+    stores_as: int = 3
+    newest_version: int = 2
     refusal: Response | None = None
     # What the next requests are refused with, one after the other; None lets one pass.
     refusals: list[Response | None] = field(default_factory=list)
@@ -130,6 +133,7 @@ class BackOffice:
         api.post("/api/v1/dead-letters/{letter}/replay")(self._touch_letter)
         api.delete("/api/v1/dead-letters/{letter}")(self._touch_letter)
         api.post("/api/v1/group-ai/scripts", status_code=201)(self._store)
+        api.get("/api/v1/group-ai/scripts/{script}")(self._versions)
         api.get("/api/v1/group-ai/scripts/{script}/versions/{version}")(self._script)
         api.post("/api/v1/group-ai/script-deployment/deploy/{script}", status_code=202)(self._deploy)
         api.get("/api/v1/group-ai/script-deployment/deployments/{name}")(self._deployment)
@@ -210,9 +214,13 @@ class BackOffice:
         found = [one for one in self.drift if (one["node_id"], one["script_id"]) == (name, script)]
         return found[0] if found else problem_response(404, "no-such-drift", "there is none")
 
-    async def _store(self, request: Request) -> dict[str, Any]:
+    async def _store(self, request: Request, response: Response) -> dict[str, Any]:
         self.bodies.append((request.headers["content-type"], await request.body()))
-        return {"script_id": "welcome", "version": 3, "hash": HASH}
+        response.status_code = 201 if self.stores_as > self.newest_version else 200
+        return {"script_id": "welcome", "version": self.stores_as, "hash": HASH}
+
+    async def _versions(self, script: str) -> dict[str, Any]:
+        return {"script_id": script, "latest_version": max(self.stores_as, self.newest_version), "versions": []}
 
     async def _script(self, script: str, version: int) -> dict[str, Any]:
         return {"script_id": script, "version": version, "source": "id: welcome\nchats: []\n"}

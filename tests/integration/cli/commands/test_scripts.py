@@ -7,7 +7,7 @@ import pytest
 
 from services.cli.failures import ExitCode
 from shared.http.problems import problem_response
-from tests.integration.cli.commands.back_office import DEPLOYMENT, BackOffice, deployment
+from tests.integration.cli.commands.back_office import DEPLOYMENT, HASH, BackOffice, deployment
 from tests.integration.cli.commands.conftest import Callboard
 
 GOOD = """\
@@ -85,6 +85,25 @@ def test_push_sends_the_exact_bytes(callboard: Callboard, office: BackOffice, go
     assert result.exit_code == ExitCode.OK, result.stderr
     assert office.bodies == [("application/yaml", content)]
     assert "welcome version 3 is stored" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("newest", "said"),
+    [
+        (3, "welcome: this is version 3 already (abababababab), the newest\n"),
+        (4, "welcome: this is version 3 already (abababababab), the newest is 4\n"),
+    ],
+)
+def test_push_of_what_is_stored_already(
+    callboard: Callboard, office: BackOffice, good: Path, newest: int, said: str
+) -> None:
+    """'Version 3 is stored', of a text that was there before version 4, lets its author believe that it counts now."""
+    office.newest_version = newest
+    assert callboard("scripts", "push", str(good)).stdout == said
+    asked = len(office.asked)
+    answer = json.loads(callboard("scripts", "push", str(good), "--json").stdout)
+    assert answer["script"] == {"script_id": "welcome", "version": 3, "hash": HASH}
+    assert len(office.asked) == asked + 1
 
 
 def test_push_of_a_bad_file_sends_nothing(callboard: Callboard, office: BackOffice, bad: Path) -> None:
