@@ -8,7 +8,7 @@ import typer
 from services.cli.cells import age
 from services.cli.client import segment
 from services.cli.command import Session, command, new_group
-from services.cli.commands.nodes import FIRST, Everything, Most
+from services.cli.commands.nodes import FIRST, Everything, Most, check_known
 from services.cli.identifiers import ACCOUNT, NODE, SCRIPT
 from services.cli.paths import ACCOUNTS
 from services.cli.table import Column, Record
@@ -77,6 +77,8 @@ def list_accounts(
         "q": query,
     }
     page = session.client.listing(ACCOUNTS, asked, None if everything else limit)
+    if not page["items"]:
+        check_known(session, node)
     filtered = any(value is not None for value in asked.values())
     session.out.listing(page, COLUMNS, "no account matches" if filtered else "no account has been reported yet")
 

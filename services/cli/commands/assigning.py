@@ -14,7 +14,7 @@ import typer
 from services.cli.cells import age
 from services.cli.client import segment
 from services.cli.command import Session, command
-from services.cli.commands.nodes import FIRST, Everything, Most
+from services.cli.commands.nodes import FIRST, Everything, Most, check_known
 from services.cli.failures import CommandFailed, ExitCode
 from services.cli.identifiers import ACCOUNT, NODE
 from services.cli.paths import ACCOUNTS, ASSIGNMENTS, WORKERS
@@ -109,6 +109,8 @@ def list_assignments(
     """Which node has which account, also those that no node has."""
     asked = {"node_id": None if node is None else NODE.checked(node), "state": state}
     page = session.client.listing(ASSIGNMENTS, asked, None if everything else limit)
+    if not page["items"]:
+        check_known(session, node)
     filtered = any(value is not None for value in asked.values())
     session.out.listing(page, COLUMNS, "no assignment matches" if filtered else "there are no logins yet")
 

@@ -7,7 +7,7 @@ import typer
 from services.cli.cells import age
 from services.cli.client import segment
 from services.cli.command import Session, command, new_group
-from services.cli.commands.nodes import FIRST, Everything, Most
+from services.cli.commands.nodes import FIRST, Everything, Most, check_known
 from services.cli.identifiers import NODE, SCRIPT
 from services.cli.paths import DRIFT
 from services.cli.table import Column, Record
@@ -55,6 +55,8 @@ def list_drift(
         "kind": kind,
     }
     page = session.client.listing(DRIFT, asked, None if everything else limit)
+    if not page["items"]:
+        check_known(session, node)
     session.out.listing(page, COLUMNS, "every node has what was verified on it")
 
 

@@ -60,6 +60,12 @@ def show_node(session: Session, node: Annotated[str, typer.Argument(metavar="NOD
     session.out.record({**record, **_drift(session, node)})
 
 
+def check_known(session: Session, node: str | None) -> None:
+    """For a list of a node's that is empty: raises CommandFailed when that is because there is no such node."""
+    if node is not None:
+        session.client.get(f"{WORKERS}/{segment(node)}", missing=NODE.missing(node))
+
+
 def _drift(session: Session, node: str) -> Record:
     """What the node has lost or has newer: the deployer's part, shown when the deployer is there."""
     try:

@@ -111,6 +111,30 @@ def test_a_bare_group_takes_everything_that_its_list_takes(callboard: Callboard,
     assert callboard("nodes", "-h").stdout == callboard("nodes", "--help").stdout
 
 
+@pytest.mark.parametrize("group", ["nodes", "accounts", "deployments"])
+def test_a_name_behind_a_group_is_told_how_to_see_it(callboard: Callboard, group: str) -> None:
+    """`callboard nodes tokyo-1` is what one tries first; 'no such command' does not say what shows it."""
+    result = callboard(group, "tokyo-1")
+    assert result.exit_code == ExitCode.USAGE
+    assert f"No such command 'tokyo-1': `callboard {group} show tokyo-1` shows the one of this name." in result.stderr
+    assert "Did you mean 'show'?" in callboard(group, "shwo").stderr
+    assert "No such command 'tokyo-1'.\n" in callboard("audit", "tokyo-1").stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("accounts", "--node", "node-z"), ("accounts", "assignments", "--node", "node-z"), ("drift", "--node", "node-z")],
+)
+def test_a_list_of_a_node_that_there_is_not(callboard: Callboard, office: BackOffice, words: tuple[str, ...]) -> None:
+    """'No account matches', of a misspelt node, reads as if the node had none."""
+    office.nodes = [node("node-y")]
+    for form in ([], ["--json"]):
+        result = callboard(*words, *form)
+        assert (result.exit_code, result.stdout) == (ExitCode.NOT_FOUND, "")
+        assert result.stderr == "callboard: there is no node 'node-z': `callboard nodes` shows which there are\n"
+    assert callboard(*words[:-1], "node-y").exit_code == ExitCode.OK
+
+
 def test_filters_reach_the_registry(callboard: Callboard, office: BackOffice) -> None:
     """A filter that is lost shows accounts of other nodes as this one's."""
     words = ["--node", "node-a", "--status", "error", "--source", "local", "--script", "welcome", "-q", "886"]
