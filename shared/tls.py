@@ -19,9 +19,10 @@ def trusting(ca: str | None) -> ssl.SSLContext | bool:
     if ca is None:
         return True
     try:
-        return ssl.create_default_context(cadata=ca)
-    except ssl.SSLError as error:
-        raise ValueError(f"the CA is no certificate in PEM: {error}") from error
+        # PEM is ASCII, which `ssl` takes for granted.
+        return ssl.create_default_context(cadata=ca.encode("ascii").decode())
+    except (ssl.SSLError, UnicodeEncodeError) as error:
+        raise ValueError("the CA is no certificate in PEM") from error
 
 
 def trusting_file(path: Path | None) -> ssl.SSLContext | bool:
@@ -29,7 +30,7 @@ def trusting_file(path: Path | None) -> ssl.SSLContext | bool:
     if path is None:
         return True
     try:
-        return trusting(path.read_text("ascii"))
+        return trusting(path.read_text("utf-8", errors="replace") or "nothing")
     except (OSError, ValueError) as error:
         raise ValueError(f"the CA in {path} cannot be used: {_reason(error)}") from error
 

@@ -54,8 +54,10 @@ def _order(file: Path) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
         order = json.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(ExitCode.REFUSED, f"{file} cannot be read: {error}") from error
+    except OSError as error:
+        raise CommandFailed(ExitCode.REFUSED, f"{file} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise CommandFailed(ExitCode.REFUSED, f"{file} cannot be read: it is no text in UTF-8") from error
     except ValueError as error:
         raise CommandFailed(ExitCode.REFUSED, f"{file} is no JSON: {error}") from error
     if not isinstance(order, dict):

@@ -82,10 +82,19 @@ def test_an_authority_replaces_the_systems(authority: Authority, tmp_path: Path)
     trust = trusting_file(authority.file)
     assert isinstance(trust, ssl.SSLContext) and len(trust.get_ca_certs()) == 1
     assert trusting_file(None) is True
-    (tmp_path / "not.pem").write_text("no certificate")
-    for path in (tmp_path / "not.pem", tmp_path / "nowhere.pem"):
-        with pytest.raises(ValueError, match=path.name):
+    not_pem, not_ascii, nowhere = (tmp_path / name for name in ("not.pem", "readme.md", "nowhere.pem"))
+    (empty := tmp_path / "empty.pem").touch()
+    not_pem.write_text("no certificate")
+    not_ascii.write_text("Größe")
+    for path, why in (
+        (not_pem, "no certificate in PEM"),
+        (not_ascii, "no certificate in PEM"),
+        (empty, "no certificate in PEM"),
+        (nowhere, "No such file"),
+    ):
+        with pytest.raises(ValueError, match=rf"{path.name} cannot be used: .*{why}") as raised:
             trusting_file(path)
+        assert "codec" not in str(raised.value) and "_ssl" not in str(raised.value)
 
 
 def test_half_of_a_certificate_is_refused(

@@ -61,3 +61,6 @@ def test_an_order_is_signed_to_be_pasted(callboard: Callboard, office: BackOffic
         order.write_text(content)
         result = callboard("sign", str(order))
         assert result.exit_code == ExitCode.REFUSED and told in result.stderr
+    order.write_bytes(b"\xff")
+    for file, told in ((order, "it is no text in UTF-8"), (tmp_path / "nowhere.json", "No such file or directory")):
+        assert callboard("sign", str(file)).stderr == f"callboard: {file} cannot be read: {told}\n"
