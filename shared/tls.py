@@ -30,6 +30,7 @@ def trusting_file(path: Path | None) -> ssl.SSLContext | bool:
     if path is None:
         return True
     try:
+        # For `ssl` no text at all means the system's authorities.
         return trusting(path.read_text("utf-8", errors="replace") or "nothing")
     except (OSError, ValueError) as error:
         raise ValueError(f"the CA in {path} cannot be used: {_reason(error)}") from error

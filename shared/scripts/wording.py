@@ -92,7 +92,7 @@ def _finding(error: ErrorDetails, document: Document) -> Finding:
         case "tuple_type":
             return Finding(path, "expected a list", "write each item on a line that begins with -")
         case "dict_type" | "model_type" | "model_attributes_type":
-            return Finding(path, "expected fields, each as name: value")
+            return Finding(path, "expected fields, each as name: value", _truth_hint(document.value_at(path)))
         case _:
             return Finding(path, error["msg"][:1].lower() + error["msg"][1:])
 
@@ -103,6 +103,11 @@ def _quote_hint(value: object) -> str:
     if isinstance(value, dict):
         return 'a text that begins with { or contains ": " must be in quotes'
     return ""
+
+
+def _truth_hint(value: object) -> str:
+    """YAML 1.1 read these words as true; here they are text."""
+    return f"{value} is a text here: write true" if isinstance(value, str) and value.lower() in ("yes", "on") else ""
 
 
 def _bad_name(error: ErrorDetails, path: Path) -> Finding:

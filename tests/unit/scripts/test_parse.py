@@ -68,6 +68,10 @@ def test_a_whole_script_is_read(parsed: Parsed) -> None:
         (SCENES.replace("{message: {text: hi}}", "{reply: {txt: x}}"), "unknown field 'txt' (did you mean 'text'?)"),
         (SCENES.replace("{message: {text: hi}}", "{reply: {text: x, contains: y}}"), "expected one of text, contains"),
         (SCENES.replace("{message: {text: hi}}", "{joined: false}"), "joined: expected true, or {chat: …}"),
+        (
+            SCENES.replace("{message: {text: hi}}", "{joined: yes}"),
+            "joined: expected fields, each as name: value (yes is a text here: write true)",
+        ),
         (SCENES.replace("{message: {text: hi}}", "{at: '24:00'}"), 'expected a time of day from "00:00" to "23:59"'),
         (
             SCENES.replace("{message: {text: hi}}", "{at: {time: '9:00', days: [monday]}}"),
