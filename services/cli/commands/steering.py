@@ -1,5 +1,6 @@
 """`callboard deployments approve|pause|resume|abort|retry|rollback`: each does one thing and says what it did."""
 
+import time
 from collections import Counter, defaultdict
 from typing import Annotated, Any
 
@@ -87,42 +88,77 @@ def abort(session: Session, deployment: DeploymentId) -> None:
     _say(session, record, f"is aborted: {canceled} of {total} canceled, {_verified(record)}; {keep}")
 
 
-def retry(session: Session, deployment: DeploymentId) -> None:
+def retry(
+    session: Session,
+    deployment: DeploymentId,
+    wait: deploying.Wait = False,
+    timeout: deploying.Timeout = deploying.PATIENCE,
+) -> None:
     """Once more, for the nodes that failed.
 
     Or timed out: the same version with the same policy. The new deployment's id is on stdout.
     """
-    record = _done(session, deployment, "retry", "retried")
-    if session.out.as_json:
-        return
-    script = telling.what(record)
-    session.out.line(str(record["deployment_id"]))
+    record = _asked(session, deployment, "retry", "retried")
     failed = nodes(int(record.get("total") or 0))
-    session.out.note(f"{record['deployment_id']} brings {script} again to {failed} where {deployment} failed")
-    deploying.follow_up(session, record)
+    again = f"brings {telling.what(record)} again to {failed} where {deployment} failed"
+    _made(session, record, again, wait=wait)
+    if wait:
+        [record] = _ended(session, [record], timeout)
+    if session.out.as_json:
+        session.out.json(record)
+    if wait:
+        deploying.judge(record)
 
 
-def rollback(session: Session, deployment: DeploymentId) -> None:
+def rollback(
+    session: Session,
+    deployment: DeploymentId,
+    wait: deploying.Wait = False,
+    timeout: deploying.Timeout = deploying.PATIENCE,
+) -> None:
     """Bring nodes back to what they had.
 
     Each to its own version; what is still under way is aborted. The ids of the new deployments are on stdout.
     """
-    answer = _done(session, deployment, "rollback", "rolled back")
+    answer = _asked(session, deployment, "rollback", "rolled back")
     made: list[Record] = answer.get("deployments") or []
     left: list[Record] = answer.get("left_alone") or []
-    if not session.out.as_json:
-        for one in made:
-            session.out.line(str(one["deployment_id"]))
-            session.out.note(f"{one['deployment_id']} {_way_back(one)}")
-            deploying.follow_up(session, one)
+    for one in made:
+        _made(session, one, _way_back(one), wait=wait)
     stay = _staying(left)
-    if not made:
-        sentence = f"nothing to roll back: none of the {nodes(len(left))} of {deployment} has a version to go back to"
-        raise CommandFailed(ExitCode.FAILED, sentence, stay)
-    if not session.out.as_json and left:
+    if made and left and not session.out.as_json:
         as_before = "stays as it is" if len(left) == 1 else "stay as they are"
         for line in [f"{nodes(len(left))} {as_before}:", *stay]:
             session.out.note(line)
+    if wait:
+        made = _ended(session, made, timeout)
+    if session.out.as_json:
+        session.out.json({**answer, "deployments": made})
+    if not made:
+        sentence = f"nothing to roll back: none of the {nodes(len(left))} of {deployment} has a version to go back to"
+        raise CommandFailed(ExitCode.FAILED, sentence, stay)
+    if wait:
+        for one in made:
+            deploying.judge(one)
+
+
+def _made(session: Session, record: Record, does: str, *, wait: bool) -> None:
+    """Show the id of a deployment that was made, and what it does."""
+    if not session.out.as_json:
+        session.out.line(str(record["deployment_id"]))
+        session.out.note(f"{record['deployment_id']} {does}")
+        deploying.follow_up(session, record, wait=wait)
+
+
+def _ended(session: Session, made: list[Record], timeout: float) -> list[Record]:
+    """The deployments at their end, within so many seconds for all of them."""
+    deadline = time.monotonic() + timeout
+
+    def left() -> float:
+        # Rounded, because it is shown when it was not enough.
+        return round(max(0.0, deadline - time.monotonic()), 1)
+
+    return [deploying.watch_to_the_end(session, str(one["deployment_id"]), left()) for one in made]
 
 
 def _way_back(made: Record) -> str:
@@ -148,19 +184,24 @@ def _listed(names: list[str]) -> str:
 
 def _done(session: Session, deployment: str, act: str, done: str, body: dict[str, Any] | None = None) -> Record:
     """The answer of the deployer, shown where the output is JSON. Raises CommandFailed in the operator's words."""
+    answer = _asked(session, deployment, act, done, body)
+    if session.out.as_json:
+        session.out.json(answer)
+    return answer
+
+
+def _asked(session: Session, deployment: str, act: str, done: str, body: dict[str, Any] | None = None) -> Record:
+    """The same, not shown."""
     name = DEPLOYMENT.checked(deployment)
     try:
         path = f"{DEPLOYMENTS}/{segment(name)}/{act}"
-        answer = session.client.post(path, body, missing=DEPLOYMENT.missing(name))
+        return session.client.post(path, body, missing=DEPLOYMENT.missing(name))
     except CommandFailed as failed:
         if failed.kind == "changed-since":
             raise _with_advice(failed, name) from None
         if failed.kind not in ("wrong-state", "other-plan", "nothing-to-retry"):
             raise
         raise _explained(session, name, failed, act, done) from None
-    if session.out.as_json:
-        session.out.json(answer)
-    return answer
 
 
 def _with_advice(failed: CommandFailed, name: str) -> CommandFailed:

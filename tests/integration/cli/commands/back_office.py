@@ -137,6 +137,8 @@ class BackOffice:
         api.get("/api/v1/group-ai/scripts/{script}/versions/{version}")(self._script)
         api.post("/api/v1/group-ai/script-deployment/deploy/{script}", status_code=202)(self._deploy)
         api.get("/api/v1/group-ai/script-deployment/deployments/{name}")(self._deployment)
+        api.post("/api/v1/group-ai/script-deployment/deployments/{name}/retry", status_code=202)(self._again)
+        api.post("/api/v1/group-ai/script-deployment/deployments/{name}/rollback", status_code=202)(self._back)
         api.get("/api/v1/group-ai/script-deployment/drift")(self._list_drift)
         api.post("/api/v1/group-ai/script-deployment/drift/{name}/{script}/{how}")(self._settle_drift)
         api.get("/api/v1/events")(self._events)
@@ -236,6 +238,13 @@ class BackOffice:
             return problem_response(now, "upstream-away", "the deployer is away")
         page = _page(now["deliveries"], limit, cursor)
         return {**now, "deliveries": page["items"], "next_cursor": page["next_cursor"]}
+
+    async def _again(self, name: str) -> dict[str, Any]:
+        return {**deployment("running"), "retry_of": name, "total": 1}
+
+    async def _back(self, name: str) -> dict[str, Any]:
+        made = {**deployment("running"), "rollback_of": name, "total": 1}
+        return {"deployments": [made], "left_alone": [{"node_id": "node-z", "reason": "nothing was sent to it"}]}
 
     async def _events(self, request: Request) -> Response:
         self.resumed_from.append(request.headers.get("last-event-id", ""))

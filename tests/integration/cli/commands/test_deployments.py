@@ -95,6 +95,25 @@ def test_start_and_wait(callboard: Callboard, office: BackOffice) -> None:
     assert json.loads(result.stdout)["state"] == "failed"
 
 
+@pytest.mark.parametrize("act", ["retry", "rollback"])
+def test_again_or_back_and_wait(callboard: Callboard, office: BackOffice, act: str) -> None:
+    """A way back that is ordered, and whose failure ends with 0, is taken for done by a pipeline."""
+    office.course = [RUNNING, DONE]
+    done = callboard("deployments", act, DEPLOYMENT, "--wait")
+    assert done.exit_code == ExitCode.OK
+    assert done.stdout.startswith(DEPLOYMENT + "\n") and "node-b" in done.stdout
+    assert "2 of 2 verified" in done.stderr and "deployments watch" not in done.stderr
+    office.course = [BROKEN]
+    broken = callboard("deployments", act, DEPLOYMENT, "--wait", "--json")
+    assert broken.exit_code == ExitCode.FAILED and "2 × failed: tests_failed: hello" in broken.stderr
+    answer = json.loads(broken.stdout)
+    assert (answer["deployments"][0] if act == "rollback" else answer)["state"] == "failed"
+    office.course = [RUNNING]
+    late = callboard("deployments", act, DEPLOYMENT, "--wait", "--timeout", "0.2")
+    assert late.exit_code == ExitCode.FAILED and "is not final after 0.2 s" in late.stderr
+    assert f"`callboard deployments watch {DEPLOYMENT}`" in callboard("deployments", act, DEPLOYMENT).stderr
+
+
 @pytest.mark.parametrize("words", [[], ["--nodes", "a", "--selector", "b=c"], ["--nodes", " , "]])
 def test_start_says_where_exactly_once(callboard: Callboard, office: BackOffice, words: list[str]) -> None:
     """An order without a target, or with two, must not be guessed at."""

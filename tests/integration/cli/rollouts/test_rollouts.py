@@ -210,8 +210,8 @@ async def test_the_way_back_from_a_first_version_takes_it_away(scene: Scene, cal
     assert f"{back.out.strip()} takes greeter from 2 nodes that had nothing of it before" in back.err
     await callboard("deployments", "watch", back.out.strip())
     assert [agent.loaded for agent in scene.agents] == [{}, {}]
-    again = await callboard("deployments", "rollback", back.out.strip(), code=ExitCode.OK)
-    assert "brings 2 nodes back to greeter 1" in again.err
+    again = await callboard("deployments", "rollback", back.out.strip(), "--wait")
+    assert "brings 2 nodes back to greeter 1" in again.err and "2 of 2 verified" in again.err
 
 
 async def test_a_script_is_taken_away(scene: Scene, callboard: Run) -> None:
