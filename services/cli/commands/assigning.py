@@ -89,7 +89,10 @@ def assign(session: Session, account: Account, node: Node, wait: Wait = False) -
 
 
 def release(session: Session, account: Account, wait: Wait = False) -> None:
-    """Run an account nowhere; its newest state goes back to the vault."""
+    """Run an account nowhere.
+
+    Its newest state goes back to the vault.
+    """
     record = session.client.delete(_assignment(account))
 
     def look() -> tuple[Record, str, bool]:
@@ -122,7 +125,10 @@ def set_account_policy(
         AccountTakeover, typer.Option("--takeover", help="When its node is dead; 'node': what is said of the node.")
     ],
 ) -> None:
-    """Say what an account does when its node is dead: wait for it, or move to another one."""
+    """Say what an account does when its node is dead.
+
+    It waits for it, or moves to another one.
+    """
     body = {"takeover": None if takeover is AccountTakeover.NODE else takeover.value}
     record = session.client.put(f"{ACCOUNTS}/{segment(ACCOUNT.checked(account))}/policy", body)
     told = "does what is said of its node" if takeover is AccountTakeover.NODE else _takeover(takeover.value)

@@ -88,7 +88,10 @@ def verify_audit(
         typer.Option("--expect", metavar="SERVICE:NUMBER:HASH", help="A row that an earlier run has printed."),
     ] = None,
 ) -> None:
-    """Compute the chains anew, row by row, and name the first row that is not as it was written."""
+    """Compute the audit log's chains anew.
+
+    Row by row; the first row that is not as it was written is named.
+    """
     expected = dict(_expected(one) for one in expect or [])
     verified = [_verify(session, one, expected.get(one)) for one in _services(service)]
     if session.out.as_json:

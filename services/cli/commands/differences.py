@@ -32,9 +32,9 @@ def diff(
     ] = None,
     to: Annotated[int | None, typer.Option("--to", metavar="N", min=1, help="That version; else the newest.")] = None,
 ) -> None:
-    """Show what changed in a stored script, or what a file would change: from the newest stored version of its id.
+    """Show what changed in a script, or what a file would change.
 
-    Exit code 0 whether or not anything differs.
+    A file is compared with the newest stored version of its id. Exit code 0 whether or not anything differs.
     """
     if Path(what).is_file():
         if since or to:

@@ -62,7 +62,10 @@ def list_drift(
 
 @command(drift, "adopt")
 def adopt(session: Session, node: Node, script: Script) -> None:
-    """Desire from now on what the node has; its version has to be stored."""
+    """Desire from now on what the node has.
+
+    Its version has to be stored.
+    """
     record = _settle(session, node, script, "adopt")
     if not session.out.as_json:
         session.out.line(f"{node} {script}: desired is version {_version('desired', record)}, as the node has it")

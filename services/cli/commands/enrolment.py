@@ -29,7 +29,10 @@ def enroll_node(
     ] = None,
     expires: Annotated[str, typer.Option("--expires", metavar="TIME", help="When the token ends, such as 1h.")] = "1d",
 ) -> None:
-    """Let a machine join: prints a one-time token, in the command to run there."""
+    """Let a machine join, with a token that is good once.
+
+    It is printed in the command to run there.
+    """
     body = {
         "node_id": None if node_id is None else NODE.checked(node_id),
         "labels": _labels(label or []),
@@ -46,7 +49,10 @@ def enroll_node(
 
 
 def revoke_node(session: Session, node: Annotated[str, typer.Argument(metavar="NODE")]) -> None:
-    """Cut a node off at once: its connections, its login at the broker, its token and its lease."""
+    """Cut a node off at once.
+
+    Its connections, its login at the broker, its token and its lease end.
+    """
     path = f"{WORKERS}/{segment(NODE.checked(node))}/revoke"
     revoked = session.client.post(path)
     if session.out.as_json:

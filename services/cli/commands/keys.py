@@ -26,13 +26,19 @@ keys = new_group("The keys that orders are signed with.")
 
 @command(keys, "list")
 def list_keys(session: Session) -> None:
-    """The keys, and the serial that nodes shall go by: `callboard nodes show` tells a node's."""
+    """The keys, and the serial that nodes shall go by.
+
+    `callboard nodes show` tells a node's.
+    """
     _show(session, session.client.get(KEYS))
 
 
 @command(keys, "rotate")
 def rotate_keys(session: Session) -> None:
-    """Bring in a new signing key: nodes are told, then orders are signed with it, then the old one ends."""
+    """Bring in a new signing key.
+
+    Nodes are told, then orders are signed with it, then the old one ends.
+    """
     record = session.client.post(f"{KEYS}/rotate")
     _show(session, record)
     session.out.note("every online node is told now; `callboard keys list` shows how far it is")
@@ -46,7 +52,10 @@ def register_sign(app: typer.Typer) -> None:
         session: Session,
         file: Annotated[Path, typer.Argument(metavar="FILE", help="The order's JSON; - reads it from stdin.")],
     ) -> None:
-        """Sign an order by hand, to give it to a node in the broker's management console. Needs the role admin."""
+        """Sign an order by hand.
+
+        To give it to a node in the broker's management console. Needs the role admin.
+        """
         session.out.json(session.client.post(f"{KEYS}/sign", _order(file)))
 
 

@@ -73,7 +73,10 @@ def show_script(
 
 @command(scripts, "check")
 def check_scripts(session: Session, files: Annotated[list[Path], ScriptFile]) -> None:
-    """Check files and run their tests, here, without Telegram and without a connection."""
+    """Check files and run their tests, here.
+
+    Without Telegram and without a connection.
+    """
     # The script language loads its parser and templates; no other command should wait for that.
     from services.cli.checking import check_file
 
@@ -106,7 +109,10 @@ def push_script(
     *,
     policy: Policy,
 ) -> None:
-    """Check a file and store it as a new version; the same content again is the same version."""
+    """Check a file and store it as a new version.
+
+    The same content again is the same version.
+    """
     from services.cli.checking import check_file
 
     if not deploy and (nodes or selector or bind or wait or policy.fields):

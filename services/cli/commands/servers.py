@@ -81,7 +81,10 @@ def add_server(
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="Move the agent's messages over SSH.")] = False,
 ) -> None:
-    """Register a server and show its host key; nobody logs in before it is confirmed."""
+    """Register a server and show its host key.
+
+    Nobody logs in before it is confirmed.
+    """
     body: dict[str, Any] = {
         "server_id": SERVER.checked(server),
         "host": host,
@@ -116,7 +119,10 @@ def change_login(
 
 @command(servers, "scan")
 def scan_server(session: Session, server: ServerId) -> None:
-    """See which host key a server shows now; another one than before has to be confirmed."""
+    """See which host key a server shows now.
+
+    Another one than before has to be confirmed.
+    """
     _show_key(session, _post(session, server, "scan"))
 
 
@@ -124,7 +130,10 @@ def scan_server(session: Session, server: ServerId) -> None:
 def confirm_server(
     session: Session, server: ServerId, fingerprint: Annotated[str, typer.Argument(metavar="SHA256:...")]
 ) -> None:
-    """Confirm a host key by its fingerprint: from now on the server must show this one."""
+    """Confirm a host key by its fingerprint.
+
+    From now on the server must show this one.
+    """
     record = _post(session, server, "confirm", {"fingerprint": fingerprint})
     if session.out.as_json:
         session.out.json(record)
@@ -153,7 +162,7 @@ def install_agent(
         typer.Option("--settings", metavar="FILE", help="The agent's settings as NAME=VALUE lines; else they stay."),
     ] = None,
 ) -> None:
-    """Install the agent on a server or upgrade it, and wait for its first beat."""
+    """Install or upgrade the agent, and wait for its first beat."""
     body: dict[str, Any] = {"settings": None}
     if settings is not None:
         # Used up only by a machine that is no node yet.
@@ -193,7 +202,10 @@ def push_to_server(
         int | None, typer.Option("--version", metavar="N", min=1, help="Not the newest, but this one.")
     ] = None,
 ) -> None:
-    """Put a script's file on a server; a running agent gets scripts by `deployments start`."""
+    """Put a script's file on a server.
+
+    A running agent gets scripts by `deployments start`.
+    """
     body = {"script_id": SCRIPT.checked(script), "version": version}
     session.client.get(_path(server), missing=SERVER.missing(server))
     session.out.record(session.client.post(f"{_path(server)}/push", body, missing=SCRIPT.missing(script)))

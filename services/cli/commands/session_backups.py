@@ -43,7 +43,10 @@ def back_up(
     ] = None,
     current: Annotated[bool, typer.Option("--current", help="Of each account the current version alone.")] = False,
 ) -> None:
-    """Write all logins, or some, into one file that only the keys given, or a passphrase, open."""
+    """Write all logins, or some, into one locked file.
+
+    Only the keys given, or a passphrase, open it.
+    """
     if file.exists():
         raise CommandFailed(ExitCode.REFUSED, f"{file} exists: choose another name, or remove it")
     body: dict[str, Any] = {"current_only": current}
@@ -73,7 +76,10 @@ def restore(
     passphrase_file: PassphraseFile = None,
     check: Annotated[bool, typer.Option("--check", help="Say what would be done, and write nothing.")] = False,
 ) -> None:
-    """Bring logins back from a backup: all of it is checked first, and what is there stays as it is."""
+    """Bring logins back from a backup.
+
+    All of it is checked first, and what is there stays as it is.
+    """
     form = {"identity": _identity_in(identity)} if identity else {}
     if not form:
         form = {"passphrase": of_file(passphrase_file) or typed("passphrase of the backup")}

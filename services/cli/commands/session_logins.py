@@ -34,7 +34,10 @@ def login(
     bot: Annotated[bool, typer.Option("--bot", help="With a bot's token, not with a phone number.")] = False,
     assign: Annotated[bool, typer.Option("--assign/--no-assign", help="Let the node run it at once.")] = True,
 ) -> None:
-    """Sign in to a new login: phone number, code, two-step password; then the node runs the account."""
+    """Sign in to a new login on the node that will run it.
+
+    With phone number, code and two-step password; then the node runs the account.
+    """
     body: dict[str, Any] = {"account_id": ACCOUNT.checked(account), "node_id": NODE.checked(node)}
     body |= {"bot_token": typed("the bot's token")} if bot else {"phone": typed("phone number, in international form")}
     record = session.client.post(f"{SESSIONS}/login", body, missing=NODE.missing(node))

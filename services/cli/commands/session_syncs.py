@@ -33,7 +33,10 @@ def sync(
         bool, typer.Option("--wait", help="End when the vault has it, and say which version it is.")
     ] = False,
 ) -> None:
-    """Let the node that runs an account hand its login's present state back to the vault now."""
+    """Let a node hand a login's present state back now.
+
+    To the vault, by the node that runs the account.
+    """
     path = f"{SESSIONS}/{segment(ACCOUNT.checked(account))}/sync"
     missing = f"the vault has no login of {account!r}, and no node runs it: `callboard sessions` lists all"
     record: Record = session.client.post(path, missing=missing)

@@ -84,7 +84,10 @@ sessions = new_group("Logins of accounts, in the vault.")
 
 @command(sessions, "list")
 def list_sessions(session: Session, limit: Most = FIRST, everything: Everything = False) -> None:
-    """The accounts whose login the vault has: which version, which node has it, when its state last came back."""
+    """The accounts whose login the vault has.
+
+    Which version, which node has it, when its state last came back.
+    """
     page = session.client.listing(SESSIONS, {}, None if everything else limit)
     session.out.listing(page, COLUMNS, "the vault is empty: `callboard sessions upload` or `login` brings the first")
 
@@ -124,7 +127,10 @@ def upload_sessions(
         Path | None, typer.Option("--passcode-file", metavar="FILE", help="Of a tdata folder that is locked.")
     ] = None,
 ) -> None:
-    """Bring logins into the vault: Telethon's and Pyrogram's files and strings, and Telegram Desktop's tdata."""
+    """Bring logins into the vault.
+
+    Telethon's and Pyrogram's files and strings, and Telegram Desktop's tdata.
+    """
     parcels = [parcel for file in files for parcel in _parcels(file)]
     if account is not None and len(parcels) > 1:
         raise CommandFailed(ExitCode.REFUSED, f"--account names one login, and these are {len(parcels)} files")
@@ -150,7 +156,10 @@ def download_session(
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to.")] = None,
     version: Version = None,
 ) -> None:
-    """Write a login in the clear into a file, for whoever may: the audit log has it. Do not use it beside a node."""
+    """Write a login in the clear into a file, for whoever may.
+
+    The audit log has it. Do not use it beside a node.
+    """
     path = output or Path(f"{ACCOUNT.checked(account)}.session")
     asked = {"version": version}
     with (
@@ -170,7 +179,10 @@ def download_session(
 def use_version(
     session: Session, account: Account, version: Annotated[int, typer.Argument(metavar="VERSION", min=1)]
 ) -> None:
-    """Make a version current: a node that runs the account starts again with it."""
+    """Make a version current.
+
+    A node that runs the account starts again with it.
+    """
     record = session.client.post(f"{_path(account)}/use", {"version": version}, missing=_missing(account))
     if session.out.as_json:
         session.out.json(record)
@@ -190,7 +202,10 @@ def assign_session(session: Session, account: Account, node: Annotated[str, type
 
 @command(sessions, "remove")
 def remove_session(session: Session, account: Account) -> None:
-    """Forget an account's login with all its versions; at Telegram it goes on to exist until it is ended there."""
+    """Forget an account's login with all its versions.
+
+    At Telegram it goes on to exist until it is ended there.
+    """
     record = session.client.delete(_path(account), missing=_missing(account))
     if session.out.as_json:
         session.out.json(record)
@@ -200,7 +215,10 @@ def remove_session(session: Session, account: Account) -> None:
 
 @command(sessions, "rotate-key")
 def rotate_key(session: Session) -> None:
-    """Seal everything anew under the master key that was put in front, until the others may go."""
+    """Seal everything anew under the master key in front.
+
+    When that is done, the others may go.
+    """
     resealed = 0
     while True:
         record = session.client.post(f"{SESSIONS}/rotate-key")

@@ -84,7 +84,7 @@ def register_whoami(app: typer.Typer) -> None:
 
     @command(app, "whoami")
     def whoami(session: Session) -> None:
-        """Who this is for Callboard: the name and the role of the token in use."""
+        """The name and the role of the token in use."""
         asker: Record = session.client.get(WHOAMI)
         session.out.record({name: value for name, value in asker.items() if session.out.as_json or value is not None})
 

@@ -31,7 +31,10 @@ def test_scripts(
         bool, typer.Option("--verbose", "-v", help="What was said in the tests that pass, too.")
     ] = False,
 ) -> None:
-    """Run the tests that scripts carry; of one that fails, show the difference and what was said."""
+    """Run the tests that scripts carry.
+
+    Of one that fails, show the difference and what was said.
+    """
     # The script language loads its parser and templates; no other command should wait for that.
     from services.cli.checking import check_file
 
@@ -51,9 +54,10 @@ def test_scripts(
 
 
 def chat(session: Session, file: Annotated[Path, ScriptFile]) -> None:
-    """Talk to a script as a guest, in virtual time, and see what it does and why; :help there shows more.
+    """Talk to a script as a guest, in virtual time.
 
-    Lines may also come from a pipe. Exit code 1 when the script could not be played to the end of the chat.
+    See what it does and why; :help there shows more. Lines may also come from a pipe. Exit code 1 when the script
+    could not be played to the end of the chat.
     """
     from services.cli.chat import Chat
     from services.cli.chat.reading import lines_of_stdin
