@@ -7,7 +7,9 @@ token, the password, commands) stands at the end of a line of its own, in no fra
 
 import os
 import shlex
+import shutil
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ from services.cli.stack.fleet import Away, Summary
 from services.cli.table import fold
 
 _LABEL = 10
+_NAME = "callboard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +178,14 @@ def sign_in_rows(connection: KeptConnection, home: Path) -> list[Row]:
     """The address, the token, and what to do with them."""
     rows = [Row("Console", connection.url), Row("Token", connection.token)]
     if _is_usual(home):
-        rows += [Row("Sign in", "callboard nodes")]
+        rows += [Row("Sign in", f"{program()} nodes")]
         rows += [Row("", "(in this folder; the commands find address and token by themselves)", folds=True)]
     else:
-        rows += [Row("Sign in", f"export CALLBOARD_HOME={shlex.quote(str(home))}"), Row("", "callboard nodes")]
+        rows += [Row("Sign in", f"export CALLBOARD_HOME={shlex.quote(str(home))}"), Row("", f"{program()} nodes")]
     rows += [Row("API", f"{connection.url}/docs"), Row("", "(Authorize takes the token)", folds=True)]
     if connection.sandbox:
-        rows += [Row("Chat", "callboard sandbox chat --follow")]
-        rows += [Row("", "(what guests and accounts say; `callboard sandbox say hello` joins in)", folds=True)]
+        rows += [Row("Chat", f"{program()} sandbox chat --follow")]
+        rows += [Row("", f"(what guests and accounts say; `{program()} sandbox say hello` joins in)", folds=True)]
     if connection.management:
         login = connection.management
         rows += [Row("RabbitMQ", login.url), Row("User", login.username), Row("Password", login.password)]
@@ -198,10 +201,18 @@ def last_rows(parts: Sequence[str], home: Path, erased_with: str | None) -> list
     rows = [
         Row("Stopped", ", ".join(parts) or "nothing had been started yet", folds=True),
         Row("Data", f"{home}"),
-        Row("Again", "callboard up" if _is_usual(home) else f"callboard up --home {place}"),
+        Row("Again", f"{program()} up" if _is_usual(home) else f"{program()} up --home {place}"),
         Row("Erase", f"rm -r {place}"),
     ]
     return [*rows, Row("", erased_with)] if erased_with else rows
+
+
+def program() -> str:
+    """How a shell starts this program: by its name, or by its place where no environment of Python is active."""
+    installed, here = Path(sys.executable).with_name(_NAME), Path.cwd()
+    if shutil.which(_NAME) or not installed.exists():
+        return _NAME
+    return shlex.quote(str(installed.relative_to(here) if installed.is_relative_to(here) else installed))
 
 
 def _is_usual(home: Path) -> bool:

@@ -13,7 +13,7 @@ from services.cli.connection_file import KeptConnection, Management
 from services.cli.output import redraws
 from services.cli.stack.events import Crashed, Ready, Starting
 from services.cli.stack.fleet import Away, Summary
-from services.cli.stack.screen import LiveScreen, PlainScreen, Screen, last_rows
+from services.cli.stack.screen import LiveScreen, PlainScreen, Row, Screen, last_rows, program, sign_in_rows
 
 TOKEN, PASSWORD = "t" * 43, "p" * 43
 MANAGEMENT = Management("http://127.0.0.1:15672", "callboard", PASSWORD)
@@ -86,9 +86,40 @@ def test_what_is_copied_is_whole_on_any_terminal(width: int) -> None:
         assert any(line.endswith(copied) for line in lines), copied
 
 
-def test_the_usual_home_needs_no_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """If this broke, the operator of a plain `callboard up` would be told to type what is not needed."""
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder with this program in an environment that is not active; the current one is beside it."""
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "callboard"):
+        (programs / name).touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+    monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.chdir(tmp_path)
+    return programs
+
+
+def test_commands_are_found_by_the_shell_that_they_are_copied_to(
+    installed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """If this broke, whoever copies what `make demo` shows would read 'command not found'."""
+    home = tmp_path / ".callboard"
+    assert program() == ".venv/bin/callboard"
+    assert Row("Again", ".venv/bin/callboard up") in last_rows([], home, None)
+    assert Row("Sign in", ".venv/bin/callboard nodes") in sign_in_rows(CONNECTION, home)
+    (elsewhere := tmp_path / "else where").mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert program() == f"{installed}/callboard"
+    monkeypatch.setenv("PATH", str(installed))
+    assert program() == "callboard"
+    monkeypatch.setenv("PATH", "/nowhere")
+    (installed / "callboard").unlink()
+    assert program() == "callboard"
+
+
+def test_the_usual_home_needs_no_words(installed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """If this broke, the operator of a plain `callboard up` would be told to type what is not needed."""
+    monkeypatch.setenv("PATH", str(installed))
     rows = {row.label: row.value for row in last_rows([], tmp_path / ".callboard", None)}
     assert rows["Again"] == "callboard up"
     assert rows["Stopped"] == "nothing had been started yet"
