@@ -19,6 +19,7 @@ from services.cli.connection import find_connection, find_sandbox
 from services.cli.failures import EXIT_CODES_HELP, CommandFailed, ExitCode
 from services.cli.groups import ListGroup
 from services.cli.output import Output
+from services.cli.quoting import QuotingCommand
 
 P = ParamSpec("P")
 Run = Callable[Concatenate["Session", P], None]
@@ -104,7 +105,8 @@ def command(group: typer.Typer, name: str, *, connects: bool = True, url: Any = 
     """
 
     def register(run: Run[P]) -> Run[P]:
-        group.command(name, epilog=EXIT_CODES_HELP)(_for_typer(run, _shared(url) if connects else ()))
+        options = _shared(url) if connects else ()
+        group.command(name, cls=QuotingCommand, epilog=EXIT_CODES_HELP)(_for_typer(run, options))
         return run
 
     return register

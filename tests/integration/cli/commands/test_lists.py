@@ -246,6 +246,9 @@ def test_usage_and_version(callboard: Callboard) -> None:
     """Wrong words are exit code 2, told apart from everything that happened for real."""
     assert callboard("nodes", "list", "--limit", "x").exit_code == ExitCode.USAGE
     assert callboard("nodes", "shout").exit_code == ExitCode.USAGE
+    unquoted = callboard("deployments", "start", "x", "--selector", "all", "--stop", "20%", "then", "pause")
+    assert unquoted.exit_code == ExitCode.USAGE
+    assert "unexpected words (then pause): a text with blanks in it needs quotes" in unquoted.stderr
     assert "'online', 'offline'" in callboard("nodes", "--status", "asleep").stderr
     assert callboard("--version").stdout.startswith("callboard")
     assert "Exit codes: 0 done" in callboard("--help").stdout
