@@ -59,7 +59,10 @@ def say(
         str, typer.Option("--as", metavar="NAME", help="The guest's first name; a new guest joins the chat.")
     ] = "Guest",
 ) -> None:
-    """Say something in the chat as a guest; `callboard sandbox chat` shows what the accounts answer."""
+    """Say something in the chat as a guest.
+
+    `callboard sandbox chat` shows what the accounts answer.
+    """
     text = " ".join(words)
     _look_at(text, name)
     room = _room(session.sandbox, chat)

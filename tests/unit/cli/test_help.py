@@ -18,6 +18,7 @@ GROUPS = (
     "dead",
     "tokens",
     "audit",
+    "sandbox",
 )
 
 
