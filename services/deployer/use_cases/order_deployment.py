@@ -134,7 +134,8 @@ class OrderDeployment:
         entries = planned_entries(effect, wanted.rollout, targets, known)
         deployment = await self._stored(transaction, self._planned(wanted, artifact, entries), entries)
         takeovers = await takeovers_of(transaction, artifact, wanted.bind, known.bindings)
-        return Placed(deployment, takeovers, await _unplayed(transaction, effect, plan))
+        before = known.bindings if effect.binds else await transaction.bindings.of(plan)
+        return Placed(deployment, takeovers, _unplayed(effect, plan, before))
 
     def _planned(self, wanted: DeploymentOrder, artifact: Artifact, entries: list[PlanEntry]) -> Deployment:
         now = self._clock.now()
@@ -179,11 +180,10 @@ async def known_of(transaction: Transaction, effect: Effect, node_ids: Collectio
     return Known(before, newest_answers(rows, applied))
 
 
-async def _unplayed(transaction: Transaction, effect: Effect, node_ids: Collection[str]) -> int:
+def _unplayed(effect: Effect, node_ids: Collection[str], before: Mapping[str, Bindings]) -> int:
     """On how many of the nodes no account plays the script after the order; none for one that removes it."""
     if effect.removes:
         return 0
-    before = await transaction.bindings.of(node_ids)
     return sum(not players(effect.rebound(before.get(node_id, {})), effect.artifact.id) for node_id in node_ids)
 
 

@@ -64,7 +64,7 @@ async def test_an_order_from_the_broker_that_cannot_be_read_is_said_to_be_droppe
     with capture_logs() as logs:
         await Handling(route, transport.bury, clock, randomness).handle(order)
     [line] = logs
-    assert line["event"] == "order_dropped" and "Invalid JSON" in line["reason"]
+    assert line["event"] == "order_dropped" and "invalid JSON" in line["reason"]
 
 
 async def _never(message: GrantLease) -> None:
