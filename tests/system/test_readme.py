@@ -80,7 +80,7 @@ def test_both_languages_show_the_same_rollout() -> None:
 def heard(demo: Demo, where: Path, words: str, times: int) -> None:
     """Wait until the chat, looked at as the reader does, has these words so often."""
     deadline = time.monotonic() + 30
-    while (chat := typed(demo, where, "callboard sandbox chat")).count(words) != times:
+    while (chat := typed(demo, where, "callboard sandbox chat -n 200")).count(words) != times:
         assert time.monotonic() < deadline, f"not {times} times {words!r}:\n{chat}"
         time.sleep(0.5)
 
