@@ -12,17 +12,20 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 # libpq's words (https://www.postgresql.org/docs/current/libpq-ssl.html), all but `allow`, which asks for the plain way.
 MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
+_NO_CERTIFICATE = "the CA is no certificate in PEM"
 
 
 def trusting(ca: str | None) -> ssl.SSLContext | bool:
     """For httpx, from certificates in PEM. Raises ValueError for what is none."""
     if ca is None:
         return True
+    # For `ssl` no text at all means the system's authorities, and that PEM is ASCII it takes for granted.
+    if not ca or not ca.isascii():
+        raise ValueError(_NO_CERTIFICATE)
     try:
-        # PEM is ASCII, which `ssl` takes for granted.
-        return ssl.create_default_context(cadata=ca.encode("ascii").decode())
-    except (ssl.SSLError, UnicodeEncodeError) as error:
-        raise ValueError("the CA is no certificate in PEM") from error
+        return ssl.create_default_context(cadata=ca)
+    except ssl.SSLError as error:
+        raise ValueError(_NO_CERTIFICATE) from error
 
 
 def trusting_file(path: Path | None) -> ssl.SSLContext | bool:
@@ -30,8 +33,7 @@ def trusting_file(path: Path | None) -> ssl.SSLContext | bool:
     if path is None:
         return True
     try:
-        # For `ssl` no text at all means the system's authorities.
-        return trusting(path.read_text("utf-8", errors="replace") or "nothing")
+        return trusting(path.read_text("utf-8", errors="replace"))
     except (OSError, ValueError) as error:
         raise ValueError(f"the CA in {path} cannot be used: {_reason(error)}") from error
 

@@ -1,13 +1,12 @@
 """The registry's settings, from `CALLBOARD_…` in the environment."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from yarl import URL
 
 from shared.messaging.settings import BrokerSettings
-from shared.settings import AmqpUrl, DatabaseUrl, Port, ServiceSettings, Token
+from shared.settings import AmqpUrl, AuthorityFile, DatabaseUrl, Port, ServiceSettings, Token
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+", strip_whitespace=True)]
 # A share of the lease: ten times what two bad oscillators (500 ppm each) differ by, for clocks of virtual machines.
@@ -32,7 +31,7 @@ class Settings(BrokerSettings, MigrationSettings):
     # Where nodes reach the HTTP origin; by default where they have joined.
     public_url: HttpUrl | None = None
     # Certificates in PEM that nodes are told to trust, for the broker and for HTTP.
-    nodes_ca_file: Path | None = None
+    nodes_ca_file: AuthorityFile | None = None
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
     sweep_seconds: Annotated[float, Field(ge=0.1, le=60)] = 2.0
     announce_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0

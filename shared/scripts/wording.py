@@ -1,7 +1,7 @@
 """What pydantic says about a document, in the words of the script language.
 
 Called by `parse` with each error of a failed validation. Paths lose the marks of unions; unknown names
-get the nearest valid one. Error kinds without words of their own keep pydantic's sentence.
+get the nearest valid one. Error kinds without words of their own are told as at every other door.
 """
 
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from shared.findings import in_words
 from shared.scripts.conditions import CONDITION_KINDS
 from shared.scripts.dialogue import LINE_KINDS, ScriptTest
 from shared.scripts.errors import Finding, Path, nearest, shortened
@@ -94,7 +95,7 @@ def _finding(error: ErrorDetails, document: Document) -> Finding:
         case "dict_type" | "model_type" | "model_attributes_type":
             return Finding(path, "expected fields, each as name: value", _truth_hint(document.value_at(path)))
         case _:
-            return Finding(path, error["msg"][:1].lower() + error["msg"][1:])
+            return Finding(path, in_words(error))
 
 
 def _quote_hint(value: object) -> str:

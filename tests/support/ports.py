@@ -7,7 +7,7 @@ sometimes be taken by the other side, or by a connection of its own, before its 
 import itertools
 import os
 
-from services.cli.embedded.ports import is_free
+from services.cli.embedded.ports import obstacle
 
 _FIRST, _EACH, _SIDES = 10_000, 2_000, 10
 _side = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SIDES
@@ -18,4 +18,4 @@ _turn = itertools.count(os.getpid() * 37 % _EACH)
 
 def free_port() -> int:
     """A port that nobody listens on, and that no other side of the run gives out."""
-    return next(port for step in _turn if is_free(port := _begin + step % _EACH))
+    return next(port for step in _turn if obstacle(port := _begin + step % _EACH) is None)

@@ -53,11 +53,6 @@ def give_back(port: int) -> None:
         held.close()
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on this port now."""
-    return obstacle(port) is None
-
-
 def obstacle(port: int) -> str | None:
     """Why a server could not listen on this port now, as what the port does; None when it could."""
     with socket.socket() as probe:

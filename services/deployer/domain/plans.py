@@ -21,9 +21,10 @@ from services.deployer.domain.deployments import Deployment, Effect, Group
 from services.deployer.domain.desired import Desired
 from services.deployer.domain.nodes import Node
 from services.deployer.domain.rollout import Rollout, group_sizes
+from services.deployer.domain.takeovers import losers
 from services.deployer.domain.windows import zone_of
 from shared.contracts.artifacts import Artifact
-from shared.contracts.bindings import EVERYONE, Bindings, script_of
+from shared.contracts.bindings import EVERYONE, Bindings
 from shared.contracts.drift import DriftState
 from shared.contracts.identifiers import content_hash
 
@@ -192,11 +193,6 @@ def players(bindings: Bindings, script_id: str) -> tuple[str, ...] | str:
 
 
 def _losses(before: Bindings, after: Bindings, script_id: str) -> Iterable[Lost]:
-    lost: dict[str, list[str]] = {}
-    for account in sorted({*before, *after}):
-        had = script_of(before, account)
-        if had is not None and had != script_id and script_of(after, account) != had:
-            lost.setdefault(had, []).append(account)
-    for loser, accounts in sorted(lost.items()):
+    for loser, accounts in sorted(losers(before, after, script_id).items()):
         told = "all" if EVERYONE in accounts else tuple(accounts)
         yield Lost(script_id=loser, accounts=told, gone=not players(after, loser))

@@ -5,10 +5,10 @@ ordered it, with the messages that both scripts would have answered (`shared.scr
 putting a script in the place of another is often just what is meant. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.contracts.bindings import EVERYONE, Bind, Bindings, script_of
+from shared.contracts.bindings import EVERYONE, Bind, Bindings, rebound, script_of
 from shared.scripts import Overlap
 
 
@@ -34,19 +34,17 @@ def taken_over(before: Mapping[str, Bindings], script_id: str, bind: Bind) -> di
     """The losses by script id; `before` are the nodes' bindings by node id."""
     losses: dict[str, list[Loss]] = {}
     for node_id in sorted(before):
-        for loser, accounts in _losers(before[node_id], script_id, bind).items():
+        after = rebound(before[node_id], script_id, bind)
+        for loser, accounts in losers(before[node_id], after, script_id).items():
             losses.setdefault(loser, []).append(Loss(node_id, None if EVERYONE in accounts else tuple(accounts)))
     return losses
 
 
-def _losers(before: Bindings, script_id: str, bind: Bind) -> dict[str, Sequence[str]]:
-    """The accounts that change from each other script to this one."""
-    if bind is None:
-        return {}
-    accounts = sorted(before) if isinstance(bind, str) else sorted(set(bind))
-    losers: dict[str, list[str]] = {}
-    for account in accounts:
-        present = script_of(before, account)
-        if present is not None and present != script_id:
-            losers.setdefault(present, []).append(account)
-    return dict(losers)
+def losers(before: Bindings, after: Bindings, script_id: str) -> dict[str, list[str]]:
+    """Each other script whose accounts play something else on a node after an order for this one, and which do."""
+    lost: dict[str, list[str]] = {}
+    for account in sorted({*before, *after}):
+        had = script_of(before, account)
+        if had is not None and had != script_id and script_of(after, account) != had:
+            lost.setdefault(had, []).append(account)
+    return lost

@@ -87,23 +87,23 @@ def test_a_whole_script_is_read(parsed: Parsed) -> None:
         (SCENES.replace("{reply: hi}", "{reply: hi, when: sender}"), "steps[0].when: expected one expression"),
         (SCENES.replace("{reply: hi}", "{reply: hi, weight: 2}"), "steps[0].weight: unknown field 'weight'"),
         (SCENES.replace("{reply: hi}", "{when: '{{ true }}'}"), "this step does nothing (a step is one of reply, send"),
-        (SCENES.replace("{reply: hi}", "{choose: [{reply: hi}]}"), "should have at least 2 items"),
+        (SCENES.replace("{reply: hi}", "{choose: [{reply: hi}]}"), "must have at least 2 items"),
         (
             SCENES.replace("{reply: hi}", "{choose: [stop, {choose: [stop, stop]}]}"),
             "6:29: scenes.hello.steps[0].choose[1]: a choose inside a choose is not available",
         ),
         (
             SCENES.replace("{reply: hi}", "{choose: [stop, {reply: hi, weight: 0}]}"),
-            "steps[0].choose[1].weight: input should be greater than or equal to 1",
+            "steps[0].choose[1].weight: must be greater than or equal to 1",
         ),
         (SCENES.replace("{reply: hi}", "{choose: [stop, {reply: hi, wieght: 1}]}"), "(did you mean 'weight'?)"),
         (
             SCENES + "limits: {per_chat_per_minute: 21}\n",
-            "limits.per_chat_per_minute: input should be less than or equal",
+            "limits.per_chat_per_minute: must be less than or equal",
         ),
         (
             SCENES + "limits: {per_chat_per_minute: true}\n",
-            "limits.per_chat_per_minute: input should be a valid integer",
+            "limits.per_chat_per_minute: must be a whole number",
         ),
         (SCENES + "variables: {Big: 1}\n", "variables.Big: 'Big' is not a valid name (a variable's name"),
         (SCENES + "variables: {big: [1]}\n", "a variable holds text, a number, true or false, not list"),

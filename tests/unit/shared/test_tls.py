@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from services.registry.settings import Settings
 from shared.settings import ServiceSettings, read_settings
 from shared.tls import database_tls, needed, trusting_file
 from tests.support.certificates import Authority
@@ -119,3 +120,16 @@ def test_the_database_url_is_looked_at_with_the_settings() -> None:
 
     with pytest.raises(ValidationError, match="sslmode=full is not known"):
         MigrationSettings(database_url=f"{URL}?sslmode=full")
+
+
+def test_an_authority_for_nodes_that_is_none_is_refused_at_the_registrys_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every node would be given it, and trust the world's authorities in its place, or nobody."""
+    empty = tmp_path / "ca.pem"
+    empty.touch()
+    given = {"amqp_url": "amqp://b", "database_url": "postgresql+asyncpg://d", "token": "t" * 16}
+    with pytest.raises(SystemExit):
+        read_settings(Settings, nodes_ca_file=empty, **given)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == f"CALLBOARD_NODES_CA_FILE: the CA in {empty} cannot be used: the CA is no certificate in PEM"

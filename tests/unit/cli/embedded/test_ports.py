@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.cli.embedded.ports import LOOPBACK, free_port, give_back, is_free, port_or_free, take
+from services.cli.embedded.ports import LOOPBACK, free_port, give_back, obstacle, port_or_free, take
 from tests.support import ports
 
 TAKES = "import sys; from services.cli.embedded.ports import take; print(take(int(sys.argv[1])), flush=True); input()"
@@ -24,7 +24,7 @@ def test_a_taken_default_gives_way() -> None:
         holder.bind((LOOPBACK, 0))
         holder.listen()
         taken = holder.getsockname()[1]
-        assert not is_free(taken)
+        assert obstacle(taken) == "is taken by another program"
         assert port_or_free(taken) != taken
 
 
@@ -52,7 +52,7 @@ def test_a_port_is_for_one_callboard_until_that_ends() -> None:
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "None\n"
-        assert is_free(port)
+        assert obstacle(port) is None
         assert take(port) == PROMISED
         other.kill()
     assert take(port) is None
